@@ -1,0 +1,1 @@
+"""Simulated devices: one physical world behind many instruments, each on its real wire protocol."""

@@ -1,0 +1,1 @@
+"""Simulated instruments, one file each."""

@@ -1,0 +1,1 @@
+"""Simulated key management entities."""

@@ -1,0 +1,1 @@
+"""Simulated transmitters and receivers behind the reference protocol."""

@@ -1,0 +1,1 @@
+"""One physical world that all simulated devices of a bench look at: pure, seeded, told the time."""

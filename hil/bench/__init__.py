@@ -1,0 +1,1 @@
+"""Bench files: data only, from TOML to frozen objects."""

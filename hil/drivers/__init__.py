@@ -1,0 +1,1 @@
+"""Instrument drivers, one file each, each with its SPEC."""

@@ -1,0 +1,191 @@
+"""Everything this package raises on purpose, in one tree, split by who has to act.
+
+::
+
+    HilError
+    ├── UsageError (ValueError)            the caller or a bench file is wrong
+    │   ├── BenchFileError                 every mistake of one bench file, at once
+    │   └── UnknownNameError               no driver, twin, fault, ... of that name
+    ├── BenchError                         the bench or its wiring broke: outcome ERROR, never FAIL
+    │   ├── DeviceError                    one named device
+    │   │   ├── DeviceUnreachableError (ConnectionError)
+    │   │   ├── DeviceTimeoutError (TimeoutError)
+    │   │   ├── DirtyLinkError             a timeout left the line out of step
+    │   │   ├── ReplyError                 the device answered something else than its protocol allows
+    │   │   ├── InstrumentError            the device reported an error of its own
+    │   │   ├── IdentityError              not the device, or not the firmware, the bench file names
+    │   │   └── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
+    │   ├── FaultWithoutEvidenceError      injected, but the bench does not show it
+    │   ├── HealingError                   healed, but the bench does not show it
+    │   └── KeyStoreError                  a key store refused or broke
+    │       ├── KeyNotFoundError (LookupError)
+    │       └── KeysExhaustedError
+    ├── ClassicalChannelError              the authenticated channel between the parties
+    │   ├── AuthenticationError            a message was changed, replayed, reflected or out of order
+    │   ├── AuthenticationKeyExhaustedError
+    │   └── ChannelClosedError (ConnectionError)
+    ├── MissingCapabilityError             the bench declares this absent: outcome SKIPPED
+    ├── Inconclusive                       too little data for the declared rule
+    └── ObjectiveMissedError (AssertionError)   the device under test missed its limit: outcome FAIL
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "AuthenticationError",
+    "AuthenticationKeyExhaustedError",
+    "BenchError",
+    "BenchFileError",
+    "ChannelClosedError",
+    "ClassicalChannelError",
+    "DeviceError",
+    "DeviceTimeoutError",
+    "DeviceUnreachableError",
+    "DirtyLinkError",
+    "EnvelopeError",
+    "FaultWithoutEvidenceError",
+    "HealingError",
+    "HilError",
+    "IdentityError",
+    "Inconclusive",
+    "InstrumentError",
+    "KeyNotFoundError",
+    "KeyStoreError",
+    "KeysExhaustedError",
+    "MissingCapabilityError",
+    "Mistake",
+    "ObjectiveMissedError",
+    "ReplyError",
+    "UnknownNameError",
+    "UsageError",
+]
+
+
+class HilError(Exception):
+    """Root of everything raised on purpose."""
+
+
+class UsageError(HilError, ValueError):
+    """The caller, an option or a file is wrong; nothing was touched."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong in a bench file.
+
+    ``where`` is the dotted key, ``found`` what stands there, ``expected`` the accepted form or the nearest known name.
+    """
+
+    where: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: found {self.found}; expected {self.expected}"
+
+
+class BenchFileError(UsageError):
+    """Every mistake of one bench file, reported together before any device is touched."""
+
+    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.file = file
+        self.mistakes = mistakes
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        super().__init__("\n".join([f"{file}: {count}", *(f"  {mistake}" for mistake in mistakes)]))
+
+
+class UnknownNameError(UsageError):
+    """No driver, twin, fault, indicator, suite or bench of that name."""
+
+
+class BenchError(HilError):
+    """The bench broke, not the device under test."""
+
+
+class DeviceError(BenchError):
+    """Trouble with one named device.
+
+    ``device`` is its name in the bench file (or its address, where a driver runs without one).
+    """
+
+    def __init__(self, device: str, message: str) -> None:
+        self.device = device
+        super().__init__(f"{device}: {message}")
+
+
+class DeviceUnreachableError(DeviceError, ConnectionError):
+    """The device refused, closed or lost the connection."""
+
+
+class DeviceTimeoutError(DeviceError, TimeoutError):
+    """The device did not answer in time; its link is dirty from here on."""
+
+
+class DirtyLinkError(DeviceError):
+    """A timeout left the link out of step, and resynchronising it failed."""
+
+
+class ReplyError(DeviceError):
+    """The device answered something its protocol does not allow."""
+
+
+class InstrumentError(DeviceError):
+    """The device reported an error of its own (its error queue, a refused command)."""
+
+
+class IdentityError(DeviceError):
+    """Not the device, or not the firmware, that the bench file names."""
+
+
+class EnvelopeError(DeviceError, ValueError):
+    """A setting outside the envelope of the bench file; nothing was sent."""
+
+
+class FaultWithoutEvidenceError(BenchError):
+    """A fault was commanded, but the bench does not show it."""
+
+
+class HealingError(BenchError):
+    """A fault was healed, but the bench does not show it."""
+
+
+class KeyStoreError(BenchError):
+    """A key store refused a request or broke."""
+
+
+class KeyNotFoundError(KeyStoreError, LookupError):
+    """No such key ID, or it was delivered already."""
+
+
+class KeysExhaustedError(KeyStoreError):
+    """Fewer keys in the store than were asked for."""
+
+
+class ClassicalChannelError(HilError):
+    """The authenticated classical channel between the two parties."""
+
+
+class AuthenticationError(ClassicalChannelError):
+    """A message was changed, replayed, reflected or came out of order."""
+
+
+class AuthenticationKeyExhaustedError(ClassicalChannelError):
+    """No one-time authentication key is left in the pool."""
+
+
+class ChannelClosedError(ClassicalChannelError, ConnectionError):
+    """The other side is gone."""
+
+
+class MissingCapabilityError(HilError):
+    """The bench or device declares that it cannot do this: a skip with its reason."""
+
+
+class Inconclusive(HilError):  # noqa: N818  (an outcome, not an error)
+    """Too little data for the declared decision rule."""
+
+
+class ObjectiveMissedError(HilError, AssertionError):
+    """The device under test missed a limit."""

@@ -1,0 +1,1 @@
+"""Faults, one file each, each with its SPEC and what zero means."""

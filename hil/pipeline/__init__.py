@@ -1,0 +1,1 @@
+"""The key pipeline: a protocol between two parties, sans-IO."""

@@ -1,0 +1,1 @@
+"""Error correction that really corrects and counts what it discloses."""

@@ -1,0 +1,108 @@
+"""Raw blocks: what left the transmitter, what clicked at the receiver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = [
+    "DetectionRecords",
+    "DetectorRole",
+    "Preparations",
+    "ReceiverCounters",
+    "ReceiverDeclaration",
+    "ReceiverHistory",
+    "SourceDeclaration",
+]
+
+
+@dataclass(frozen=True)
+class SourceDeclaration:
+    """What a transmitter declares about its pulses.
+
+    ``intensities`` are mean photon numbers per pulse, strongest first; ``probabilities`` how often each is sent, in any
+    basis; ``key_basis_probability`` how often the key basis (number 0) is chosen.
+    """
+
+    pulse_rate_hz: float
+    intensities: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    key_basis_probability: float
+
+
+@dataclass(frozen=True)
+class DetectorRole:
+    """What a click of one detector means: basis 0 is the key basis."""
+
+    name: str
+    basis: int
+    bit: int
+
+
+@dataclass(frozen=True)
+class ReceiverDeclaration:
+    """How a receiver turns clicks into bits; estimators follow it.
+
+    ``common_dead_time``: events within ``dead_time_s`` after any click are dropped by rule. ``multiple_clicks``: what is
+    done with several clicks of one pulse: a random bit within a basis, and the event is discarded across bases.
+    """
+
+    detectors: tuple[DetectorRole, ...]
+    basis_choice: Literal["active", "passive"]
+    dead_time_s: float
+    common_dead_time: bool = True
+    multiple_clicks: Literal["random"] = "random"
+
+
+@dataclass(frozen=True)
+class Preparations:
+    """Settings of n pulses: three uint8 arrays of shape (n,)."""
+
+    basis: npt.NDArray[np.uint8]
+    bit: npt.NDArray[np.uint8]
+    intensity: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class DetectionRecords:
+    """Clicks of one block.
+
+    ``index``: int64 (n,), pulse index of each click, ascending (ties allowed). ``detector``: uint8 (n,), number in the
+    receiver's list. The block covers pulses ``first`` to ``end`` (exclusive); ``live_s`` is how long the data plane
+    listened; ``sequence`` counts blocks; ``lost`` counts clicks the device says it could not deliver.
+    """
+
+    first: int
+    end: int
+    index: npt.NDArray[np.int64]
+    detector: npt.NDArray[np.uint8]
+    live_s: float
+    sequence: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class ReceiverCounters:
+    """Clicks per detector since power-up, and the live time in seconds they were counted in."""
+
+    counts: tuple[int, ...]
+    live_s: float
+
+
+@dataclass(frozen=True)
+class ReceiverHistory:
+    """A receiver's own one-minute log: arrays of shape (n,).
+
+    ``time_s`` is the end of each minute in bench time, ``counts_hz`` clicks a second over all detectors, ``qber_ratio`` the
+    device's estimate (nan without light), ``up`` whether it was making key.
+    """
+
+    time_s: npt.NDArray[np.float64]
+    counts_hz: npt.NDArray[np.float64]
+    qber_ratio: npt.NDArray[np.float64]
+    temperature_c: npt.NDArray[np.float64]
+    up: npt.NDArray[np.bool_]

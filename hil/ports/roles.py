@@ -1,0 +1,143 @@
+"""Roles: what a test may ask of a device, whatever its make.
+
+A driver implements one role. Every setter checks the envelope of the bench file before anything is encoded
+(:class:`~hil.errors.EnvelopeError`), writes, and reads back; there is no raw write. Lengths of time are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
+    from hil.ports.identity import Capabilities, Identity
+    from hil.ports.secret import SecretBytes
+
+__all__ = [
+    "Attenuator",
+    "BlackBoxTransceiver",
+    "Instrument",
+    "OpticalSwitch",
+    "PowerMeter",
+    "Receiver",
+    "TemperatureController",
+    "Transmitter",
+]
+
+
+@runtime_checkable
+class Instrument(Protocol):
+    """Life cycle that all roles share. ``name`` is the device's name in the bench file."""
+
+    name: str
+    capabilities: Capabilities
+
+    def open(self) -> None:
+        """Connect and resynchronise; DeviceUnreachableError at once when nothing answers."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the port; a second call does nothing."""
+        ...
+
+    def identity(self) -> Identity:
+        """Ask the device who it is."""
+        ...
+
+    def park(self) -> None:
+        """Bring the device to its safe state; idempotent, and safe to call from any state."""
+        ...
+
+
+class PowerMeter(Instrument, Protocol):
+    """Optical power meter."""
+
+    def power_w(self) -> float:
+        """One reading in watts; below its floor the reading is noise."""
+        ...
+
+    def wavelength_nm(self) -> float: ...
+    def set_wavelength_nm(self, wavelength_nm: float) -> None: ...
+
+
+class Attenuator(Instrument, Protocol):
+    """Variable optical attenuator."""
+
+    def attenuation_db(self) -> float: ...
+    def set_attenuation_db(self, attenuation_db: float) -> None: ...
+
+
+class OpticalSwitch(Instrument, Protocol):
+    """1xN optical switch; channels count from 1."""
+
+    def channel(self) -> int: ...
+    def select(self, channel: int) -> None: ...
+
+
+class TemperatureController(Instrument, Protocol):
+    """Heater or thermo-electric cooler of one stage, in degrees Celsius."""
+
+    def temperature_c(self) -> float: ...
+    def setpoint_c(self) -> float: ...
+    def set_setpoint_c(self, setpoint_c: float) -> None: ...
+    def enabled(self) -> bool: ...
+    def set_enabled(self, *, enabled: bool) -> None: ...
+
+
+class Transmitter(Instrument, Protocol):
+    """Prepares decoy-state BB84 pulses. Its settings are a pure function of the pulse index."""
+
+    def emitting(self) -> bool: ...
+    def set_emitting(self, *, emitting: bool) -> None: ...
+
+    def pulse_index(self) -> int:
+        """Index of the pulse that leaves now."""
+        ...
+
+    def prepare(self, indices: npt.NDArray[np.int64]) -> Preparations:
+        """Basis, bit and intensity of the pulses of these indices (L3 only)."""
+        ...
+
+    def calibrations_s(self) -> npt.NDArray[np.float64]:
+        """Bench times, in seconds, at which the device calibrated itself."""
+        ...
+
+
+class Receiver(Instrument, Protocol):
+    """Single-photon receiver: several detectors, counters, and a data plane of detection records."""
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """Names of its detectors, in the order of their numbers in a record."""
+        ...
+
+    def counters(self) -> ReceiverCounters:
+        """Clicks per detector since power-up, with the live time they were counted in."""
+        ...
+
+    def start(self) -> int:
+        """Begin a block of detections now and return the pulse index it begins at."""
+        ...
+
+    def stop(self) -> DetectionRecords:
+        """End the block and read its detections."""
+        ...
+
+    def history(self, from_s: float, to_s: float) -> ReceiverHistory:
+        """The device's own one-minute log between two bench times."""
+        ...
+
+
+class BlackBoxTransceiver(Instrument, Protocol):
+    """A transceiver that shows only delivered keys and telemetry (L0)."""
+
+    def telemetry(self) -> dict[str, float]:
+        """What the box claims: ``qber_ratio``, ``key_rate_bps``, ``sifted_bits``, ``counts_hz``, ``temperature_c``."""
+        ...
+
+    def take_keys(self) -> tuple[tuple[str, SecretBytes], ...]:
+        """Keys made since the last call, each with its ID, oldest first. Destructive."""
+        ...

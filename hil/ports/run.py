@@ -1,0 +1,169 @@
+"""What a link run counted, and what other measurements observed: the input of every indicator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from hil.ports.identity import EvidenceLevel
+
+__all__ = [
+    "Availability",
+    "BlockReport",
+    "CalibrationLog",
+    "CountGates",
+    "FaultWindow",
+    "InterClickGaps",
+    "Latencies",
+    "LedgerEntry",
+    "LinkRun",
+    "Prediction",
+]
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One line of a block's ledger: what was counted, spent or disclosed, in which stage."""
+
+    stage: str
+    what: str
+    value: float
+    unit: str = "bits"
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """One block of the key pipeline, as both parties agree on it. No key material.
+
+    Counts are by basis: key basis (0) and test basis (1). ``key_errors`` are counted exactly by error correction (None when
+    it was not reached). ``sentence`` says in words why there is key or none. ``key_fingerprints`` are SHA-256 of the
+    released keys. ``by_intensity`` holds (sent intensity number, basis, sifted, errors or None).
+    """
+
+    sequence: int
+    start_s: float
+    end_s: float
+    live_s: float
+    detections: int
+    sifted_key_bits: int
+    sifted_test_bits: int
+    test_errors: int
+    key_errors: int | None
+    disclosed_bits: int
+    authentication_bits: int
+    secret_bits: int
+    released: bool
+    sentence: str
+    key_fingerprints: tuple[str, ...] = ()
+    by_intensity: tuple[tuple[int, int, int, int | None], ...] = ()
+    ledger: tuple[LedgerEntry, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FaultWindow:
+    """When a fault was in, in bench seconds, as read back; ``evidence`` says what the bench showed."""
+
+    fault: str
+    target: str
+    start_s: float
+    end_s: float
+    commanded: str
+    evidence: str
+    healed: bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the closed forms expect of a link as its bench file declares it."""
+
+    counts_hz: float
+    dark_counts_hz: float
+    qber_ratio: float
+    key_rate_bps: float
+    block_s: float
+    first_key_block_s: float
+    """Shortest block, in seconds, that would give any key; inf when none would."""
+
+
+@dataclass(frozen=True)
+class LinkRun:
+    """A link run for a time: blocks, counts per detector, and series over bench time.
+
+    ``counts``: per detector name, clicks in each gate of ``gate_s`` seconds. ``series``: name with unit -> (times in seconds,
+    values), two float arrays. ``net_secret_bits`` is after authentication keys were paid for.
+    """
+
+    link: str
+    level: EvidenceLevel
+    simulated: bool
+    start_s: float
+    end_s: float
+    blocks: tuple[BlockReport, ...]
+    net_secret_bits: int
+    counts: dict[str, npt.NDArray[np.int64]]
+    gate_s: float
+    prediction: Prediction | None
+    faults: tuple[FaultWindow, ...] = ()
+    series: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = field(default_factory=dict)
+    claimed: dict[str, float] = field(default_factory=dict)
+    """What a black box claims of itself (L0); empty where it was measured."""
+
+
+@dataclass(frozen=True)
+class CountGates:
+    """Clicks of one detector in n gates of equal length, all under one condition."""
+
+    detector: str
+    condition: Literal["dark", "lit"]
+    gate_s: float
+    counts: npt.NDArray[np.int64]
+    simulated: bool
+    predicted_hz: float | None = None
+    predicted_relative_uncertainty: float = 0.0
+    """Expanded (95 %) relative uncertainty of the prediction, from the calibrations it rests on."""
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Durations of one operation of real software, in seconds, on the process's monotonic clock."""
+
+    operation: str
+    durations_s: npt.NDArray[np.float64]
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Good slices of a window; a slice without data is not good."""
+
+    subject: str
+    slice_s: float
+    good: int
+    total: int
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class CalibrationLog:
+    """When a device calibrated itself, in bench seconds, within an observed window."""
+
+    subject: str
+    times_s: npt.NDArray[np.float64]
+    window_s: tuple[float, float]
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class InterClickGaps:
+    """Gaps between successive clicks of one detector, in ticks of ``tick_s`` seconds."""
+
+    detector: str
+    tick_s: float
+    gaps: npt.NDArray[np.int64]
+    declared_dead_time_s: float
+    simulated: bool

@@ -1,0 +1,138 @@
+"""The SPECs a module exposes under its own name. One frozen SPEC, one file, one reason to exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from hil.clock import Clock
+    from hil.ports.identity import Capabilities
+    from hil.ports.objective import Objective
+    from hil.verdict import TimeBase, Verdict
+
+__all__ = ["DeviceSettings", "DriverSpec", "FaultBench", "FaultSpec", "IndicatorSpec", "ReporterSpec", "Undo"]
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """What a driver is opened with.
+
+    ``resource`` is a VISA resource string (``TCPIP::host::port::SOCKET``, ``ASRL/dev/...::INSTR``) or a URL or path, as the
+    driver's role needs; ``data_resource`` the second port of a device that has a data plane. ``envelope`` maps a setting
+    with its unit ("attenuation_db") to its allowed interval. ``declared`` is the device's table of the bench file.
+    """
+
+    name: str
+    resource: str
+    clock: Clock
+    data_resource: str = ""
+    envelope: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    declared: Any = None
+    timeout_s: float = 2.0
+
+
+@dataclass(frozen=True)
+class DriverSpec:
+    """An instrument driver. ``open_driver`` builds it without touching the port; its ``open()`` connects."""
+
+    name: str
+    role: str
+    title: str
+    build: Callable[[DeviceSettings], Any]
+    capabilities: Capabilities
+    protocol: str = ""
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How to heal, as data: set ``setting`` of ``device`` to the absolute ``value``. Never a closure, never a toggle."""
+
+    device: str
+    setting: str
+    value: float | int | str | bool
+
+
+class FaultBench(Protocol):
+    """What a fault may do to a bench; testbed implements it.
+
+    Settings are named as in roles: ``channel`` (switch), ``attenuation_db``, ``setpoint_c``; or, on a twin only and through its
+    control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``.
+    """
+
+    clock: Clock
+    simulated: bool
+
+    def device_of_role(self, role: str) -> str:
+        """Name of the device with that role on the link under fault; MissingCapabilityError when there is none."""
+        ...
+
+    def declared(self, device: str) -> Any:
+        """The device's table of the bench file."""
+        ...
+
+    def read(self, device: str, setting: str) -> float:
+        """Read a setting or a measured value (``temperature_c``, ``counts_hz``) from the device itself."""
+        ...
+
+    def write(self, device: str, setting: str, value: float) -> None:
+        """Move an actuator inside its envelope, or inject into the twin; MissingCapabilityError on hardware that cannot."""
+        ...
+
+    def settle_s(self, device: str) -> float:
+        """How long the device declares a move to take."""
+        ...
+
+
+@dataclass(frozen=True)
+class FaultSpec:
+    """One fault.
+
+    ``settings``: a frozen dataclass of its typed parameters with units in their names; ``zero``: what zero means. ``plan``
+    gives the undo (absolute, last in first out) before anything moves; ``inject`` applies, returns evidence in words or
+    raises FaultWithoutEvidenceError; ``confirm_healed`` returns evidence or raises HealingError.
+    """
+
+    name: str
+    title: str
+    settings: type
+    zero: str
+    target_role: str
+    acts_on: str
+    plan: Callable[[FaultBench, str, Any], tuple[Undo, ...]]
+    inject: Callable[[FaultBench, str, Any], str]
+    confirm_healed: Callable[[FaultBench, str, Any], str]
+
+
+@dataclass(frozen=True)
+class IndicatorSpec:
+    """One service level indicator.
+
+    ``observes``: the type of :mod:`hil.ports.run` it judges. ``judge(observation, objective)`` returns one verdict per subject.
+    ``gate``: whether a short run must satisfy it.
+    """
+
+    name: str
+    title: str
+    unit: str
+    default_limit: float | None
+    direction: str
+    """``"below"`` or ``"above"``: which side of the limit is good; ``"within"`` for a declared value with tolerance."""
+    time_base: TimeBase
+    observes: type
+    judge: Callable[[Any, Objective], tuple[Verdict, ...]]
+    rule: str
+    gate: bool = True
+
+
+@dataclass(frozen=True)
+class ReporterSpec:
+    """Writes one kind of report from a finished run record and nothing else."""
+
+    name: str
+    title: str
+    write: Callable[[Path], Path]
+    """Takes the run's folder, returns the file it wrote."""

@@ -1,0 +1,1 @@
+"""The run record: what happened, in one folder; reports read it and nothing else."""

@@ -1,0 +1,1 @@
+"""Service level indicators, one file each, each with its SPEC."""

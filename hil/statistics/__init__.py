@@ -1,0 +1,1 @@
+"""Intervals and tests, thin over scipy: every number that a verdict rests on."""

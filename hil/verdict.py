@@ -1,0 +1,89 @@
+"""Outcomes and verdicts: what a run says, and how several sayings become one.
+
+Merged worst first: FAIL, ERROR, INCONCLUSIVE, SKIPPED, PASS. Only PASS satisfies a gate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Outcome", "TimeBase", "Verdict", "exit_code", "merge"]
+
+TimeBase = Literal["bench", "process"]
+
+
+class Outcome(Enum):
+    """What became of a test, an objective or a run; the value is the word in records."""
+
+    FAIL = "FAIL"
+    ERROR = "ERROR"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    SKIPPED = "SKIPPED"
+    PASS = "PASS"  # noqa: S105
+
+    @property
+    def meaning(self) -> str:
+        """The sentence for people."""
+        return _MEANINGS[self]
+
+    @property
+    def severity(self) -> int:
+        """0 is worst."""
+        return list(Outcome).index(self)
+
+
+_MEANINGS = {
+    Outcome.FAIL: "the device missed its limit",
+    Outcome.ERROR: "the bench or the framework broke",
+    Outcome.INCONCLUSIVE: "too little data for the declared rule",
+    Outcome.SKIPPED: "not measured: the bench declares the capability absent",
+    Outcome.PASS: "the limit was met",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A statistical statement about one objective.
+
+    ``estimate``, ``low``, ``high`` and ``limit`` are in ``unit``; ``n`` counts what was observed (bits, counts, blocks);
+    ``rule`` is the decision rule declared before the measurement; ``reason`` is the sentence for people.
+    """
+
+    indicator: str
+    subject: str
+    outcome: Outcome
+    reason: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    limit: float | None = None
+    unit: str = ""
+    rule: str = ""
+    confidence: float | None = None
+    limit_source: str = ""
+    time_base: TimeBase = "bench"
+    simulated: bool = False
+    gate: bool = True
+
+
+def merge(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst of several outcomes; SKIPPED for none at all (nothing was measured)."""
+    return min(outcomes, key=lambda outcome: outcome.severity, default=Outcome.SKIPPED)
+
+
+def exit_code(outcomes: Iterable[Outcome]) -> int:
+    """0 decided and passed, 1 FAIL, 10 ERROR, 11 INCONCLUSIVE or nothing decided; skips decide nothing."""
+    seen = set(outcomes)
+    if Outcome.FAIL in seen:
+        return 1
+    if Outcome.ERROR in seen:
+        return 10
+    if Outcome.INCONCLUSIVE in seen or Outcome.PASS not in seen:
+        return 11
+    return 0

@@ -1,0 +1,1 @@
+"""Reports, each made from a finished run record and nothing else."""

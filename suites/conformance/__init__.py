@@ -1,0 +1,1 @@
+"""The whole key pipeline over a bench, broken and healed, with verdicts."""

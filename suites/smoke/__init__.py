@@ -1,0 +1,1 @@
+"""Ten seconds that say whether a bench is worth a longer run."""
