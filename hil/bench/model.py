@@ -2,6 +2,8 @@
 
 TOML keys carry no unit because their values do (``dead_time = "50 ns"``); the attributes here carry it (``dead_time_s``). Every
 quantity is a string with its unit, parsed once; plain numbers are pure ratios and counts.
+
+The dictionaries and tables are not to be changed once loaded.
 """
 
 from __future__ import annotations
@@ -33,28 +35,27 @@ __all__ = [
 ]
 
 
-def _quantity(name: str, example: str) -> Meta:
-    return Meta(
-        extra={"quantity": name},
-        extra_json_schema={
-            "type": "string",
-            "examples": [example],
-            "description": f"a {name}, such as {example!r}",
-        },
-    )
+def _quantity(name: str) -> Meta:
+    return Meta(extra={"quantity": name})
 
 
-Seconds = Annotated[float, _quantity("time", "50 ns")]
-Hertz = Annotated[float, _quantity("rate", "60 cps")]
-Decibels = Annotated[float, _quantity("loss", "3 dB")]
-DecibelsPerKm = Annotated[float, _quantity("loss per length", "0.2 dB/km")]
-Kilometres = Annotated[float, _quantity("length", "25 km")]
-Watts = Annotated[float, _quantity("power", "-20 dBm")]
-Celsius = Annotated[float, _quantity("temperature", "-40 degC")]
-BitsPerSecond = Annotated[float, _quantity("bit rate", "0.4 Mbit/s")]
-Nanometres = Annotated[float, _quantity("wavelength", "1550 nm")]
+_ABOVE_ZERO = Meta(gt=0.0)
+
+Seconds = Annotated[float, _quantity("time")]
+SomeSeconds = Annotated[Seconds, _ABOVE_ZERO]
+Hertz = Annotated[float, _quantity("rate")]
+SomeHertz = Annotated[Hertz, _ABOVE_ZERO]
+Decibels = Annotated[float, _quantity("loss")]
+DecibelsPerKm = Annotated[float, _quantity("loss per length")]
+Kilometres = Annotated[float, _quantity("length")]
+Watts = Annotated[float, _quantity("power")]
+Celsius = Annotated[float, _quantity("temperature")]
+BitsPerSecond = Annotated[float, _quantity("bit rate")]
+Nanometres = Annotated[float, _quantity("wavelength"), _ABOVE_ZERO]
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 PositiveRatio = Annotated[float, Meta(gt=0.0, le=1.0)]
+Envelope = Annotated[dict[str, tuple[float | str, float | str]], Meta(extra={"settings": "interval"})]
+Actual = Annotated[dict[str, float | str], Meta(extra={"settings": "value"})]
 
 
 class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,8 +97,11 @@ class _Device(_Table, frozen=True, kw_only=True):
     serial: str = ""
     site: str = ""
     region: str = ""
-    envelope: dict[str, tuple[float | str, float | str]] = {}
-    """Setting (without unit) to its allowed interval; values with units. The loader turns it into SI floats."""
+    envelope: Envelope = {}
+    """Setting to its allowed interval, with units; once loaded, SI floats by attribute name (``attenuation_db``)."""
+    actual: Actual = {}
+    """Twins only: what the device is really like where it differs from its declaration, by the same keys; once loaded, SI
+    floats by attribute name (``dark_count_rate_hz``)."""
     chaos: Literal["", "allow"] = ""
     calibration: dict[str, Calibration] = {}
 
@@ -105,16 +109,14 @@ class _Device(_Table, frozen=True, kw_only=True):
 class TransmitterDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="transmitter"):
     """Decoy-state BB84 transmitter."""
 
-    pulse_rate_hz: Hertz = field(name="pulse_rate")
+    pulse_rate_hz: SomeHertz = field(name="pulse_rate")
     intensities: tuple[float, ...]
     intensity_probabilities: tuple[float, ...]
     key_basis_probability: PositiveRatio
     pilot_power_w: Watts = field(name="pilot_power", default=1e-5)
     """Bright synchronisation light launched beside the quantum signal; what a tap's power meter sees."""
-    calibration_every_s: Seconds = field(name="calibration_every", default=432_000.0)
+    calibration_every_s: SomeSeconds = field(name="calibration_every", default=432_000.0)
     level: Literal["L0", "L1", "L2", "L3"] = "L3"
-    actual: dict[str, float | str] = {}
-    """Twins only: what the device is really like where it differs from its declaration, by the same keys."""
 
 
 class ReceiverDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="receiver"):
@@ -127,7 +129,7 @@ class ReceiverDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="
     """Per detector, without afterpulses, at the declared temperature."""
     dead_time_s: Seconds = field(name="dead_time")
     afterpulse_probability: Ratio = 0.0
-    afterpulse_decay_s: Seconds = field(name="afterpulse_decay", default=1e-6)
+    afterpulse_decay_s: SomeSeconds = field(name="afterpulse_decay", default=1e-6)
     misalignment: Ratio = 0.0
     basis_choice: Literal["active", "passive"] = "passive"
     key_basis_probability: PositiveRatio
@@ -137,7 +139,6 @@ class ReceiverDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="
     misalignment_per_k: float = 0.0
     """Added misalignment per kelvin that the controlled stage is away from its set point in the bench file."""
     level: Literal["L0", "L1", "L2", "L3"] = "L3"
-    actual: dict[str, float | str] = {}
 
 
 class AttenuatorDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="attenuator"):
@@ -149,8 +150,8 @@ class AttenuatorDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag
 class SwitchDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="switch"):
     """Optical switch in the path: one channel passes the link, another is dark."""
 
-    through_channel: int = 1
-    dark_channel: int = 2
+    through_channel: Annotated[int, Meta(ge=1)] = 1
+    dark_channel: Annotated[int, Meta(ge=1)] = 2
     insertion_loss_db: Decibels = field(name="insertion_loss", default=0.7)
     isolation_db: Decibels = field(name="isolation", default=50.0)
 
@@ -171,7 +172,7 @@ class TemperatureControllerDevice(_Device, frozen=True, kw_only=True, tag_field=
     controls: str
     """Device whose stage it holds."""
     setpoint_c: Celsius = field(name="setpoint")
-    time_constant_s: Seconds = field(name="time_constant", default=20.0)
+    time_constant_s: SomeSeconds = field(name="time_constant", default=20.0)
     ambient_c: Celsius = field(name="ambient", default=22.0)
 
 
@@ -180,17 +181,22 @@ class KmeDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="kme")
 
     kme_id: str
     sae_id: str
-    key_size: int = 256
-    """Default key size in bits."""
-    max_keys: int = 100_000
+    key_size: Annotated[int, Meta(ge=64, multiple_of=8)] = 256
+    """Size of its keys, in bits."""
+    max_keys: Annotated[int, Meta(gt=0)] = 100_000
+    ca_file: str = ""
+    """A real one only: PEM file of the authority that signed its certificate."""
+    certificate_file: str = ""
+    """A real one only: PEM file of this SAE's certificate, with which the test host authenticates itself."""
+    private_key_file: str = ""
 
 
 class RecordingDevice(_Device, frozen=True, kw_only=True, tag_field="role", tag="recording"):
     """A recorded time-tag file: both parties' events, channels 0 to 3 Alice's and 4 to 7 Bob's."""
 
-    tick_s: Seconds = field(name="tick")
+    tick_s: SomeSeconds = field(name="tick")
     file: str = ""
-    window_ticks: int = 4
+    window_ticks: Annotated[int, Meta(ge=0)] = 4
     """Half width of the coincidence window, in ticks."""
 
 
@@ -212,6 +218,8 @@ class Fibre(_Table, frozen=True, kw_only=True):
     length_km: Kilometres = field(name="length")
     attenuation_db_per_km: DecibelsPerKm = field(name="attenuation", default=0.2)
     excess_loss_db: Decibels = field(name="excess_loss", default=0.0)
+    actual: Actual = {}
+    """Twins only: what the laid fibre is really like (``actual = { length = "85 km" }``)."""
 
 
 class Proof(_Table, frozen=True, kw_only=True):
@@ -236,7 +244,7 @@ class Link(_Table, frozen=True, kw_only=True):
     parties: dict[Literal["a", "b"], str]
     path: tuple[str, ...] = ()
     fibre: Fibre | None = None
-    block_s: Seconds = field(name="block", default=1.0)
+    block_s: SomeSeconds = field(name="block", default=1.0)
     proof: Proof = field(default_factory=Proof)
     contract: Contract | None = None
     kmes: dict[Literal["a", "b"], str] = {}

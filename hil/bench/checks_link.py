@@ -1,0 +1,86 @@
+"""What a link refers to: parties, path, key management entities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.bench import model
+from hil.bench.wording import nearest
+from hil.errors import Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hil.bench.walk import Walked
+
+__all__ = ["check_link"]
+
+_PARTIES: dict[str, dict[str, type]] = {
+    "bb84-decoy": {"a": model.TransmitterDevice, "b": model.ReceiverDevice},
+    "recorded-pairs": {"a": model.RecordingDevice, "b": model.RecordingDevice},
+}
+_IN_PATH = (model.AttenuatorDevice, model.SwitchDevice, model.PowerMeterDevice)
+
+
+def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
+    """Every mistake of one link towards the devices of its bench."""
+    protocol = link.get("protocol")
+    yield from _check_parties(link, where, bench, protocol)
+    yield from _check_path(link, where, bench, protocol)
+    kmes = link.get("kmes") or {}
+    for party in ("a", "b") if kmes else ():
+        yield from _check_device(kmes.get(party), f"{where}.kmes.{party}", bench, (model.KmeDevice,))
+    if kmes.get("a") is not None and kmes.get("a") == kmes.get("b"):
+        yield Mistake(f"{where}.kmes.b", repr(kmes["b"]), "another key management entity than at a")
+    for number, name in enumerate(link.get("auxiliary") or ()):
+        yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
+
+
+def _check_parties(link: Walked, where: str, bench: Walked, protocol: str | None) -> Iterator[Mistake]:
+    parties = link.get("parties")
+    if parties is None or protocol is None:
+        return
+    for party, cls in _PARTIES[protocol].items():
+        yield from _check_device(parties.get(party), f"{where}.parties.{party}", bench, (cls,))
+    if protocol == "recorded-pairs" and len({str(name) for name in parties.values()}) > 1:
+        yield Mistake(f"{where}.parties.b", repr(parties["b"]), "the same recording as at a: one file holds both parties")
+
+
+def _check_path(link: Walked, where: str, bench: Walked, protocol: str | None) -> Iterator[Mistake]:
+    path = link.get("path")
+    if path is None:
+        return
+    if protocol == "recorded-pairs" and path:
+        yield Mistake(f"{where}.path", repr(list(path)), "no path: a recording has none to move")
+        return
+    for number, name in enumerate(path):
+        place = f"{where}.path[{number}]"
+        if name in path[:number]:
+            yield Mistake(place, repr(name), "each element once")
+        elif name != "fibre":
+            yield from _check_device(name, place, bench, _IN_PATH, also=("fibre",))
+    fibre = link.get("fibre")
+    if "fibre" in path and "fibre" in link.values and fibre is None:
+        yield Mistake(f"{where}.fibre", "nothing", f"a table [{where}.fibre] with its length, as the path names the fibre")
+    elif fibre is not None and "fibre" not in path:
+        yield Mistake(f"{where}.path", repr(list(path)), "'fibre' among its elements, as the link has a fibre table")
+
+
+def _check_device(
+    name: object, where: str, bench: Walked, classes: tuple[type, ...], also: tuple[str, ...] = ()
+) -> Iterator[Mistake]:
+    """``name`` is a device of one of these classes; one whose own table is broken is taken as right."""
+    devices, readable = bench.get("device") or {}, bench.tables("device")
+    fitting = [key for key, device in readable.items() if device.cls in classes]
+    roles = " or ".join(str(cls.__struct_config__.tag) for cls in classes)  # type: ignore[attr-defined]
+    if name is None:
+        yield Mistake(where, "nothing", f"the name of a device with role {roles}")
+    elif not isinstance(name, str):
+        return
+    elif name not in devices:
+        yield Mistake(where, repr(name), nearest(name, [*fitting, *also]))
+    elif name in readable and name not in fitting:
+        role = readable[name].cls.__struct_config__.tag
+        yield Mistake(
+            where, f"{name!r}, a device with role {role}", f"a device with role {roles}: {', '.join(fitting) or 'none'}"
+        )

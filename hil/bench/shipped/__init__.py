@@ -1,0 +1,1 @@
+"""The named benches, one TOML file each."""
