@@ -17,6 +17,7 @@ __all__ = [
     "ReceiverDeclaration",
     "ReceiverHistory",
     "SourceDeclaration",
+    "TimeTags",
 ]
 
 
@@ -106,3 +107,14 @@ class ReceiverHistory:
     qber_ratio: npt.NDArray[np.float64]
     temperature_c: npt.NDArray[np.float64]
     up: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TimeTags:
+    """Events of one party of a recording, arrays of shape (n,).
+
+    ``ticks``: int64, ascending, in ticks of the recording. ``channel``: uint8, 0 to 3, numbered within the party.
+    """
+
+    ticks: npt.NDArray[np.int64]
+    channel: npt.NDArray[np.uint8]

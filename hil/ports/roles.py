@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
+    from hil.ports.detections import (
+        DetectionRecords,
+        Preparations,
+        ReceiverCounters,
+        ReceiverHistory,
+        SourceDeclaration,
+        TimeTags,
+    )
     from hil.ports.identity import Capabilities, Identity
     from hil.ports.secret import SecretBytes
 
@@ -23,6 +30,7 @@ __all__ = [
     "OpticalSwitch",
     "PowerMeter",
     "Receiver",
+    "Recording",
     "TemperatureController",
     "Transmitter",
 ]
@@ -93,6 +101,14 @@ class Transmitter(Instrument, Protocol):
     def emitting(self) -> bool: ...
     def set_emitting(self, *, emitting: bool) -> None: ...
 
+    def source(self) -> SourceDeclaration:
+        """What the device says it sends: pulse rate, intensities and how often each."""
+        ...
+
+    def device_time_ns(self) -> int:
+        """The device's own clock: nanoseconds since its power-up."""
+        ...
+
     def pulse_index(self) -> int:
         """Index of the pulse that leaves now."""
         ...
@@ -118,6 +134,20 @@ class Receiver(Instrument, Protocol):
         """Clicks per detector since power-up, with the live time they were counted in."""
         ...
 
+    def stage_temperature_c(self) -> float:
+        """Temperature of its optics stage, in degrees Celsius, as the receiver measures it."""
+        ...
+
+    def device_time_ns(self) -> int:
+        """The device's own clock: nanoseconds since its power-up."""
+        ...
+
+    def biased(self) -> bool:
+        """Whether its detectors have their bias; without it nothing clicks."""
+        ...
+
+    def set_biased(self, *, biased: bool) -> None: ...
+
     def start(self) -> int:
         """Begin a block of detections now and return the pulse index it begins at."""
         ...
@@ -141,3 +171,20 @@ class BlackBoxTransceiver(Instrument, Protocol):
     def take_keys(self) -> tuple[tuple[str, SecretBytes], ...]:
         """Keys made since the last call, each with its ID, oldest first. Destructive."""
         ...
+
+
+class Recording(Instrument, Protocol):
+    """Time tags of both parties from a file: a bench without devices. The parties share one tick."""
+
+    @property
+    def tick_s(self) -> float:
+        """Length of one tick in seconds."""
+        ...
+
+    @property
+    def duration_s(self) -> float:
+        """From the first event to the last, in seconds."""
+        ...
+
+    def alice(self) -> TimeTags: ...
+    def bob(self) -> TimeTags: ...

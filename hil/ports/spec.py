@@ -33,11 +33,16 @@ class DeviceSettings:
     envelope: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     declared: Any = None
     timeout_s: float = 2.0
+    visa_library: str = "@py"
+    """pyvisa's library string: ``@py``, an empty string for an installed vendor library, ``dialogue.yaml@sim`` in tests."""
 
 
 @dataclass(frozen=True)
 class DriverSpec:
-    """An instrument driver. ``open_driver`` builds it without touching the port; its ``open()`` connects."""
+    """An instrument driver. ``build`` makes it without touching the port; its ``open()`` connects.
+
+    ``roles`` are the bench-file roles it serves, where that is not just ``role``.
+    """
 
     name: str
     role: str
@@ -45,6 +50,7 @@ class DriverSpec:
     build: Callable[[DeviceSettings], Any]
     capabilities: Capabilities
     protocol: str = ""
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

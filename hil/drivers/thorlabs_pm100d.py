@@ -1,0 +1,119 @@
+"""Thorlabs PM100D optical power meter, and its kin of the same SCPI (PM100USB, PM101, PM16, PM103E over the network).
+
+Lines end with a newline both ways. Command set as in QMI's ``pm100d`` and PyMeasure's ``thorlabspm100usb``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hil.bench.model import PowerMeterDevice
+from hil.drivers._lines import ask, check_errors, drain_errors, scpi_identity, tell
+from hil.drivers._setting import check_envelope, move, narrowed, number
+from hil.errors import InstrumentError
+from hil.ports.identity import Capabilities, Identity
+from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.transports import Transport, over_visa
+
+if TYPE_CHECKING:
+    from hil.ports.roles import PowerMeter
+
+__all__ = ["SPEC", "ThorlabsPm100d"]
+
+_ANY_WAVELENGTH_NM = (150.0, 12_000.0)
+_OVERLOAD_W = 1e30
+"""SCPI says 9.9E37 for a reading beyond the range."""
+
+CAPABILITIES = Capabilities(
+    features=frozenset({"wavelength"}),
+    ranges={"wavelength_nm": _ANY_WAVELENGTH_NM},
+    settle_s=0.05,
+)
+
+
+class ThorlabsPm100d:
+    """Power meter whose wavelength correction follows the bench file."""
+
+    def __init__(self, settings: DeviceSettings, transport: Transport | None = None) -> None:
+        self.name = settings.name
+        self.capabilities = CAPABILITIES
+        self._settings = settings
+        self._transport = transport or over_visa(
+            settings.name, settings.resource, timeout_s=settings.timeout_s, library=settings.visa_library
+        )
+
+    def open(self) -> None:
+        """Connect, clear old errors, learn the sensor's range, and bring the wavelength to the one the bench file declares."""
+        self._transport.open()
+        drain_errors(self._transport)
+        sensor = ask(self._transport, "SYST:SENS:IDN?", idempotent=True)
+        if sensor.lower().startswith("no sensor"):
+            raise InstrumentError(self.name, "no sensor is plugged into the power meter")
+        hardware = self._wavelength_nm("SENS:CORR:WAV? MIN"), self._wavelength_nm("SENS:CORR:WAV? MAX")
+        self.capabilities = replace(
+            CAPABILITIES, ranges={"wavelength_nm": narrowed(hardware, self._settings.envelope, "wavelength_nm")}
+        )
+        declared = self._settings.declared
+        if isinstance(declared, PowerMeterDevice) and abs(self.wavelength_nm() - declared.wavelength_nm) > 0.5:
+            self.set_wavelength_nm(declared.wavelength_nm)
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._transport.close()
+
+    def identity(self) -> Identity:
+        """``*IDN?``."""
+        return scpi_identity(self._transport)
+
+    def park(self) -> None:
+        """A meter harms nothing."""
+
+    def power_w(self) -> float:
+        """One reading in watts; InstrumentError when the sensor is overloaded. An acquisition: never repeated by itself."""
+        power_w = number(self.name, "MEAS:POW?", ask(self._transport, "MEAS:POW?"))
+        if power_w > _OVERLOAD_W:
+            raise InstrumentError(self.name, "the power is above the sensor's range; attenuate before the sensor is damaged")
+        return power_w
+
+    def wavelength_nm(self) -> float:
+        """The wavelength the sensor's response is corrected for."""
+        return self._wavelength_nm("SENS:CORR:WAV?")
+
+    def set_wavelength_nm(self, wavelength_nm: float) -> None:
+        """Correct the sensor's response for this wavelength."""
+        check_envelope(self._settings, self.capabilities, "wavelength_nm", wavelength_nm)
+        command = f"SENS:CORR:WAV {wavelength_nm:.1f}"
+
+        def write() -> None:
+            tell(self._transport, command)
+            check_errors(self._transport, command)
+
+        with self._transport.lock:
+            move(
+                self._settings,
+                setting="wavelength_nm",
+                value=wavelength_nm,
+                write=write,
+                read=self.wavelength_nm,
+                settle_s=self.capabilities.settle_s,
+                tolerance=0.5,
+            )
+
+    def _wavelength_nm(self, query: str) -> float:
+        return number(self.name, query, ask(self._transport, query, idempotent=True))
+
+
+def build(settings: DeviceSettings) -> PowerMeter:
+    """The driver for one meter; nothing is opened yet."""
+    return ThorlabsPm100d(settings)
+
+
+SPEC = DriverSpec(
+    name="thorlabs-pm100d",
+    role="power-meter",
+    title="Thorlabs PM100D optical power meter (SCPI)",
+    build=build,
+    capabilities=CAPABILITIES,
+    protocol="SCPI lines over TCPIP::…::SOCKET or USB, newline both ways",
+)

@@ -1,0 +1,44 @@
+"""Picks the port for a device's resource string."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.transports.port import Port, SerialLine, tcp_address
+from hil.transports.serial import SerialPort
+from hil.transports.tcp import TcpPort
+from hil.transports.transport import Transport
+from hil.transports.visa import VisaPort
+
+if TYPE_CHECKING:
+    from hil.transports.recovery import Marker
+
+__all__ = ["over_raw", "over_visa"]
+
+
+def over_visa(
+    device: str,
+    resource: str,
+    *,
+    timeout_s: float,
+    library: str = "@py",
+    line: SerialLine | None = None,
+    markers: tuple[Marker, ...] = (),
+) -> Transport:
+    """A transport over pyvisa; ``line`` sets a serial line, ``library`` is pyvisa's (``@py``, ``file.yaml@sim``)."""
+    port = VisaPort(device, resource, library=library, line=line)
+    return Transport(port, timeout_s=timeout_s, markers=markers)
+
+
+def over_raw(
+    device: str,
+    resource: str,
+    *,
+    timeout_s: float,
+    line: SerialLine | None = None,
+    markers: tuple[Marker, ...] = (),
+) -> Transport:
+    """A transport over a plain socket (``TCPIP::…::SOCKET``, also a serial device behind a device server) or pyserial."""
+    streams = tcp_address(resource) is not None
+    port: Port = TcpPort(device, resource) if streams else SerialPort(device, resource, line or SerialLine())
+    return Transport(port, timeout_s=timeout_s, markers=markers)
