@@ -1,0 +1,102 @@
+"""Settings of every pulse as a pure function of (seed, transmitter, pulse index).
+
+A counter-based generator: the index is hashed with a key by two rounds of the 64-bit finaliser of SplitMix64 (G. L. Steele,
+D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). One bit of the hash is the bit, the other
+63 choose intensity and basis together, so that probabilities are exact to 2^-63.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hil.ports.detections import Preparations
+from hil.seeds import derive
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hil.bench.model import TransmitterDevice
+
+__all__ = ["PulseClock", "Source", "hash_indices"]
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+_NS_PER_S = 1_000_000_000
+_CODES = np.arange(64)
+_PARTS = np.array([_CODES >> 1 & 1, _CODES & 1, _CODES >> 2], dtype=np.uint8)
+
+
+class PulseClock:
+    """Turns bench time into pulse indices and back, exactly: pulse ``i`` leaves at ``i / pulse_rate_hz``."""
+
+    def __init__(self, pulse_rate_hz: float) -> None:
+        rate = Fraction(pulse_rate_hz)
+        self._numerator, self._denominator = rate.numerator, rate.denominator * _NS_PER_S
+        self.rate_hz = pulse_rate_hz
+
+    def index_at(self, now_ns: int) -> int:
+        """The first pulse that leaves at or after this time."""
+        return -(-now_ns * self._numerator // self._denominator)
+
+    def time_ns(self, index: float) -> float:
+        """When a pulse leaves."""
+        return index * self._denominator / self._numerator
+
+
+class Source:
+    """What a transmitter prepares. ``code`` numbers a joint setting: ``intensity * 4 + basis * 2 + bit``."""
+
+    def __init__(self, device: TransmitterDevice, seed: int, name: str) -> None:
+        self._key = derive(seed, "settings", name)
+        key_basis = Fraction(device.key_basis_probability)
+        total = sum(Fraction(probability) for probability in device.intensity_probabilities)
+        joint = [
+            Fraction(probability) / total * basis
+            for probability in device.intensity_probabilities
+            for basis in (key_basis, 1 - key_basis)
+        ]
+        thresholds = [round(sum(joint[: number + 1], Fraction(0)) * 2**63) for number in range(len(joint) - 1)]
+        self._thresholds = np.array(thresholds, dtype=np.uint64)
+        self.probabilities = np.repeat(np.array([float(probability) / 2 for probability in joint]), 2)
+
+    def codes(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Joint setting of each pulse: shape (n,) to shape (n,)."""
+        hashed = hash_indices(indices, self._key)
+        codes = (hashed & np.uint64(1)).astype(np.uint8)
+        hashed >>= np.uint64(1)
+        for threshold in self._thresholds:
+            codes += (hashed >= threshold).view(np.uint8) << 1
+        return codes
+
+    def prepare(self, indices: npt.NDArray[np.int64]) -> Preparations:
+        """The same, taken apart."""
+        codes = self.codes(indices)
+        basis, bit, intensity = (_PARTS[part][codes] for part in range(3))
+        return Preparations(basis=basis, bit=bit, intensity=intensity)
+
+
+def hash_indices(indices: npt.NDArray[np.int64], key: int) -> npt.NDArray[np.uint64]:
+    """64 random-looking bits for each index: shape (n,) to shape (n,); ``key`` has 128 bits."""
+    offset, mask = np.uint64(key & (2**64 - 1)), np.uint64(key >> 64 & (2**64 - 1))
+    value = indices.astype(np.uint64)
+    value *= _GAMMA
+    value += offset
+    _mix(value)
+    value ^= mask
+    _mix(value)
+    return value
+
+
+def _mix(value: npt.NDArray[np.uint64]) -> None:
+    scratch = value >> np.uint64(30)
+    value ^= scratch
+    value *= _FIRST
+    np.right_shift(value, np.uint64(27), out=scratch)
+    value ^= scratch
+    value *= _SECOND
+    np.right_shift(value, np.uint64(31), out=scratch)
+    value ^= scratch
