@@ -32,6 +32,9 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
         yield from _check_device(kmes.get(party), f"{where}.kmes.{party}", bench, (model.KmeDevice,))
     if kmes.get("a") is not None and kmes.get("a") == kmes.get("b"):
         yield Mistake(f"{where}.kmes.b", repr(kmes["b"]), "another key management entity than at a")
+    sizes = [table.get("key_size") for name, table in bench.tables("device").items() if name in kmes.values()]
+    if None not in sizes and len(set(sizes)) > 1:
+        yield Mistake(f"{where}.kmes", " and ".join(str(size) for size in sizes), "one key_size at both ends")
     for number, name in enumerate(link.get("auxiliary") or ()):
         yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hil.ports.secret import SecretBytes
 
-__all__ = ["DeliveredKey", "KeyDelivery", "KeyStore", "KeyStoreStatus"]
+__all__ = ["DeliveredKey", "KeyDelivery", "KeyState", "KeyStore", "KeyStoreStatus", "SharedKeyStore"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,17 @@ class KeyStoreStatus:
     max_key_per_request: int
     max_key_size_bits: int
     min_key_size_bits: int
+
+
+class KeyState(Enum):
+    """Where a key is in its life at one store; a state only ever moves down this list."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    DELIVERABLE = "deliverable"
+    RESERVED = "reserved"  # set aside for one application
+    DELIVERED = "delivered"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,45 @@ class KeyStore(Protocol):
 
     def close(self) -> None:
         """Close the store."""
+        ...
+
+
+class SharedKeyStore(KeyStore, Protocol):
+    """What a key management entity needs besides, to agree with its peer over whole blocks and after a crash."""
+
+    def add_all_pending(self, keys: Sequence[DeliveredKey]) -> None:
+        """Store several keys in one durable step, all or none; KeyStoreError as :meth:`add_pending`."""
+        ...
+
+    def release_all(self, key_ids: Sequence[str]) -> None:
+        """Release several keys in one durable step, all or none."""
+        ...
+
+    def discard_all(self, key_ids: Sequence[str]) -> None:
+        """Destroy several pending keys in one durable step."""
+        ...
+
+    def next_ids(self, number: int) -> tuple[str, ...]:
+        """IDs of the oldest deliverable keys, without taking them; KeysExhaustedError."""
+        ...
+
+    def reserve(self, key_ids: Sequence[str], holder: str) -> None:
+        """Set deliverable keys aside for ``holder``, all or none: only :meth:`take` by ID reaches them from then on.
+
+        Again for the same holder is a no-op; KeyNotFoundError for a key that is not deliverable or another's.
+        """
+        ...
+
+    def holder(self, key_id: str) -> str:
+        """For whom a key is, or was, set aside; empty for nobody."""
+        ...
+
+    def state(self, key_id: str) -> KeyState:
+        """Where the key is in its life."""
+        ...
+
+    def pending_ids(self) -> tuple[str, ...]:
+        """Every pending key, oldest first: what a crash may have left in doubt."""
         ...
 
 

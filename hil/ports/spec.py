@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from hil.ports.objective import Objective
     from hil.verdict import TimeBase, Verdict
 
-__all__ = ["DeviceSettings", "DriverSpec", "FaultBench", "FaultSpec", "IndicatorSpec", "ReporterSpec", "Undo"]
+__all__ = [
+    "DeviceSettings",
+    "DriverSpec",
+    "FaultBench",
+    "FaultSpec",
+    "IndicatorSpec",
+    "KeyStoreSettings",
+    "KeyStoreSpec",
+    "ReporterSpec",
+    "Undo",
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,36 @@ class DriverSpec:
     capabilities: Capabilities
     protocol: str = ""
     roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeyStoreSettings:
+    """What a key store, or the way to one, is opened with.
+
+    ``address``: a directory or file for a local store, the URL of a remote one. ``test``: whether TEST keys are allowed.
+    ``sae_id`` is the application the test host speaks as, ``kme_id`` whom it expects at the address; the files are PEM.
+    """
+
+    name: str
+    address: str
+    test: bool = False
+    max_keys: int = 100_000
+    kme_id: str = ""
+    sae_id: str = ""
+    ca_file: str = ""
+    certificate_file: str = ""
+    private_key_file: str = ""
+    timeout_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class KeyStoreSpec:
+    """Where keys are kept or fetched: ``provides`` says whether ``build`` gives a KeyStore or a KeyDelivery."""
+
+    name: str
+    title: str
+    provides: Literal["store", "delivery"]
+    build: Callable[[KeyStoreSettings], Any]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,117 @@
+"""The twin of a pair of key management entities: two ETSI GS QKD 014 servers on loopback, one store behind each."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hil.errors import KeyStoreError, UsageError
+
+from ._agreement import KeyAgreement, Side
+from ._certificates import CertificateAuthority, TlsFiles
+from ._delivery import KmeIdentity, KmeRules
+from ._server import KmeServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hil.bench.model import KmeDevice
+    from hil.ports.keystore import SharedKeyStore
+    from hil.ports.secret import SecretBytes
+
+__all__ = ["SPEC", "KmeTwinSpec", "RunningKmes", "start_kme_pair"]
+
+
+class RunningKmes:
+    """Two KMEs that serve until :meth:`close`; the stores behind them stay their owner's to close."""
+
+    def __init__(self, devices: dict[Side, KmeDevice], agreement: KeyAgreement, directory: Path) -> None:
+        self.key_size_bits = devices["a"].key_size
+        self._agreement = agreement
+        self._identities = {side: KmeIdentity(device.kme_id, device.sae_id) for side, device in devices.items()}
+        with ExitStack() as stack:
+            self._authority = CertificateAuthority(directory)
+            stack.callback(self._authority.close)
+            self._client_files = {
+                side: self._authority.issue_sae(identity.sae_id) for side, identity in self._identities.items()
+            }
+            self.url_a = self._serve("a", "b", devices["a"], stack)
+            self.url_b = self._serve("b", "a", devices["b"], stack)
+            self._stack = stack.pop_all()
+
+    def client_tls(self, side: Side) -> TlsFiles:
+        """CA, certificate and private key of the SAE at that side."""
+        return self._client_files[side]
+
+    def issue_sae(self, sae_id: str) -> TlsFiles:
+        """A certificate of this authority for any SAE, such as one that no KME here serves."""
+        return self._authority.issue_sae(sae_id)
+
+    def ingest(self, key_id: str, secret_a: SecretBytes, secret_b: SecretBytes) -> None:
+        """Take in one key, as each party has it: durable at both KMEs before it may be delivered at either."""
+        self.ingest_all([(key_id, secret_a, secret_b)])
+
+    def ingest_all(self, keys: Sequence[tuple[str, SecretBytes, SecretBytes]]) -> None:
+        """Take in the keys of a block in one durable step per phase and side, all or none; KeyStoreError."""
+        for key_id, *secrets in keys:
+            if any(secret.bit_length != self.key_size_bits for secret in secrets):
+                raise KeyStoreError(f"key {key_id} is not of {self.key_size_bits} bits, the size these KMEs deliver")
+        self._agreement.ingest(keys)
+
+    def repair(self) -> tuple[int, int]:
+        """Settle keys that a crash left in doubt; how many were released, how many destroyed."""
+        return self._agreement.repair()
+
+    def close(self) -> None:
+        """Stop both servers, join their threads, remove the certificates; a second call does nothing."""
+        self._stack.close()
+
+    def _serve(self, side: Side, other: Side, device: KmeDevice, stack: ExitStack) -> str:
+        rules = KmeRules(
+            side,
+            self._identities[side],
+            self._identities[other],
+            self._agreement,
+            key_size_bits=self.key_size_bits,
+            max_keys=device.max_keys,
+        )
+        server = KmeServer(rules, self._authority.issue_kme(device.kme_id))
+        stack.callback(server.close)
+        return server.url
+
+
+def start_kme_pair(
+    kme_a: KmeDevice, kme_b: KmeDevice, store_a: SharedKeyStore, store_b: SharedKeyStore, directory: Path
+) -> RunningKmes:
+    """Settle what an earlier crash left in doubt, then serve both KMEs on loopback.
+
+    Certificates live in a private folder below ``directory`` until the pair is closed.
+    """
+    if kme_a.key_size != kme_b.key_size:
+        raise UsageError(
+            f"{kme_a.kme_id} has keys of {kme_a.key_size} bits, {kme_b.kme_id} of {kme_b.key_size}; expected one size"
+        )
+    agreement = KeyAgreement(store_a, store_b)
+    agreement.repair()
+    return RunningKmes({"a": kme_a, "b": kme_b}, agreement, directory)
+
+
+@dataclass(frozen=True)
+class KmeTwinSpec:
+    """The twin of a pair of devices, which is why it is started and not built like the others."""
+
+    name: str
+    roles: tuple[str, ...]
+    title: str
+    start: Callable[[KmeDevice, KmeDevice, SharedKeyStore, SharedKeyStore, Path], RunningKmes]
+    real_firmware: str = ""
+
+
+SPEC = KmeTwinSpec(
+    name="etsi014",
+    roles=("kme",),
+    title="Two key management entities with ETSI GS QKD 014 over mutual TLS",
+    start=start_kme_pair,
+)

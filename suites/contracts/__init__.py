@@ -1,0 +1,1 @@
+"""What every driver, twin, fault and key store has to keep to: subclass a contract and give its fixtures."""
