@@ -61,7 +61,8 @@ class AgiltronFf1x4:
         self._transport.close()
 
     def identity(self) -> Identity:
-        """The board tells nothing about itself; that it answers at all was seen at opening."""
+        """The board tells nothing about itself but its channel; that it answers with one is all that can be asked."""
+        self.channel()
         return Identity("Agiltron", f"FF 1x{_CHANNELS}", "", "")
 
     def park(self) -> None:

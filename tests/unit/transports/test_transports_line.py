@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.transports import ScriptedPort
 from hil.transports.line import Line
 
 
+@settings(max_examples=40)
 @given(replies=st.lists(st.binary(max_size=20), max_size=6), cuts=st.lists(st.integers(1, 7), min_size=1, max_size=30))
 def test_any_chunking_gives_the_same_replies(replies, cuts):
     """Replies ended by a terminator come out whole and in order, however the stream was cut."""
@@ -25,6 +26,7 @@ def test_any_chunking_gives_the_same_replies(replies, cuts):
     assert line.unread == 0
 
 
+@settings(max_examples=40)
 @given(payload=st.binary(max_size=60), cut=st.integers(1, 9), first=st.integers(0, 60))
 def test_counts_and_terminators_mix(payload, cut, first):
     """A counted read takes what a terminated one left, and the other way round."""
