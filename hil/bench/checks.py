@@ -6,6 +6,7 @@ Works on tables as far as they could be read, so that a file's wrong references 
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ from hil.bench.wording import nearest, show
 from hil.errors import Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Names = Callable[[str], list[str]]
 
 __all__ = ["check"]
 
@@ -28,10 +31,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _BENCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OF_ANYONE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _SUM_TOLERANCE = 1e-6
-# names of the shipped benches whose modules are still to come
-_LANDING = frozenset(
-    {"reference-transceiver", "ozoptics-dd100mc", "agiltron-ff1x4", "thorlabs-pm100d", "thorlabs-tc200", "etsi014"}
-)
+# twins that are still to come
+_LANDING = frozenset({"reference-transceiver", "ozoptics-dd100mc", "agiltron-ff1x4", "thorlabs-pm100d", "thorlabs-tc200"})
 
 
 def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
@@ -39,6 +40,7 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     info = bench.get("bench")
     info = info if isinstance(info, Walked) else Walked(model.BenchInfo)
     mistakes = list(_check_info(info))
+    known = cache(discovery.names)  # once a file: looking through the installed entry points takes milliseconds
     names = bench.get("device") or {}
     # a word in place of true or false is one mistake, not one more for each device without an address
     simulated = simulate or bool(info.values.get("simulated", True))
@@ -51,14 +53,14 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     for name, device in bench.tables("device").items():
         where = f"device.{name}"
         twinned = simulated or (mixed and device.get("address") == "")
-        mistakes += _check_driver(device, where, twinned=twinned)
+        mistakes += _check_driver(device, where, known, twinned=twinned)
         mistakes += _check_address(device, where, twinned=twinned)
         mistakes += _check_device(device, where)
         mistakes += _check_role(device, where)
         mistakes += _check_place(device, where, bench, names, name)
     for name, link in bench.tables("link").items():
         mistakes += check_link(link, f"link.{name}", bench)
-    mistakes += check_slo(bench.tables("slo"))
+    mistakes += check_slo(bench.tables("slo"), known("indicator"))
     return mistakes
 
 
@@ -70,30 +72,31 @@ def _check_info(info: Walked) -> Iterator[Mistake]:
         yield Mistake("bench.mixed", "true beside simulated = true", "only one of simulated and mixed")
 
 
-def _check_driver(device: Walked, where: str, *, twinned: bool) -> Iterator[Mistake]:
+def _check_driver(device: Walked, where: str, known: Names, *, twinned: bool) -> Iterator[Mistake]:
     """Names of driver and twin; a twin is asked for only where one would be used."""
     driver, twin = device.get("driver"), device.get("twin")
-    if device.cls is model.RecordingDevice:
-        if driver not in {None, "recording"}:
-            yield Mistake(f"{where}.driver", repr(driver), "'recording'")
-        return
     if driver is not None:
-        yield from _check_name(driver, "keystore" if device.cls is model.KmeDevice else "driver", f"{where}.driver")
-    if device.cls is model.KmeDevice:
+        yield from _check_name(driver, "keystore" if device.cls is model.KmeDevice else "driver", f"{where}.driver", known)
+    if device.cls is model.RecordingDevice:
         return
     if twin:
-        yield from _check_name(twin, "twin", f"{where}.twin")
-    elif twinned and driver in discovery.names("driver") and driver not in {*discovery.names("twin"), *_LANDING}:
-        wanted = f"{nearest(driver, discovery.names('twin'))}; or package.module:NAME, as no twin has the driver's name"
+        yield from _check_name(twin, "twin", f"{where}.twin", known)
+    elif twinned and driver in _without_twin(known):
+        wanted = f"{nearest(driver, known('twin'))}; or package.module:NAME, as no twin has the driver's name"
         yield Mistake(f"{where}.twin", "nothing", wanted)
     elif twinned and driver and _OF_ANYONE.fullmatch(driver):
         yield Mistake(f"{where}.twin", "nothing", "package.module:NAME of the driver's twin, as the device is to be simulated")
 
 
-def _check_name(name: str, kind: str, where: str) -> Iterator[Mistake]:
-    known = discovery.names(kind)
-    if name not in known and name not in _LANDING and not _OF_ANYONE.fullmatch(name):
-        yield Mistake(where, repr(name), f"{nearest(name, known)}; or package.module:NAME")
+def _without_twin(known: Names) -> set[str]:
+    """Drivers whose twin, if they have one, does not go by their name."""
+    drivers = {*known("driver"), *known("keystore")}
+    return drivers - set(known("twin")) - _LANDING
+
+
+def _check_name(name: str, kind: str, where: str, known: Names) -> Iterator[Mistake]:
+    if name not in known(kind) and not _OF_ANYONE.fullmatch(name):
+        yield Mistake(where, repr(name), f"{nearest(name, known(kind))}; or package.module:NAME")
 
 
 def _check_address(device: Walked, where: str, *, twinned: bool) -> Iterator[Mistake]:

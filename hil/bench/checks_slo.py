@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil import discovery, units
-from hil.bench.wording import nearest
+from hil.bench.wording import nearest, show
 from hil.errors import Mistake, UsageError
 
 if TYPE_CHECKING:
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["check_slo"]
 
+_SIDES = {"below": ("min", "max"), "above": ("max", "min")}
 
-def check_slo(limits: dict[str, Walked]) -> Iterator[Mistake]:
+
+def check_slo(limits: dict[str, Walked], known: list[str]) -> Iterator[Mistake]:
     """Every mistake of the ``[slo.X]`` tables; limits with a unit become numbers in the indicator's unit."""
-    known = discovery.names("indicator")
     seen: dict[str, str] = {}
     for key, limit in limits.items():
         name = key.replace("_", "-")
-        if name not in known and known:
+        if not known:  # no indicator is installed
+            return
+        if name not in known:
             yield Mistake(f"slo.{key}", repr(key), nearest(key, [other.replace("-", "_") for other in known]))
             continue
         if name in seen:
@@ -32,15 +35,19 @@ def check_slo(limits: dict[str, Walked]) -> Iterator[Mistake]:
 
 
 def _check_values(limit: Walked, where: str, name: str) -> Iterator[Mistake]:
-    """Convert ``"100 ms"`` into the indicator's unit; a plain number is in it already."""
-    for side in ("max", "min"):
-        value = limit.get(side)
-        if not isinstance(value, str):
-            continue
-        unit = discovery.find("indicator", name).unit
-        try:
-            limit.values[side] = units.convert(value, unit)
-        except UsageError:
-            quantity = units.quantity_of_unit(unit)
-            wanted = units.accepted(quantity) if quantity else f"a plain number in {unit}"
-            yield Mistake(f"{where}.{side}", repr(value), f"{wanted}; a plain number is in {unit or 'no unit'}")
+    """The side that is limited, and ``"100 ms"`` into the indicator's unit; a plain number is in it already."""
+    given = {side: limit.get(side) for side in ("max", "min") if isinstance(limit.get(side), str | float | int)}
+    if not given:
+        return
+    spec = discovery.find("indicator", name)
+    wrong, right = _SIDES.get(spec.direction, ("", ""))
+    for side, value in given.items():
+        if side == wrong:
+            yield Mistake(f"{where}.{side}", show(value), f"{right}: {spec.name} is good {spec.direction} its limit")
+        elif isinstance(value, str):
+            try:
+                limit.values[side] = units.convert(value, spec.unit)
+            except UsageError:
+                quantity = units.quantity_of_unit(spec.unit)
+                wanted = units.accepted(quantity) if quantity else "a plain number"
+                yield Mistake(f"{where}.{side}", show(value), f"{wanted}; a plain number is in {spec.unit or 'no unit'}")

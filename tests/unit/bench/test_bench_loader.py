@@ -5,8 +5,10 @@ from __future__ import annotations
 import tomllib
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from msgspec import UNSET
 
 from hil import bench, discovery
 from hil.bench.model import Bench, Fibre, ReceiverDevice, RecordingDevice, SwitchDevice, TransmitterDevice
@@ -133,8 +135,9 @@ def test_unknown_driver_names_the_nearest(edited, monkeypatch: pytest.MonkeyPatc
         "keystore": ["etsi014"],
         "indicator": ["qber"],
     }
-    known["twin"] = known["driver"]
+    known["twin"] = [*known["driver"], "etsi014"]
     monkeypatch.setattr(discovery, "names", lambda kind: known[kind])
+    monkeypatch.setattr(discovery, "find", lambda _kind, name: SimpleNamespace(name=name, unit="ratio", direction="below"))
     file = edited(('driver = "ozoptics-dd100mc"', 'driver = "ozoptics-dd100"'))
     listed = ", ".join(known["driver"])
     assert mistakes_of(file) == [
@@ -148,6 +151,36 @@ def test_unknown_driver_names_the_nearest(edited, monkeypatch: pytest.MonkeyPatc
     assert bench.load(file).device["voa"].driver == "our.lab:VOA"
     file = edited(("[slo.qber]", "[slo.qbe]"))
     assert mistakes_of(file) == ["slo.qbe: found 'qbe'; expected 'qber' (known: qber)"]
+
+
+def test_limits_arrive_in_the_unit_of_their_indicator(edited, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """A limit may be written with its unit; another quantity, or the side that is not limited, is a mistake."""
+    specs = {
+        "auth-rtt": SimpleNamespace(name="auth-rtt", unit="s", direction="below"),
+        "qber": SimpleNamespace(name="qber", unit="ratio", direction="below"),
+        "key-rate": SimpleNamespace(name="key-rate", unit="bit/s", direction="above"),
+    }
+    names = discovery.names
+    monkeypatch.setattr(discovery, "names", lambda kind: list(specs) if kind == "indicator" else names(kind))
+    monkeypatch.setattr(discovery, "find", lambda _kind, name: specs[name])
+    good = '[slo.auth_rtt]\nmax = "100 ms"\n[slo.key_rate]\nmin = "0.4 Mbit/s"\n[slo.qber]\nmax = "2 %"\n'
+    loaded = bench.load(edited(("[slo.qber]\nmax = 0.02\n", good)))
+    assert {name: (limit.max, limit.min) for name, limit in loaded.slo.items()} == {
+        "auth_rtt": (0.1, UNSET),
+        "key_rate": (UNSET, 400_000.0),
+        "qber": (0.02, UNSET),
+    }
+    assert bench.slo_limit(loaded, "key-rate") == loaded.slo["key_rate"]
+    assert bench.slo_limit(loaded, "availability") is None
+    bad = '[slo.auth_rtt]\nmax = "100 dB"\n[slo.key_rate]\nmax = 100\n[slo.key-rate]\n[slo.qber]\n'
+    assert mistakes_of(edited(("[slo.qber]\nmax = 0.02\n", bad))) == [
+        (
+            "slo.auth_rtt.max: found '100 dB'; expected a time of zero or more with its unit "
+            "(s, ms, us, ns, ps, fs, min, h, d), such as '50 ns'; a plain number is in s"
+        ),
+        "slo.key_rate.max: found 100.0; expected min: key-rate is good above its limit",
+        "slo.key-rate: found 'key-rate'; expected each indicator once; 'key_rate' is the same one",
+    ]
 
 
 def test_a_missing_address_is_a_mistake_unless_the_device_is_a_twin(edited) -> None:  # type: ignore[no-untyped-def]
