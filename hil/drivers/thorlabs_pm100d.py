@@ -46,17 +46,11 @@ class ThorlabsPm100d:
     def open(self) -> None:
         """Connect, clear old errors, learn the sensor's range, and bring the wavelength to the one the bench file declares."""
         self._transport.open()
-        drain_errors(self._transport)
-        sensor = ask(self._transport, "SYST:SENS:IDN?", idempotent=True)
-        if sensor.lower().startswith("no sensor"):
-            raise InstrumentError(self.name, "no sensor is plugged into the power meter")
-        hardware = self._wavelength_nm("SENS:CORR:WAV? MIN"), self._wavelength_nm("SENS:CORR:WAV? MAX")
-        self.capabilities = replace(
-            CAPABILITIES, ranges={"wavelength_nm": narrowed(hardware, self._settings.envelope, "wavelength_nm")}
-        )
-        declared = self._settings.declared
-        if isinstance(declared, PowerMeterDevice) and abs(self.wavelength_nm() - declared.wavelength_nm) > 0.5:
-            self.set_wavelength_nm(declared.wavelength_nm)
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the port."""
@@ -99,6 +93,19 @@ class ThorlabsPm100d:
                 settle_s=self.capabilities.settle_s,
                 tolerance=0.5,
             )
+
+    def _prepare(self) -> None:
+        drain_errors(self._transport)
+        sensor = ask(self._transport, "SYST:SENS:IDN?", idempotent=True)
+        if sensor.lower().startswith("no sensor"):
+            raise InstrumentError(self.name, "no sensor is plugged into the power meter")
+        hardware = self._wavelength_nm("SENS:CORR:WAV? MIN"), self._wavelength_nm("SENS:CORR:WAV? MAX")
+        self.capabilities = replace(
+            CAPABILITIES, ranges={"wavelength_nm": narrowed(hardware, self._settings.envelope, "wavelength_nm")}
+        )
+        declared = self._settings.declared
+        if isinstance(declared, PowerMeterDevice) and abs(self.wavelength_nm() - declared.wavelength_nm) > 0.5:
+            self.set_wavelength_nm(declared.wavelength_nm)
 
     def _wavelength_nm(self, query: str) -> float:
         return number(self.name, query, ask(self._transport, query, idempotent=True))

@@ -27,15 +27,18 @@ class ScriptedPort:
         self.resource = f"script of {device}"
         self.reopens_clean = reopens_clean
         self.opened = 0
+        self.is_open = False
         self._turns = list(turns)
         self._played = 0
 
     def open(self, timeout_s: float) -> None:  # noqa: ARG002  (nothing to wait for)
         """Count how often it was opened."""
         self.opened += 1
+        self.is_open = True
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Remember that it is closed."""
+        self.is_open = False
 
     def send(self, data: bytes, timeout_s: float) -> None:  # noqa: ARG002
         """Compare with what the script expects next."""

@@ -124,10 +124,11 @@ def test_draining_is_bounded(script, settings):
 
 
 def test_a_missing_sensor_is_found_at_open(script, settings):
-    """A console without a sensor cannot measure, and says so before the first test."""
+    """A console without a sensor cannot measure, and says so before the first test, and lets go of the port."""
     meter = ThorlabsPm100d(settings(), script([*NO_ERROR, (">", b"SYST:SENS:IDN?\n"), ("<", b"no sensor\n")]))
     with pytest.raises(InstrumentError, match="no sensor"):
         meter.open()
+    assert not script.ports[0].is_open
 
 
 def test_identity_has_four_fields(opened):

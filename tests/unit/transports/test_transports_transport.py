@@ -163,10 +163,11 @@ def test_bytes_nobody_asked_for_lead_to_a_resynchronisation():
 
 
 def test_opening_a_line_where_nothing_answers_is_unreachable():
-    """A serial port that exists without a device behind it fails at open, not at the first query."""
+    """A serial port that exists without a device behind it fails at open, and is let go."""
     port = ScriptedPort([(">", b"who?\n"), SILENCE, (">", b"what?\n"), SILENCE], device="dut", reopens_clean=False)
     with pytest.raises(DeviceUnreachableError, match="nothing answers"):
         Transport(port, markers=MARKERS).open()
+    assert not port.is_open
     port.finish()
 
 
