@@ -247,6 +247,19 @@ def test_the_client_checks_whose_kme_it_is(pair: Pair) -> None:
     client.close()
 
 
+def test_the_certificates_pass_a_strict_check(pair: Pair) -> None:
+    """RFC 5280 to the letter, as clients on Python 3.13 check by default."""
+    files = pair.kmes.client_tls("a")
+    openssl = ssl.create_default_context(cafile=files.ca)
+    openssl.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    openssl.load_cert_chain(files.certificate, files.private_key)
+    parts = urlsplit(pair.kmes.url_a)
+    connection = http.client.HTTPSConnection(str(parts.hostname), parts.port, timeout=20.0, context=openssl)
+    connection.request("GET", f"/api/v1/keys/{SOUTH}/status")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 def test_old_tls_is_refused(pair: Pair) -> None:
     """The standard asks for TLS 1.2 or later."""
     files = pair.kmes.client_tls("a")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from hil.device_sims.kme import RunningKmes
 
+    Stores = tuple[EmbeddedKeyStore, EmbeddedKeyStore]
+
 
 class PowerCut(BaseException):
     """The machine goes down: nothing after it runs."""
@@ -41,7 +43,7 @@ class Failing:
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[tuple[EmbeddedKeyStore, EmbeddedKeyStore]]:
+def stores(tmp_path: Path) -> Iterator[Stores]:
     made = EmbeddedKeyStore(tmp_path / "a.sqlite", test=True), EmbeddedKeyStore(tmp_path / "b.sqlite", test=True, max_keys=3)
     yield made
     for store in made:
@@ -75,13 +77,13 @@ def fresh() -> tuple[str, SecretBytes, SecretBytes]:
         ("", "release_all", KeyState.DELIVERABLE),  # released at A
     ],
 )
-def test_a_crash_during_ingestion_is_settled_at_the_next_start(  # type: ignore[no-untyped-def]
-    stores, tmp_path: Path, cut_a: str, cut_b: str, settled: KeyState
+def test_a_crash_during_ingestion_is_settled_at_the_next_start(
+    stores: Stores, tmp_path: Path, cut_a: str, cut_b: str, settled: KeyState
 ) -> None:
     """Held by both sides: deliverable. By one: destroyed. Settling twice changes nothing."""
     store_a, store_b = stores
     failing = Failing(store_a, cut_a), Failing(store_b, cut_b)
-    kmes = start(*failing, tmp_path)
+    kmes = start(failing[0], failing[1], tmp_path)
     failing[0].armed = failing[1].armed = True
     key = fresh()
     with pytest.raises(PowerCut):
@@ -94,7 +96,7 @@ def test_a_crash_during_ingestion_is_settled_at_the_next_start(  # type: ignore[
     again.close()
 
 
-def test_a_crash_between_setting_aside_and_handing_out_loses_nothing(stores, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_crash_between_setting_aside_and_handing_out_loses_nothing(stores: Stores, tmp_path: Path) -> None:
     """The key the peer set aside is the next one the same master gets."""
     store_a, store_b = stores
     key = fresh()
@@ -107,7 +109,7 @@ def test_a_crash_between_setting_aside_and_handing_out_loses_nothing(stores, tmp
     kmes.close()
 
 
-def test_a_key_of_one_side_is_never_handed_out(stores, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_key_of_one_side_is_never_handed_out(stores: Stores, tmp_path: Path) -> None:
     """Stores that went out of step (one restored from a backup, say) do not give the master a key the slave lacks."""
     store_a, store_b = stores
     kmes = start(store_a, store_b, tmp_path)
@@ -123,7 +125,7 @@ def test_a_key_of_one_side_is_never_handed_out(stores, tmp_path: Path) -> None: 
     kmes.close()
 
 
-def test_a_full_store_keeps_the_whole_block_out(stores, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_store_keeps_the_whole_block_out(stores: Stores, tmp_path: Path) -> None:
     """B takes three keys; a block of four is refused, and A does not keep it either."""
     store_a, store_b = stores
     kmes = start(store_a, store_b, tmp_path)
@@ -137,15 +139,15 @@ def test_a_full_store_keeps_the_whole_block_out(stores, tmp_path: Path) -> None:
     kmes.close()
 
 
-def test_keys_of_another_size_are_refused(stores, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_keys_of_another_size_are_refused(stores: Stores, tmp_path: Path) -> None:
     """What could not be delivered as declared does not get in."""
-    kmes = start(*stores, tmp_path)
+    kmes = start(stores[0], stores[1], tmp_path)
     with pytest.raises(KeyStoreError, match="is not of 256 bits"):
         kmes.ingest(str(uuid.uuid4()), SecretBytes(bytes(16), 128), SecretBytes(bytes(16), 128))
     kmes.close()
 
 
-def test_nobody_compares_the_two_parties_keys(stores, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_compares_the_two_parties_keys(stores: Stores, tmp_path: Path) -> None:
     """Unequal keys get through to the test that compares them: key management is no oracle for the pipeline's mistakes."""
     store_a, store_b = stores
     kmes = start(store_a, store_b, tmp_path)
