@@ -1,0 +1,34 @@
+"""The one outcome of a run, from its tests, its gates and what broke."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.verdict import Outcome, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hil.record.model import TestEntry, VerdictEntry
+
+__all__ = ["EXIT_CODES", "settle"]
+
+EXIT_CODES = {0: Outcome.PASS, 1: Outcome.FAIL, 10: Outcome.ERROR, 11: Outcome.INCONCLUSIVE}
+"""What a process says by its exit code; any other (2 interrupted, 3 internal error, 4 usage) ended the run early."""
+
+
+def settle(
+    tests: Iterable[TestEntry], verdicts: Iterable[VerdictEntry], *, broken: bool, process_code: int | None
+) -> tuple[Outcome, int]:
+    """Outcome and exit code of a run.
+
+    Tests and gating verdicts count, other verdicts do not. Skips decide nothing, and a run that decided nothing is
+    INCONCLUSIVE. Lost events or an early end make it ERROR at best: what is missing might have been a FAIL. A process that has
+    its exit code already keeps it.
+    """
+    seen = [test.outcome for test in tests]
+    seen += [verdict.outcome for verdict in verdicts if verdict.gate]
+    if broken or (process_code is not None and process_code not in (*EXIT_CODES, 5)):
+        seen.append(Outcome.ERROR)
+    code = exit_code(seen)
+    return EXIT_CODES[code], code if process_code is None else process_code
