@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from hil.ports.detections import SourceDeclaration
     from hil.ports.identity import EvidenceLevel
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "LedgerEntry",
     "LinkRun",
     "Prediction",
+    "VisibilityCounts",
 ]
 
 
@@ -112,6 +114,8 @@ class LinkRun:
     series: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = field(default_factory=dict)
     claimed: dict[str, float] = field(default_factory=dict)
     """What a black box claims of itself (L0); empty where it was measured."""
+    source: SourceDeclaration | None = None
+    """What the transmitter declares; lets a judge say how long a block would have to be."""
 
 
 @dataclass(frozen=True)
@@ -166,4 +170,16 @@ class InterClickGaps:
     tick_s: float
     gaps: npt.NDArray[np.int64]
     declared_dead_time_s: float
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class VisibilityCounts:
+    """Coincidences of an entangled-pair link by measurement basis, both parties measuring in the same one.
+
+    ``by_basis``: name of the basis -> (coincidences, those of them that go against the correlation of the ideal state).
+    """
+
+    subject: str
+    by_basis: dict[str, tuple[int, int]]
     simulated: bool

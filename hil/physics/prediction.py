@@ -1,0 +1,100 @@
+"""What a link should count and deliver, from its bench file alone: the yardstick of counts, key rate and contract.
+
+Composes the closed forms of this package. Expected counts go into the finite-key formula, so the key rate is an expected one.
+Valid where they are: independent detectors, step dead time, clicks well below saturation.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hil.bench.model import PowerMeterDevice, TransmitterDevice
+from hil.errors import UsageError
+from hil.physics.dark_counts import counted_rate
+from hil.physics.entropy import correction_leak_bits
+from hil.physics.finite_key import DecoyCounts, first_key_factor, key_length_bits
+from hil.physics.link_model import link_model, path_loss_db
+from hil.physics.received_power import received_power_w
+from hil.physics.receiver_rates import click_rates_hz, sifted_rates
+from hil.ports.run import Prediction
+
+if TYPE_CHECKING:
+    from hil.bench.model import Bench
+    from hil.physics.link_model import LinkModel
+    from hil.physics.receiver_rates import SiftedRates
+
+__all__ = ["CORRECTION_EFFICIENCY", "dark_counts_hz", "detector_counts_hz", "expected_key_bits", "predict", "tap_power_w"]
+
+CORRECTION_EFFICIENCY = 1.15
+"""Assumed of error correction: what it discloses over the Slepian-Wolf limit."""
+
+
+def predict(bench: Bench, link: str) -> Prediction:
+    """Counts, QBER and key rate of a decoy-state BB84 link as declared; UsageError for a link of another kind.
+
+    ``counts_hz`` sums the detectors (own dead time only); ``dark_counts_hz`` is per detector, afterpulses included;
+    ``qber_ratio`` is that of the key basis after sifting; ``key_rate_bps`` is for the link's block length.
+    """
+    model = link_model(bench, link)
+    rates = sifted_rates(model)
+    return Prediction(
+        counts_hz=math.fsum(click_rates_hz(model)),
+        dark_counts_hz=dark_counts_hz(bench, link),
+        qber_ratio=_qber(rates),
+        key_rate_bps=expected_key_bits(model, rates, model.block_s) / model.block_s,
+        block_s=model.block_s,
+        first_key_block_s=_first_key_block_s(model, rates),
+    )
+
+
+def detector_counts_hz(bench: Bench, link: str) -> dict[str, float]:
+    """Clicks per second of each detector with the link's light on, by its name."""
+    model = link_model(bench, link)
+    return dict(zip(model.detectors, click_rates_hz(model), strict=True))
+
+
+def dark_counts_hz(bench: Bench, link: str) -> float:
+    """Clicks per second of one detector without light, afterpulses included."""
+    model = link_model(bench, link)
+    return counted_rate(model.dark_hz, model.dead_time_s, model.afterpulse_probability)
+
+
+def tap_power_w(bench: Bench, link: str) -> float:
+    """Pilot light on the sensor of the power meter in the link's path; UsageError when there is none."""
+    declared = bench.link[link]
+    sender = bench.device[declared.parties["a"]]
+    for element in declared.path:
+        meter = bench.device.get(element)
+        if isinstance(meter, PowerMeterDevice) and isinstance(sender, TransmitterDevice):
+            return received_power_w(sender.pilot_power_w, path_loss_db(bench, link, before=element)) * meter.tap_ratio
+    raise UsageError(f"link.{link}.path holds no power meter behind a transmitter; it holds {', '.join(declared.path)}")
+
+
+def expected_key_bits(model: LinkModel, rates: SiftedRates, block_s: float) -> int:
+    """Expected key length of a block; 0 above the QBER limit, where nothing is released."""
+    if _qber(rates) > model.qber_limit:
+        return 0
+    if not any(rates.key):
+        return 0
+    return key_length_bits(_counts(rates).scaled(block_s), model.proof, _leak_bits(rates) * block_s)
+
+
+def _first_key_block_s(model: LinkModel, rates: SiftedRates) -> float:
+    if not any(rates.key) or _qber(rates) > model.qber_limit:
+        return math.inf
+    return first_key_factor(_counts(rates), model.proof, _leak_bits(rates))
+
+
+def _leak_bits(rates: SiftedRates) -> float:
+    """Disclosed by error correction, per second."""
+    return correction_leak_bits(math.fsum(rates.key), _qber(rates), CORRECTION_EFFICIENCY)
+
+
+def _counts(rates: SiftedRates) -> DecoyCounts:
+    return DecoyCounts(rates.key, rates.test, rates.test_errors)
+
+
+def _qber(rates: SiftedRates) -> float:
+    sifted = math.fsum(rates.key)
+    return math.fsum(rates.key_errors) / sifted if sifted else math.nan

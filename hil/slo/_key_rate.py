@@ -1,0 +1,151 @@
+"""What both key rate indicators share: the rate over blocks, and why there is no key."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hil.errors import UsageError
+from hil.physics.entropy import correction_leak_bits
+from hil.physics.finite_key import DecoyCounts, DecoyProof, first_key_factor
+from hil.physics.prediction import CORRECTION_EFFICIENCY
+from hil.slo._decide import Finding, above
+from hil.slo._words import bit_rate, duration, plural, spread
+from hil.statistics.means import student_t, values_to_decide
+from hil.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from hil.ports.objective import Objective
+    from hil.ports.run import BlockReport, LinkRun
+    from hil.statistics.interval import Interval
+
+__all__ = ["RULE", "find"]
+
+RULE = (
+    "Student t over the blocks' net key rates (authentication paid, blocks without key count as they are): "
+    "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
+)
+
+_HOPELESS_QBER = 0.08
+"""Above this, errors are the reason, whatever the length of a block."""
+
+
+def find(run: LinkRun, objective: Objective, called: str) -> Finding:
+    """Judge the run's key rate; ``called`` is what the limit is called in the sentence."""
+    limit = objective.limit
+    rates, claimed = _rates_bps(run)
+    interval = student_t(rates, objective.confidence)
+    if limit is None:
+        reason = "no contracted key rate: the bench file names none, and nothing predicts one"
+        return Finding(run.link, Outcome.SKIPPED, reason, run.simulated, interval)
+    against = f"{called} of {bit_rate(limit)}"
+    if interval.n < 2:
+        reason = _too_few(run, interval, against)
+        return Finding(run.link, Outcome.INCONCLUSIVE, reason, run.simulated, interval)
+    outcome = above(interval, limit)
+    if run.blocks and not any(block.released for block in run.blocks):
+        reason = f"{_no_key(run)}; {plural(len(run.blocks), 'block')} without key, {against}"
+        return Finding(run.link, outcome, reason, run.simulated, interval)
+    source = "minutes of the device's own log" if claimed else "blocks"
+    said = f"key rate {bit_rate(interval.estimate)} ({spread(interval, bit_rate)}) over {interval.n:,} {source}"
+    ending = _ending(outcome, interval, rates, limit)
+    return Finding(run.link, outcome, f"{said} {ending} the {against}{_blanks(run)}", run.simulated, interval)
+
+
+def _rates_bps(run: LinkRun) -> tuple[npt.NDArray[np.float64], bool]:
+    """Net key rate of each block; of a black box, what its log claims."""
+    import numpy as np
+
+    for block in run.blocks:
+        if not block.end_s > block.start_s:
+            raise UsageError(f"block {block.sequence} of link {run.link} ends at {block.end_s} s, not after {block.start_s} s")
+    if run.blocks:
+        net = [(_secret_bits(b) - b.authentication_bits) / (b.end_s - b.start_s) for b in run.blocks]
+        return np.array(net, dtype=np.float64), False
+    series = run.series.get("key_rate_bps")
+    return (np.array([], dtype=np.float64), False) if series is None else (series[1][np.isfinite(series[1])], True)
+
+
+def _secret_bits(block: BlockReport) -> int:
+    return block.secret_bits if block.released else 0
+
+
+def _too_few(run: LinkRun, interval: Interval, against: str) -> str:
+    if run.blocks:
+        got = _no_key(run) if not run.blocks[0].released else f"key rate {bit_rate(interval.estimate)}"
+        return f"{got}; one block shows no spread to judge the {against} by: run two blocks or more"
+    claim = run.claimed.get("key_rate_bps")
+    if claim is not None:
+        return f"the device claims {bit_rate(claim)}, one number without a spread: log it twice or more to judge the {against}"
+    return f"no whole block in {duration(run.end_s - run.start_s)}: run longer to judge the {against}"
+
+
+def _ending(outcome: Outcome, interval: Interval, rates: npt.NDArray[np.float64], limit: float) -> str:
+    if outcome is Outcome.PASS:
+        return "reaches"
+    if outcome is Outcome.FAIL:
+        return "misses"
+    needed = values_to_decide(interval.estimate, float(rates.std(ddof=1)), limit, interval.confidence)
+    more = "no number of blocks decides it" if needed is None else f"it takes about {max(needed, interval.n + 1):,} blocks"
+    return f"is undecided ({more}) against"
+
+
+def _blanks(run: LinkRun) -> str:
+    blanks = [block for block in run.blocks if not block.released]
+    if not blanks:
+        return ""
+    return f"; {plural(len(blanks), 'block')} of {len(run.blocks):,} gave none: {_commonest(blanks)}"
+
+
+def _commonest(blocks: list[BlockReport]) -> str:
+    return Counter(block.sentence for block in blocks).most_common(1)[0][0].rstrip(".")
+
+
+def _no_key(run: LinkRun) -> str:
+    """Why no block of the run gave key: too short a block, if a longer one would, or what the blocks say themselves."""
+    block_s = sum(block.end_s - block.start_s for block in run.blocks) / len(run.blocks)
+    needed_s = _measured_block_s(run)
+    if needed_s is None and run.prediction is not None and run.prediction.key_rate_bps == 0.0:
+        needed_s = run.prediction.first_key_block_s
+    said = _commonest(list(run.blocks)).removeprefix("no key: ")
+    if needed_s is None or needed_s <= block_s:
+        return f"no key: {said}"
+    if math.isinf(needed_s):
+        return f"no key: at this loss and error rate no block gives key, however long ({said})"
+    return f"no key: at this loss a block would take {duration(needed_s)}, these took {duration(block_s)}"
+
+
+def _measured_block_s(run: LinkRun) -> float | None:
+    """How long a block would have to be at the rates measured; None where the run does not tell, or errors are the trouble."""
+    source = run.source
+    if source is None or len(source.intensities) != 3 or not all(block.by_intensity for block in run.blocks):
+        return None
+    sifted, errors = _sums(run)
+    key_bits, test_bits = sum(sifted[0]), sum(sifted[1])
+    qber = sum(errors) / test_bits if test_bits else 0.5
+    if qber > _HOPELESS_QBER:
+        return None
+    proof = DecoyProof(_triple(source.intensities), _triple(source.probabilities))
+    counts = DecoyCounts(_triple(sifted[0]), _triple(sifted[1]), _triple(errors))
+    factor = first_key_factor(counts, proof, correction_leak_bits(key_bits, qber, CORRECTION_EFFICIENCY))
+    return factor * sum(block.end_s - block.start_s for block in run.blocks)
+
+
+def _sums(run: LinkRun) -> tuple[list[list[float]], list[float]]:
+    """Sifted bits by basis and intensity, and test-basis errors by intensity, over all blocks."""
+    sifted, test_errors = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [0.0, 0.0, 0.0]
+    for block in run.blocks:
+        for intensity, basis, bits, errors in block.by_intensity:
+            sifted[basis][intensity] += bits
+            test_errors[intensity] += (errors or 0) if basis == 1 else 0
+    return sifted, test_errors
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    return (values[0], values[1], values[2])

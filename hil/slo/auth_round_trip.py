@@ -1,0 +1,33 @@
+"""M9: the round trip of an authenticated message on the classical channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.ports.run import Latencies
+from hil.ports.spec import IndicatorSpec
+from hil.slo._decide import each, verdict
+from hil.slo._latency import RULE, find
+
+if TYPE_CHECKING:
+    from hil.ports.objective import Objective
+    from hil.verdict import Verdict
+
+__all__ = ["SPEC"]
+
+
+def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
+    return tuple(verdict(SPEC, objective, find(one, objective)) for one in each(observation, Latencies, SPEC.name))
+
+
+SPEC = IndicatorSpec(
+    name="auth_round_trip",
+    title="classical authentication round trip",
+    unit="s",
+    default_limit=0.1,
+    direction="below",
+    time_base="process",
+    observes=Latencies,
+    judge=_judge,
+    rule=RULE,
+)

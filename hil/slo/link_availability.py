@@ -1,0 +1,70 @@
+"""M1: the share of time slices in which the link was up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.errors import UsageError
+from hil.ports.run import Availability
+from hil.ports.spec import IndicatorSpec
+from hil.slo._decide import Finding, above, each, required_limit, verdict
+from hil.slo._words import duration, percent, spread
+from hil.statistics.binomial import clopper_pearson, trials_to_decide, trials_without_failure
+from hil.verdict import Outcome
+
+if TYPE_CHECKING:
+    from hil.ports.objective import Objective
+    from hil.statistics.interval import Interval
+    from hil.verdict import Verdict
+
+__all__ = ["SPEC"]
+
+
+def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
+    windows = each(observation, Availability, SPEC.name)
+    return tuple(verdict(SPEC, objective, _find(window, objective)) for window in windows)
+
+
+def _find(window: Availability, objective: Objective) -> Finding:
+    limit = required_limit(objective)
+    if not 0.0 < limit < 1.0:
+        raise UsageError(f"an availability to be shown lies between 0 and 1, both excluded, such as 0.999; got {limit}")
+    interval = clopper_pearson(window.good, window.total, objective.confidence)
+    outcome = above(interval, limit)
+    slices = f"{window.good:,} of {window.total:,} slices of {duration(window.slice_s)}"
+    if window.total == 0:
+        said = "no slice observed"
+    else:
+        said = f"up in {slices}: {percent(interval.estimate, 5)} ({spread(interval, lambda x: percent(x, 5))})"
+    reason = f"{said}; {_ending(outcome, window, interval, limit)}"
+    return Finding(window.subject, outcome, reason, window.simulated, interval)
+
+
+def _ending(outcome: Outcome, window: Availability, interval: Interval, limit: float) -> str:
+    target = percent(limit, 5)
+    if outcome is Outcome.PASS:
+        return f"at least {target}"
+    if outcome is Outcome.FAIL:
+        return f"below the required {target}"
+    if window.good == window.total:
+        needed = trials_without_failure(1.0 - limit, interval.confidence)
+        return f"showing {target} takes {needed:,} good slices without a bad one, {duration(needed * window.slice_s)}"
+    more = trials_to_decide(interval.estimate, limit, interval.confidence, good="above")
+    if more is None:
+        return f"it sits on the required {target}, which no amount of data decides"
+    total = max(more, window.total + 1)
+    return f"undecided against {target}: at this share it takes about {total:,} slices, {duration(total * window.slice_s)}"
+
+
+SPEC = IndicatorSpec(
+    name="link_availability",
+    title="link availability",
+    unit="ratio",
+    default_limit=0.999,
+    direction="above",
+    time_base="bench",
+    observes=Availability,
+    judge=_judge,
+    rule="Clopper-Pearson over the slices: PASS if the lower bound >= limit, FAIL if the upper bound < limit",
+    gate=False,
+)
