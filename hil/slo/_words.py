@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 __all__ = ["bit_rate", "count", "duration", "percent", "plural", "rate", "spread"]
 
-_TIMES = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_TIMES = (
+    (86_400.0, "d", 3.0),
+    (3_600.0, "h", 2.0),
+    (60.0, "min", 2.0),
+    (1.0, "s", 1.0),
+    (1e-3, "ms", 1.0),
+    (1e-6, "µs", 1.0),
+    (1e-9, "ns", 1.0),
+)
 _BITS = ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"))
 
 
@@ -45,9 +53,9 @@ def bit_rate(bits_per_second: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """41 s, 49.9 h, 50.2 ns; minutes, hours and days from two of them on."""
-    for scale, unit in _TIMES:
-        if abs(seconds) >= scale * (2.0 if scale >= 60 else 1.0):
+    """41 s, 49.9 h, 50.2 ns; minutes and hours from two of them on, days from three."""
+    for scale, unit, fewest in _TIMES:
+        if abs(seconds) >= scale * fewest:
             return f"{_significant(seconds / scale)} {unit}"
     return "0 s" if seconds == 0 else f"{seconds:.2g} s"
 

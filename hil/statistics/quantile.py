@@ -24,7 +24,7 @@ def quantile_interval(samples: npt.NDArray[np.float64], probability: float, conf
     Too few samples for a bound leave it infinite: P95 at 95 % confidence has an upper bound from 59 samples on.
     """
     import numpy as np
-    from scipy.stats import binom
+    from scipy.special import bdtr, bdtrc
 
     _check(probability)
     alpha = tail(confidence)
@@ -37,8 +37,8 @@ def quantile_interval(samples: npt.NDArray[np.float64], probability: float, conf
         return Interval(math.nan, -math.inf, math.inf, confidence, method, 0)
     # x_(r) is above the quantile unless r or more samples fell below it; ranks count from 1
     ranks = np.arange(1, n + 1)
-    above = ranks[binom.cdf(ranks - 1, n, probability) >= 1.0 - alpha]
-    below = ranks[binom.sf(ranks - 1, n, probability) >= 1.0 - alpha]
+    above = ranks[bdtr(ranks - 1, n, probability) >= 1.0 - alpha]
+    below = ranks[bdtrc(ranks - 1, n, probability) >= 1.0 - alpha]
     high = float(ordered[above[0] - 1]) if above.size else math.inf
     low = float(ordered[below[-1] - 1]) if below.size else -math.inf
     estimate = float(ordered[min(n, math.ceil(probability * n)) - 1])

@@ -18,8 +18,8 @@ __all__ = ["SequentialTest"]
 class SequentialTest:
     """Wald's sequential probability ratio test of an error rate.
 
-    Accepts the device when the data speak for ``good`` against ``bad``, both ratios, good below bad; ``alpha`` is the probability
-    of accepting a bad one, ``beta`` that of refusing a good one. Source: A. Wald, Ann. Math. Stat. 16, 117 (1945).
+    Accepts the device when the data speak for ``good`` against ``bad``, both ratios, good below bad; ``alpha`` is the
+    probability of accepting a bad one, ``beta`` that of refusing a good one. Source: A. Wald, Ann. Math. Stat. 16, 117 (1945).
     """
 
     good: float

@@ -1,7 +1,7 @@
 """Telemetry as OpenMetrics text, with bench time as timestamps: for a scrape, a Pushgateway or a backfill.
 
-Base units (bytes, not bits), ``_total`` for counters, ``_info`` for facts. Series of latencies become histograms with buckets at
-the usual limits. Source: OpenMetrics 1.0.0, sections 4 and 5.
+Base units (bytes, not bits), ``_total`` for counters, ``_info`` for facts. Series of latencies become histograms with buckets
+at the usual limits. Source: OpenMetrics 1.0.0, sections 4 and 5.
 """
 
 from __future__ import annotations

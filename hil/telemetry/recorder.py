@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from hil.errors import UsageError
 
@@ -56,10 +57,11 @@ class Recorder:
         if len(new_times) != len(new_values):
             raise UsageError(f"telemetry {name}: {len(new_times)} times for {len(new_values)} values")
         times, kept = self._samples.get(key, ([], []))
-        joined = times[-1:] + new_times
-        if any(after < before for before, after in zip(joined, joined[1:], strict=False)):
-            raise UsageError(f"telemetry {name}: time runs backwards, from {joined[0]} s; append samples in their order")
-        self._samples[key] = (times + new_times, kept + new_values)
+        if any(after < before for before, after in pairwise(times[-1:] + new_times)):
+            raise UsageError(f"telemetry {name}: time runs backwards; append samples in their order")
+        times.extend(new_times)
+        kept.extend(new_values)
+        self._samples[key] = (times, kept)
 
     def series(self) -> tuple[Series, ...]:
         """Every series, sorted by name and labels."""
@@ -76,13 +78,13 @@ class Recorder:
 
         every = self.series()
         index = json.dumps([[one.name, dict(one.labels)] for one in every], sort_keys=True)
-        arrays: dict[str, npt.NDArray[np.generic]] = {_INDEX: np.frombuffer(index.encode(), dtype=np.uint8)}
+        arrays: dict[str, Any] = {_INDEX: np.frombuffer(index.encode(), dtype=np.uint8)}
         for number, one in enumerate(every):
             arrays[f"{number}.times_s"] = one.times_s
             arrays[f"{number}.values"] = one.values
         partial = path.with_name(path.name + ".partial")
         with partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
         return partial.replace(path)
 
     @classmethod
