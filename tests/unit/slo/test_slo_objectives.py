@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +54,19 @@ def test_every_indicator_is_found() -> None:
         assert "PASS if" in spec.rule
         assert "FAIL if" in spec.rule
         assert spec.gate is (name not in {"link_availability", "calibration_interval"})
+
+
+def test_the_reference_page_says_what_the_specs_say() -> None:
+    """Every indicator has its row, with its title and rule as declared in code."""
+    page = Path(__file__).parents[3] / "docs" / "reference" / "indicators.md"
+    rows = {line.split("`")[1]: line for line in page.read_text().splitlines() if line.startswith("| `")}
+    assert rows.keys() == DEFAULTS.keys()
+    for name, row in rows.items():
+        spec = discovery.find("indicator", name)
+        assert f"| {spec.title} |" in row
+        cell = row.rstrip(" |").rsplit("| ", 1)[1]
+        same_as = re.fullmatch(r"as `(\w+)`", cell)
+        assert spec.rule == (discovery.find("indicator", same_as[1]).rule if same_as else cell)
 
 
 def test_bench_comes_first(metro: Bench) -> None:

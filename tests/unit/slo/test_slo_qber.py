@@ -100,6 +100,13 @@ def test_correcting_only_good_blocks_does_not_flatter() -> None:
     assert verdict.estimate == pytest.approx(0.045)
 
 
+def test_two_kinds_of_blocks_share_the_error_probability() -> None:
+    """No error in 100 corrected bits nor in 50 stand-ins of equal weight: (1 - 0.025^(1/100) + 1 - 0.025^(1/50)) / 2."""
+    (verdict,) = SPEC.judge(_run(_block(0, 100), _block(None, 100, test_bits=50)), OBJECTIVE)
+    assert verdict.high == pytest.approx((2 - 0.025**0.01 - 0.025**0.02) / 2)
+    assert (verdict.low, verdict.n) == (0.0, 150)
+
+
 def test_a_dark_block_weighs_what_it_sifted() -> None:
     """A block of a fibre cut, with forty dark-count bits at 50 %, does not fail a link of 100,000 bits at 1 %."""
     (verdict,) = SPEC.judge(_run(_block(1000, 100_000), _block(None, 40, test_errors=4, test_bits=8)), OBJECTIVE)
