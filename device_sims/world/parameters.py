@@ -18,11 +18,13 @@ from hil.bench.model import (
 from hil.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hil.bench.model import Bench, Device, Link
 
     from .timeline import Key, State
 
-__all__ = ["INJECTABLE", "Bounds", "Parameters"]
+__all__ = ["INJECTABLE", "Bounds", "Parameters", "initial_state"]
 
 
 @dataclass(frozen=True)
@@ -136,3 +138,22 @@ def _true_value(device: Device, parameter: str) -> float:
         return actual.get("attenuation_db", device.attenuation_db) - device.attenuation_db
     default = _NOT_DECLARED.get(parameter)
     return float(actual.get(parameter, getattr(device, parameter) if default is None else default))
+
+
+def initial_state(bench: Bench) -> State:
+    """What is set at time zero."""
+    return {(name, setting): value for name, device in bench.device.items() for setting, value in _settings(device)}
+
+
+def _settings(device: object) -> Iterator[tuple[str, float]]:
+    if isinstance(device, AttenuatorDevice):
+        yield "attenuation_db", device.attenuation_db
+    elif isinstance(device, SwitchDevice):
+        yield "channel", float(device.through_channel)
+    elif isinstance(device, TemperatureControllerDevice):
+        yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
+        yield "heater", 1.0
+    elif isinstance(device, TransmitterDevice):
+        yield "emitting", 0.0
+    elif isinstance(device, ReceiverDevice):
+        yield "biased", 0.0

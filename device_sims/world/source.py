@@ -52,6 +52,7 @@ class Source:
 
     def __init__(self, device: TransmitterDevice, seed: int, name: str) -> None:
         self._key = derive(seed, "settings", name)
+        self.intensities = device.intensities
         key_basis = Fraction(device.key_basis_probability)
         total = sum(Fraction(probability) for probability in device.intensity_probabilities)
         joint = [

@@ -52,3 +52,13 @@ class Stage:
         elapsed_ns = times_ns - np.asarray(self._times_ns, dtype=np.float64)[number]
         result: npt.NDArray[np.float64] = target_c + (start_c - target_c) * np.exp(-elapsed_ns / self._time_constant_ns)
         return result
+
+    def continued_c(self, from_ns: float, times_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Temperatures from ``from_ns`` on if nothing is changed after it: shape (n,) to shape (n,)."""
+        import numpy as np
+
+        number = max(bisect_right(self._times_ns, from_ns) - 1, 0)
+        start_c, target_c = self._starts_c[number], self._targets_c[number]
+        elapsed_ns = times_ns - self._times_ns[number]
+        result: npt.NDArray[np.float64] = target_c + (start_c - target_c) * np.exp(-elapsed_ns / self._time_constant_ns)
+        return result

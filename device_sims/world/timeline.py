@@ -38,28 +38,20 @@ class Timeline:
         """When the latest state began."""
         return self.times_ns[-1]
 
-    def change(self, settings: Mapping[Key, float | None], now_ns: int) -> int | None:
-        """Set (or, with None, remove) settings from ``now_ns`` on; the number of the state that changed, None without change.
-
-        A time before the latest change counts as the time of that change: two threads that read the clock may arrive swapped.
-        """
+    def change(self, settings: Mapping[Key, float | None], now_ns: int) -> None:
+        """Set (or, with None, remove) settings from ``now_ns`` on; a time before the latest change counts as that of it."""
         state = {key: value for key, value in {**self.present, **settings}.items() if value is not None}
         if state == self.present:
-            return None
+            return
         if now_ns <= self.last_ns:
             self.states[-1] = state
         else:
             self.times_ns.append(now_ns)
             self.states.append(state)
-        return len(self.states) - 1
 
     def number_at(self, now_ns: int) -> int:
         """Which state holds at a time."""
         return max(bisect_right(self.times_ns, now_ns) - 1, 0)
-
-    def end_ns(self, number: int) -> int | None:
-        """When a state ended; None for the latest one."""
-        return self.times_ns[number + 1] if number + 1 < len(self.times_ns) else None
 
     def changes_between(self, from_ns: int, to_ns: int) -> list[int]:
         """Times of change in the open interval (from, to)."""

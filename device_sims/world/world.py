@@ -20,12 +20,13 @@ from hil.errors import UsageError
 from hil.seeds import stream
 
 from .optics import Optics
-from .parameters import Parameters
+from .parameters import Parameters, initial_state
+from .source import PulseClock, Source
 from .thermal import Stage
-from .timeline import State, Timeline
+from .timeline import Key, State, Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     import numpy.typing as npt
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
 
-    from .source import PulseClock, Source
+    from .blackbox import BlackBox, Telemetry
+    from .view import ReceiverView
 
 __all__ = ["World"]
 
-_AMBIENT_C = 22.0
+_ROOM_C = 22.0
+_NO_LINK_RATE_HZ = 1e9
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,7 +80,7 @@ class World:
     def reset(self, seed: int) -> None:
         """Back to the declared state at time zero with a new seed; injections are gone."""
         self.seed = seed
-        self._timeline = Timeline(_initial_state(self.bench))
+        self._timeline = Timeline(initial_state(self.bench))
         self._stages = {
             name: Stage(
                 self._timeline.present[name, "setpoint_c"], actual_of(device).get("time_constant_s", device.time_constant_s)
@@ -86,6 +89,7 @@ class World:
             if isinstance(device, TemperatureControllerDevice)
         }
         self._sources: dict[str, tuple[PulseClock, Source]] = {}
+        self._receivers: dict[str, ReceiverView] = {}
 
     # --- optical path -------------------------------------------------------------------------------------------------
 
@@ -158,12 +162,13 @@ class World:
     @_locked
     def pulse_index(self, device: str, now_ns: int) -> int:
         """The first pulse that leaves at or after this time; a receiver counts with the transmitter of its link."""
-        return self._pulses(device)[0].index_at(now_ns)
+        device_is_transmitter = isinstance(self.bench.device.get(device), TransmitterDevice)
+        pulses = self._pulses(device)[0] if device_is_transmitter else self._receiver(device).scene.pulses
+        return pulses.index_at(now_ns)
 
     @_locked
     def prepare(self, device: str, indices: npt.NDArray[np.int64]) -> Preparations:
         """Settings of these pulses: a pure function of (seed, device, index)."""
-        self._device(device, TransmitterDevice)
         return self._pulses(device)[1].prepare(indices)
 
     @_locked
@@ -192,20 +197,58 @@ class World:
     def stage_temperature_c(self, device: str, now_ns: int) -> float:
         """Temperature of the optics stage of a transceiver; room temperature without a controller."""
         self._device(device, (ReceiverDevice, TransmitterDevice))
-        stage = self._stage_of(device)
-        return stage.temperature_c(now_ns) if stage is not None else _AMBIENT_C
+        held = self._stage_of(device)
+        return held[0].temperature_c(now_ns) if held is not None else _ROOM_C
 
+    @_locked
     def counters(self, device: str, now_ns: int) -> ReceiverCounters:
-        raise NotImplementedError
+        """Clicks since power-up, and the seconds with bias. Between blocks the same looks give the same counts."""
+        return self._receiver(device).tally.look(now_ns)
 
+    @_locked
+    def block_running(self, device: str) -> bool:
+        return self._receiver(device).tally.block_running
+
+    @_locked
     def start_block(self, device: str, now_ns: int) -> int:
-        raise NotImplementedError
+        """Begin to record clicks; the index of the first pulse. UsageError while a block runs."""
+        tally = self._receiver(device).tally
+        if tally.block_running:
+            raise UsageError(f"{device}: a block is running; stop it first")
+        return tally.start(now_ns)
 
+    @_locked
     def stop_block(self, device: str, now_ns: int) -> DetectionRecords:
-        raise NotImplementedError
+        """End the block; UsageError when none runs."""
+        tally = self._receiver(device).tally
+        if not tally.block_running:
+            raise UsageError(f"{device}: no block is running; start one first")
+        return tally.stop(now_ns)
 
+    @_locked
+    def last_block(self, device: str) -> DetectionRecords | None:
+        """The block that ended last, until another is started."""
+        return self._receiver(device).tally.last_block
+
+    @_locked
     def history(self, device: str, from_s: float, to_s: float, now_ns: int) -> ReceiverHistory:
-        raise NotImplementedError
+        """The receiver's log: one row for each whole minute that ended in (from, to] and is over by now."""
+        from .history import history
+
+        view = self._receiver(device)
+        return history(view.scene, self.seed, (from_s, to_s), now_ns, view.qber_limit)
+
+    # --- black boxes --------------------------------------------------------------------------------------------------
+
+    @_locked
+    def take_keys(self, device: str, now_ns: int) -> list[tuple[str, bytes]]:
+        """Identifier and bytes of the keys this end of a link was not asked for yet; the other end has the same."""
+        return self._black_box(device).take_keys(device, now_ns)
+
+    @_locked
+    def telemetry(self, device: str, now_ns: int) -> Telemetry:
+        """What the link's transceivers tell about its last whole second."""
+        return self._black_box(device).telemetry(now_ns)
 
     # --- for instruments and the control port -------------------------------------------------------------------------
 
@@ -220,8 +263,7 @@ class World:
         A fibre goes by the name of its link. A whole receiver's value replaces those of its single detectors. UsageError for
         a value outside the parameter's bounds, and for an unknown parameter, naming the injectable ones.
         """
-        self._timeline.change(self._parameters.injection(device, parameter, value, self._timeline.present), now_ns)
-        self._aim_stages(now_ns)
+        self._apply(self._parameters.injection(device, parameter, value, self._timeline.present), now_ns)
 
     @_locked
     def injected(self, device: str, parameter: str) -> float:
@@ -245,54 +287,49 @@ class World:
         return self._timeline.states[self._timeline.number_at(now_ns)]
 
     def _change(self, device: str, setting: str, value: float, now_ns: int) -> None:
-        self._timeline.change({(device, setting): float(value)}, now_ns)
-        self._aim_stages(now_ns)
+        self._apply({(device, setting): float(value)}, now_ns)
 
-    def _aim_stages(self, now_ns: int) -> None:
+    def _apply(self, settings: Mapping[Key, float | None], now_ns: int) -> None:
+        # two threads that read a real clock may arrive here swapped
+        now_ns = max(now_ns, self._timeline.last_ns)
+        self._timeline.change(settings, now_ns)
         state = self._timeline.present
         for name, stage in self._stages.items():
             heated = state[name, "heater"]
             stage.aim(state[name, "setpoint_c"] if heated else self._parameters.value(state, name, "ambient_c"), now_ns)
 
-    def _stage_of(self, device: str) -> Stage | None:
-        controllers = (
-            name
-            for name, controller in self.bench.device.items()
-            if isinstance(controller, TemperatureControllerDevice) and controller.controls == device
-        )
-        name = next(controllers, None)
-        return None if name is None else self._stages[name]
+    def _stage_of(self, device: str) -> tuple[Stage, float] | None:
+        """The stage of a device's optics, with its set point in the bench file."""
+        for name, controller in self.bench.device.items():
+            if isinstance(controller, TemperatureControllerDevice) and controller.controls == device:
+                return self._stages[name], controller.setpoint_c
+        return None
 
-    def _pulses(self, device: str) -> tuple[PulseClock, Source]:
-        from .source import PulseClock, Source
+    def _black_box(self, device: str) -> BlackBox:
+        self._device(device, (ReceiverDevice, TransmitterDevice))
+        receivers = (link.parties["b"] for link in self.bench.link.values() if device in link.parties.values())
+        receiver = next(receivers, None)
+        if receiver is None:
+            raise UsageError(f"{device}: at no end of a link, so it makes no key")
+        return self._receiver(receiver).black_box
 
-        transmitter = device
-        if not isinstance(self.bench.device.get(device), TransmitterDevice):
-            self._device(device, ReceiverDevice)
+    def _receiver(self, device: str) -> ReceiverView:
+        if device not in self._receivers:
+            from .view import ReceiverView
+
+            declared = self._device(device, ReceiverDevice)
             found = self._optics.link_to(device)
-            if found is None:
-                raise UsageError(f"{device}: at the end of no link, so it has no pulses to count")
-            transmitter = found[1].parties["a"]
+            light = self._pulses(found[1].parties["a"]) if found is not None else (PulseClock(_NO_LINK_RATE_HZ), None)
+            held = self._stage_of(device)
+            surroundings = (self._parameters, self._optics)
+            self._receivers[device] = ReceiverView.of(
+                device, declared, self.seed, light=light, timeline=self._timeline, world=surroundings, stage=held
+            )
+        return self._receivers[device]
+
+    def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:
         if transmitter not in self._sources:
             declared = self._device(transmitter, TransmitterDevice)
             rate_hz = actual_of(declared).get("pulse_rate_hz", declared.pulse_rate_hz)
             self._sources[transmitter] = (PulseClock(rate_hz), Source(declared, self.seed, transmitter))
         return self._sources[transmitter]
-
-
-def _initial_state(bench: Bench) -> State:
-    return {(name, setting): value for name, device in bench.device.items() for setting, value in _settings(device)}
-
-
-def _settings(device: object) -> Iterator[tuple[str, float]]:
-    if isinstance(device, AttenuatorDevice):
-        yield "attenuation_db", device.attenuation_db
-    elif isinstance(device, SwitchDevice):
-        yield "channel", float(device.through_channel)
-    elif isinstance(device, TemperatureControllerDevice):
-        yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
-        yield "heater", 1.0
-    elif isinstance(device, TransmitterDevice):
-        yield "emitting", 0.0
-    elif isinstance(device, ReceiverDevice):
-        yield "biased", 0.0

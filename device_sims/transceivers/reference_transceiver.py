@@ -1,0 +1,32 @@
+"""Simulated transmitter and receiver that speak the reference transceiver protocol (docs/reference/transceiver-protocol.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.device_sims.spec import Endpoint, TwinSpec
+
+from ._control import ControlSession
+from ._data import DataSession
+from ._device import SimulatedTransceiver
+
+if TYPE_CHECKING:
+    from hil.device_sims.world.world import World
+
+__all__ = ["SPEC"]
+
+
+def _build(world: World, device: str) -> tuple[Endpoint, ...]:
+    transceiver = SimulatedTransceiver(world, device)
+    return (
+        Endpoint("control", "tcp", lambda: ControlSession(transceiver)),
+        Endpoint("data", "tcp", lambda: DataSession(transceiver)),
+    )
+
+
+SPEC = TwinSpec(
+    name="reference-transceiver",
+    roles=("transmitter", "receiver"),
+    title="Reference decoy-state BB84 transceiver",
+    build=_build,
+)

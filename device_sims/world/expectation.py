@@ -1,0 +1,154 @@
+"""Closed forms of one state: click rates, their spread, QBER, and the key a black box would make of them.
+
+Dead time: m = n / (1 + k n) per pulse with k blind pulses, Fano factor 1 / (1 + k n)^2 (non-paralysable counter, for example
+J. W. Müller, "Dead-time problems", Nucl. Instrum. Methods 112, 47 (1973)). Afterpulses add p clicks to a click, so
+n = s + p m; a geometric cascade has the Fano factor (1 + p) / (1 - p).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .reception import Receiver, Reception
+
+__all__ = ["Expectation", "draw_counts", "expect"]
+
+_EFFICIENCY_OF_CORRECTION = 1.16
+_FINITE_SIZE = 0.65
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What one state is expected to give, per pulse.
+
+    ``clicks`` and ``fano`` of each detector; ``sifted`` bits in the key basis and their error ratio ``qber`` (nan without any);
+    ``signal`` clicks of light, over all detectors; ``key`` bits left after distillation.
+    """
+
+    clicks: npt.NDArray[np.float64]
+    fano: npt.NDArray[np.float64]
+    signal: float
+    sifted: float
+    qber: float
+    key: float
+
+
+def expect(receiver: Receiver, reception: Reception | None, misalignment: float, qber_limit: float) -> Expectation:
+    """The closed forms of a state; nothing clicks without bias (``reception`` None)."""
+    if reception is None:
+        nothing = np.zeros(len(receiver.device.detectors))
+        return Expectation(nothing, nothing + 1.0, 0.0, 0.0, float("nan"), 0.0)
+    dark = reception.dark_per_pulse
+    often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
+    outcome = reception.straight + misalignment * reception.tilt
+    light = reception.proposals_per_pulse * (outcome if receiver.source is not None else outcome[:1])
+    chance = -np.expm1(-light - dark)
+    primary = often @ chance
+    blind, again = reception.blind_pulses, reception.afterpulse_probability
+    clicks = _with_afterpulses(primary, blind, again)
+    offered = primary + again * clicks
+    alive = 1.0 / (1.0 + blind * offered)
+    fano = (1.0 + again) / (1.0 - again) * alive**2
+    signal = float(((often @ -np.expm1(-light)) * alive).sum())
+    if receiver.source is None:
+        return Expectation(clicks, fano, 0.0, 0.0, float("nan"), 0.0)
+    sifted, wrong = _sifted(receiver, often, chance * alive, again * clicks * alive)
+    qber = wrong / sifted if sifted > 0.0 else float("nan")
+    key = 0.0
+    if signal > 0.0 and sifted > 0.0 and qber <= qber_limit:
+        key = _key(receiver, reception, often, light, alive=alive, misalignment=misalignment, sifted=sifted, qber=qber)
+    return Expectation(clicks, fano, signal, sifted, qber, key)
+
+
+def draw_counts(
+    rng: np.random.Generator, mean: npt.NDArray[np.float64], fano: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
+    """Counts of a given mean and (nearly) a given Fano factor: binomial below one, negative binomial above. Any one shape."""
+    spread = np.abs(fano - 1.0)
+    poisson = rng.poisson(mean)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(spread > 0.0, mean / spread, 0.0)
+        below = (fano < 1.0) & (spread > 1e-9) & (mean > 0.0)
+        above = (fano > 1.0) & (spread > 1e-9) & (mean > 0.0)
+    trials = np.floor(np.where(below, size, 0.0) + rng.random(mean.shape)).astype(np.int64)
+    few = rng.binomial(trials, np.where(below, np.minimum(spread, 1.0), 0.0))
+    many = rng.negative_binomial(np.where(above, size, 1.0), np.where(above, 1.0 / np.maximum(fano, 1.0), 1.0))
+    result: npt.NDArray[np.int64] = np.where(below, few, np.where(above, many, poisson))
+    return result
+
+
+def _with_afterpulses(
+    primary: npt.NDArray[np.float64], blind: npt.NDArray[np.int64], again: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Root m of m (1 + k (s + p m)) = s + p m."""
+    square, linear = blind * again, 1.0 + blind * primary - again
+    result: npt.NDArray[np.float64] = 2.0 * primary / (linear + np.sqrt(linear**2 + 4.0 * square * primary))
+    return result
+
+
+def _sifted(
+    receiver: Receiver,
+    often: npt.NDArray[np.float64],
+    clicks: npt.NDArray[np.float64],
+    afterpulses: npt.NDArray[np.float64],
+) -> tuple[float, float]:
+    """Bits of the key basis at both ends, and the wrong ones; an afterpulse knows nothing of the bit it falls on."""
+    basis, bit = _settings(receiver)
+    sifted, wrong = 0.0, 0.0
+    for number, (basis_d, bit_d) in enumerate(zip(receiver.roles.basis, receiver.roles.bit, strict=True)):
+        if basis_d != 0:
+            continue
+        in_basis = basis == 0
+        sifted += float((often * clicks[:, number])[in_basis].sum() + often[in_basis].sum() * afterpulses[number])
+        wrong += float((often * clicks[:, number])[in_basis & (bit != bit_d)].sum())
+        wrong += float(often[in_basis].sum() * afterpulses[number]) / 2.0
+    return sifted, wrong
+
+
+def _key(
+    receiver: Receiver,
+    reception: Reception,
+    often: npt.NDArray[np.float64],
+    light: npt.NDArray[np.float64],
+    *,
+    alive: npt.NDArray[np.float64],
+    misalignment: float,
+    sifted: float,
+    qber: float,
+) -> float:
+    """Decoy-state key of many pulses with known yields (Lo, Ma, Chen, PRL 94, 230504), less a third for finite size."""
+    assert receiver.source is not None
+    basis, _ = _settings(receiver)
+    mine = np.array(receiver.roles.basis) == 0
+    in_basis = basis == 0
+    photons = np.repeat(np.array(receiver.source.intensities), often.size // len(receiver.source.intensities))
+    per_photon = float((often @ (light[:, mine].sum(axis=1) * in_basis)) / ((often * photons)[in_basis].sum()))
+    live = float(alive[mine].mean())
+    background = float(reception.dark_per_pulse[mine].sum())
+    vacuum = float((often * np.exp(-photons))[in_basis].sum()) * background * live
+    single_yield = background + per_photon
+    single = float((often * photons * np.exp(-photons))[in_basis].sum()) * single_yield * live
+    phase_error = (misalignment * per_photon + background / 2.0) / single_yield
+    kept = vacuum + single * (1.0 - _entropy(phase_error)) - _EFFICIENCY_OF_CORRECTION * sifted * _entropy(qber)
+    return max(kept * _FINITE_SIZE, 0.0)
+
+
+def _settings(receiver: Receiver) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Alice's basis and bit of each of the S settings."""
+    assert receiver.source is not None
+    codes = np.arange(4 * len(receiver.source.intensities))
+    if receiver.active:
+        codes = np.repeat(codes, 2)
+    return codes >> 1 & 1, codes & 1
+
+
+def _entropy(ratio: float) -> float:
+    if ratio <= 0.0 or ratio >= 1.0:
+        return 0.0
+    return float(-ratio * np.log2(ratio) - (1.0 - ratio) * np.log2(1.0 - ratio))

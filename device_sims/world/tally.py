@@ -1,0 +1,103 @@
+"""A receiver's counters: sampled while a block runs, drawn from closed forms in between."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hil.ports.detections import DetectionRecords, ReceiverCounters
+from hil.seeds import stream
+
+from .block import Block
+from .cells import cells, expectations
+from .expectation import draw_counts
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .scene import Scene
+
+__all__ = ["Tally"]
+
+_STEP_NS = 1_000_000_000
+_LONG_NS = 3_600 * _STEP_NS
+
+
+class Tally:
+    """Clicks of each detector since power-up, and the block that may be running.
+
+    Between blocks the draws are keyed by the stretch of time from one look to the next: another sequence of looks gives other
+    counts of the same law. Clicks of a block do not depend on looks.
+    """
+
+    def __init__(self, scene: Scene, seed: int, qber_limit: float) -> None:
+        self._scene = scene
+        self._seed = seed
+        self._qber_limit = qber_limit
+        self._counts: npt.NDArray[np.int64] = np.zeros(len(scene.receiver.device.detectors), dtype=np.int64)
+        self._counted_ns = 0
+        self._block: Block | None = None
+        self._sequence = 0
+        self.last_block: DetectionRecords | None = None
+
+    @property
+    def block_running(self) -> bool:
+        return self._block is not None
+
+    def look(self, now_ns: int) -> ReceiverCounters:
+        """Counts so far, and the live time, which is that with bias."""
+        if self._block is not None:
+            counts = self._counts + self._block.counts(now_ns)
+        else:
+            self._count_until(now_ns)
+            counts = self._counts
+        return ReceiverCounters(tuple(int(count) for count in counts), live_s=self._live_ns(0, now_ns) / 1e9)
+
+    def start(self, now_ns: int) -> int:
+        """Begin a block; its first pulse index."""
+        self._count_until(now_ns)
+        self._block = Block(self._scene, self._seed, now_ns)
+        self._sequence += 1
+        self.last_block = None
+        return self._block.first
+
+    def stop(self, now_ns: int) -> DetectionRecords:
+        """End the block that runs."""
+        block = self._block
+        assert block is not None
+        clicks, lost = block.until(now_ns)
+        self._counts = self._counts + block.counts(now_ns)
+        self._counted_ns = max(now_ns, self._counted_ns)
+        self._block = None
+        self.last_block = DetectionRecords(
+            first=block.first,
+            end=max(self._scene.pulses.index_at(now_ns), block.first),
+            index=clicks.index,
+            detector=clicks.detector,
+            live_s=self._live_ns(block.started_ns, now_ns) / 1e9,
+            sequence=self._sequence,
+            lost=lost,
+        )
+        return self.last_block
+
+    def _count_until(self, now_ns: int) -> None:
+        if now_ns <= self._counted_ns:
+            return
+        step_ns = _STEP_NS if now_ns - self._counted_ns <= _LONG_NS else 60 * _STEP_NS
+        pieces = cells(self._scene, self._counted_ns, now_ns, step_ns)
+        found, which = expectations(self._scene, pieces, step_ns, self._qber_limit)
+        pulses = np.bincount(which, weights=pieces.duration_s, minlength=len(found)) * self._scene.pulses.rate_hz
+        mean = sum(part.clicks * amount for part, amount in zip(found, pulses, strict=True))
+        variance = sum(part.clicks * part.fano * amount for part, amount in zip(found, pulses, strict=True))
+        mean, variance = np.asarray(mean, dtype=np.float64), np.asarray(variance, dtype=np.float64)
+        fano = np.divide(variance, mean, out=np.ones_like(mean), where=mean > 0.0)
+        rng = stream(self._seed, "counters", self._scene.receiver.name, self._counted_ns, now_ns)
+        self._counts = self._counts + draw_counts(rng, mean, fano)
+        self._counted_ns = now_ns
+
+    def _live_ns(self, from_ns: int, to_ns: int) -> int:
+        timeline, key = self._scene.timeline, (self._scene.receiver.name, "biased")
+        edges = [from_ns, *timeline.changes_between(from_ns, to_ns), max(to_ns, from_ns)]
+        return sum(end - start for start, end in pairwise(edges) if timeline.states[timeline.number_at(start)].get(key))

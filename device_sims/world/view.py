@@ -1,0 +1,55 @@
+"""Everything the world keeps about one receiver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .blackbox import BlackBox
+from .reception import Receiver
+from .scene import Scene
+from .tally import Tally
+
+if TYPE_CHECKING:
+    from hil.bench.model import ReceiverDevice
+
+    from .optics import Optics
+    from .parameters import Parameters
+    from .source import PulseClock, Source
+    from .thermal import Stage
+    from .timeline import Timeline
+
+__all__ = ["ReceiverView"]
+
+_NO_LINK_QBER_LIMIT = 0.11
+
+
+@dataclass(frozen=True)
+class ReceiverView:
+    """Its surroundings, its counters and block, the hidden distillation of its link, and the QBER that stops it."""
+
+    scene: Scene
+    tally: Tally
+    black_box: BlackBox
+    qber_limit: float
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        device: ReceiverDevice,
+        seed: int,
+        *,
+        light: tuple[PulseClock, Source | None],
+        timeline: Timeline,
+        world: tuple[Parameters, Optics],
+        stage: tuple[Stage, float] | None,
+    ) -> ReceiverView:
+        """The view of a receiver at time zero; ``stage`` is that of its optics with the set point of the bench file."""
+        pulses, source = light
+        parameters, optics = world
+        receiver = Receiver(name, device, seed, source, pulses.rate_hz)
+        scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage)
+        found = optics.link_to(name)
+        link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if found is None else (found[0], found[1].proof.qber_limit)
+        return cls(scene, Tally(scene, seed, qber_limit), BlackBox(scene, seed, link, qber_limit), qber_limit)
