@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Expectation", "draw_counts", "expect"]
 
 _EFFICIENCY_OF_CORRECTION = 1.16
-_FINITE_SIZE = 0.65
+_FINITE_SIZE = 0.55
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _key(
     sifted: float,
     qber: float,
 ) -> float:
-    """Decoy-state key of many pulses with known yields (Lo, Ma, Chen, PRL 94, 230504), less a third for finite size."""
+    """Decoy-state key of many pulses with known yields (Lo, Ma, Chen, PRL 94, 230504), times 0.55 for finite size."""
     assert receiver.source is not None
     basis, _ = _settings(receiver)
     mine = np.array(receiver.roles.basis) == 0
