@@ -1,0 +1,119 @@
+"""What every report says of a run in the same words: its headline, its order of verdicts, what did not pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hil.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hil.record.model import Record, TestEntry, VerdictEntry
+
+__all__ = [
+    "case_name",
+    "clean",
+    "headline",
+    "kind_of_bench",
+    "ordered",
+    "plural",
+    "rules",
+    "tally",
+    "title_of",
+    "unresolved_tests",
+    "unresolved_verdicts",
+]
+
+_FIRST = ("link_availability", "key_rate", "contract_key_rate", "qber", "photon_counts", "dark_counts", "entanglement_fidelity")
+
+
+def plural(number: int, word: str) -> str:
+    """1 test, 2 tests."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def clean(text: str) -> str:
+    """Text without the control characters that a terminal would obey and XML refuses; line ends and tabs stay."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def kind_of_bench(record: Record) -> str:
+    """``simulated``, ``real`` or ``mixed``, from what each device is; from the run where it names no device."""
+    kinds = {device.simulated for device in record.devices} or {record.simulated}
+    return "mixed" if len(kinds) == 2 else "simulated" if True in kinds else "real"
+
+
+def title_of(record: Record, indicator: str) -> str:
+    """An indicator in words, as its declared rule names it."""
+    declared = next((rule.title for rule in record.rules if rule.indicator == indicator and rule.title), "")
+    return declared or indicator.replace("_", " ").replace("-", " ")
+
+
+def ordered(record: Record) -> list[VerdictEntry]:
+    """Verdicts by indicator (as declared, else in a customary order), subject and case; the same in every report."""
+    declared = list(dict.fromkeys([rule.indicator for rule in record.rules] or _FIRST))
+    place = {indicator: number for number, indicator in enumerate(declared)}
+    return sorted(
+        record.verdicts, key=lambda v: (place.get(v.indicator, len(place)), v.indicator, not v.gate, v.subject, v.case)
+    )
+
+
+def rules(verdicts: Iterable[VerdictEntry]) -> dict[str, int]:
+    """Each decision rule of a table with its number, from 1, in order of appearance."""
+    found = dict.fromkeys(verdict.rule for verdict in verdicts if verdict.rule)
+    return {rule: number for number, rule in enumerate(found, start=1)}
+
+
+def unresolved_verdicts(record: Record) -> list[VerdictEntry]:
+    """Verdicts that are not PASS, gates first, worst first."""
+    left = [verdict for verdict in ordered(record) if verdict.outcome is not Outcome.PASS]
+    return sorted(left, key=lambda verdict: (not verdict.gate, verdict.outcome.severity))
+
+
+def unresolved_tests(record: Record) -> list[TestEntry]:
+    """Tests that failed, broke or stayed undecided, worst first; skips are no trouble of their own."""
+    left = [test for test in record.tests if test.outcome not in {Outcome.PASS, Outcome.SKIPPED}]
+    return sorted(left, key=lambda test: test.outcome.severity)
+
+
+def tally(outcomes: Iterable[Outcome]) -> str:
+    """``1 FAIL, 12 PASS``, worst first; empty for none."""
+    counted = Counter(outcomes)
+    return ", ".join(f"{counted[outcome]} {outcome.value}" for outcome in Outcome if counted[outcome])
+
+
+def case_name(case: str) -> str:
+    """The test's own name out of a case id."""
+    return case.rpartition("::")[2]
+
+
+def headline(record: Record) -> str:
+    """One sentence for the whole run."""
+    gates = [verdict for verdict in record.verdicts if verdict.gate]
+    by_outcome = {outcome: [gate for gate in gates if gate.outcome is outcome] for outcome in Outcome}
+    tests = Counter(test.outcome for test in record.tests)
+    passed = len(by_outcome[Outcome.PASS])
+    match record.outcome:
+        case Outcome.PASS:
+            skipped = f"; {tests[Outcome.SKIPPED]} skipped" if tests[Outcome.SKIPPED] else ""
+            return f"All {plural(passed, 'gate')} met, {plural(tests[Outcome.PASS], 'test')} passed{skipped}."
+        case Outcome.FAIL:
+            missed = by_outcome[Outcome.FAIL]
+            names = ", ".join(dict.fromkeys(f"{title_of(record, gate.indicator)} of {gate.subject}" for gate in missed[:3]))
+            more = f" and {len(missed) - 3} more" if len(missed) > 3 else ""
+            said = f"{len(missed)} of {plural(len(gates), 'gate')} missed: {names}{more}. " if missed else ""
+            endings = ((Outcome.FAIL, "failed"), (Outcome.ERROR, "broke"), (Outcome.INCONCLUSIVE, "stayed undecided"))
+            ended = ", ".join(f"{plural(tests[outcome], 'test')} {word}" for outcome, word in endings if tests[outcome])
+            return f"{said}{ended}." if ended else said.rstrip()
+        case Outcome.ERROR:
+            if not tests[Outcome.ERROR]:
+                return "The run ended early or lost part of its record, so it has not passed."
+            return f"The bench or the framework broke in {plural(tests[Outcome.ERROR], 'test')}, so the run has not passed."
+        case _:
+            undecided = len(by_outcome[Outcome.INCONCLUSIVE])
+            if undecided or tests[Outcome.INCONCLUSIVE]:
+                said = f"{undecided} of {plural(len(gates), 'gate')} and {plural(tests[Outcome.INCONCLUSIVE], 'test')}"
+                return f"Undecided: {said} had too little data for the declared rule."
+            return "Nothing was decided: no gate was judged and no test passed."
