@@ -1,0 +1,63 @@
+"""What a distillation is told beforehand, and what comes out of a block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hil.ports.detections import ReceiverDeclaration, SourceDeclaration
+    from hil.ports.run import BlockReport
+    from hil.ports.secret import SecretBytes
+
+__all__ = ["BlockContext", "BlockResult", "DistillSettings", "KeyFate"]
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """Known to both parties before the first block of a link.
+
+    Keys are delivered in pieces of ``key_size_bits``; ``test`` marks them TEST (simulated, or seen by the test host).
+    """
+
+    link: str
+    source: SourceDeclaration
+    receiver: ReceiverDeclaration
+    epsilon_secrecy: float = 1e-9
+    epsilon_correctness: float = 1e-15
+    qber_limit: float = 0.08
+    key_size_bits: int = 256
+    test: bool = True
+
+
+@dataclass(frozen=True)
+class BlockContext:
+    """What the bench knows of a block, in bench seconds; ``faults`` name the fault windows that touch it.
+
+    ``only_in_fault``: some fault was in at every moment of it, so it gives no key.
+    """
+
+    sequence: int
+    start_s: float
+    end_s: float
+    live_s: float
+    faults: tuple[str, ...] = ()
+    only_in_fault: bool = False
+
+
+class KeyFate(Enum):
+    """What became of a block's key at one party."""
+
+    RELEASED = "released"
+    DISCARDED = "discarded"
+    IN_DOUBT = "in doubt"
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """One party's end of a block; ``keys`` holds (key ID, key), and is empty unless the fate is RELEASED."""
+
+    fate: KeyFate
+    report: BlockReport
+    keys: tuple[tuple[str, SecretBytes], ...] = ()

@@ -1,0 +1,47 @@
+"""When which fault was in, in bench time: what blocks and reports are told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hil.ports.run import FaultWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["FaultWindows"]
+
+
+class FaultWindows:
+    """The fault windows of one test on one link; a fault that is still in ends at infinity."""
+
+    def __init__(self) -> None:
+        self._windows: list[FaultWindow] = []
+
+    def __iter__(self) -> Iterator[FaultWindow]:
+        return iter(self._windows)
+
+    def open(self, fault: str, target: str, start_s: float, *, commanded: str, evidence: str) -> int:
+        """Note a fault that is in; the number to close it by."""
+        self._windows.append(FaultWindow(fault, target, start_s, math.inf, commanded, evidence, healed=False))
+        return len(self._windows) - 1
+
+    def close(self, number: int, end_s: float, *, healed: bool) -> FaultWindow:
+        """Note that a fault is out, or (``healed`` false) that its healing was not seen."""
+        self._windows[number] = replace(self._windows[number], end_s=end_s, healed=healed)
+        return self._windows[number]
+
+    def touching(self, start_s: float, end_s: float) -> tuple[FaultWindow, ...]:
+        """The windows that share time with [start, end]."""
+        return tuple(window for window in self._windows if window.start_s < end_s and window.end_s > start_s)
+
+    def cover(self, start_s: float, end_s: float) -> bool:
+        """Whether some fault was in at every moment of [start, end]."""
+        reached_s = start_s
+        for window in sorted(self.touching(start_s, end_s), key=lambda one: one.start_s):
+            if window.start_s > reached_s:
+                return False
+            reached_s = max(reached_s, window.end_s)
+        return reached_s >= end_s
