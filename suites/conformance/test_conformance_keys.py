@@ -62,7 +62,10 @@ def test_key_length_keeps_within_an_independent_bound(link: Link) -> None:
     """No block releases more than the finite-key bound, computed anew from its counts, and none wastes a tenth of it."""
     proof, source = link.declared.proof, link.source
     ours = DecoyProof(
-        source.intensities, source.probabilities, proof.epsilon_secrecy, proof.epsilon_correctness  # type: ignore[arg-type]
+        source.intensities,
+        source.probabilities,
+        proof.epsilon_secrecy,
+        proof.epsilon_correctness,  # type: ignore[arg-type]
     )
     for block in link.run(2.0 * link.declared.block_s).blocks:
         bound = key_length_bits(_decoy_counts(block), ours, block.disclosed_bits)

@@ -49,7 +49,9 @@ def test_received_power_follows_the_attenuator(link: Link) -> None:
     for step_db in _STEPS_DB:
         link.attenuator.set_attenuation_db(start_db + step_db)
         lost_db = start_dbm - _read_dbm(link)
-        assert lost_db == pytest.approx(step_db, abs=_SETTING_DB), f"{step_db} dB more attenuation took {lost_db:.2f} dB of light"
+        assert lost_db == pytest.approx(step_db, abs=_SETTING_DB), (
+            f"{step_db} dB more attenuation took {lost_db:.2f} dB of light"
+        )
 
 
 @pytest.mark.hil_level("L1")

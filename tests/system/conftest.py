@@ -49,7 +49,9 @@ def hil_run(tmp_path: Path) -> Callable[..., Finished]:
     """``hil_run("conformance", "-k", "qber", bench="metro-25km", seed=7)`` in an empty folder."""
     counter = iter(range(1000))
 
-    def run(*arguments: str, bench: str | Path = "metro-25km", seed: int = 7, suites: tuple[str, ...] = ("conformance",)) -> Finished:
+    def run(
+        *arguments: str, bench: str | Path = "metro-25km", seed: int = 7, suites: tuple[str, ...] = ("conformance",)
+    ) -> Finished:
         number = next(counter)
         folder, working = tmp_path / f"record-{number}", tmp_path / f"cwd-{number}"
         working.mkdir()
