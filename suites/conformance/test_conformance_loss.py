@@ -49,9 +49,7 @@ def test_received_power_follows_the_attenuator(link: Link) -> None:
     for step_db in _STEPS_DB:
         link.attenuator.set_attenuation_db(start_db + step_db)
         lost_db = start_dbm - _read_dbm(link)
-        assert lost_db == pytest.approx(step_db, abs=_SETTING_DB), (
-            f"{step_db} dB more attenuation took {lost_db:.2f} dB of light"
-        )
+        assert lost_db == pytest.approx(step_db, abs=_SETTING_DB), f"{step_db} dB more took {lost_db:.2f} dB of light"
 
 
 @pytest.mark.hil_level("L1")
@@ -101,5 +99,5 @@ def test_the_switch_isolates_as_declared(link: Link) -> None:
     deviation_hz = math.sqrt((dark_hz + seen_hz) / counting_s) * 1.1  # afterpulses spread counts a little more than Poisson
     most_hz = lit_hz * 10.0 ** (-(declared.isolation_db - 1.5) / 10.0)
     assert seen_hz - dark_hz < most_hz + 3.0 * deviation_hz, (
-        f"{seen_hz - dark_hz:.1f} cps leak through {link.switch.name}, its {declared.isolation_db:g} dB let {most_hz:.1f} cps expect"
+        f"{seen_hz - dark_hz:.1f} cps leak through {link.switch.name}, {most_hz:.1f} cps at {declared.isolation_db:g} dB are expected"
     )

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +15,12 @@ from hil.record.reader import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hil.record.model import Record, VerdictEntry
+
+
+_SUITES = ("conformance",)
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,12 @@ class Finished:
         return found
 
 
-Runner = "Callable[..., Finished]"
-
-
 @pytest.fixture
 def hil_run(tmp_path: Path) -> Callable[..., Finished]:
     """``hil_run("conformance", "-k", "qber", bench="metro-25km", seed=7)`` in an empty folder."""
     counter = iter(range(1000))
 
-    def run(
-        *arguments: str, bench: str | Path = "metro-25km", seed: int = 7, suites: tuple[str, ...] = ("conformance",)
-    ) -> Finished:
+    def run(*arguments: str, bench: str | Path = "metro-25km", seed: int = 7, suites: tuple[str, ...] = _SUITES) -> Finished:
         number = next(counter)
         folder, working = tmp_path / f"record-{number}", tmp_path / f"cwd-{number}"
         working.mkdir()
