@@ -1,8 +1,8 @@
 """Privacy amplification: a random Toeplitz matrix over GF(2), multiplied by FFT, exact to the bit.
 
-Row i of the matrix reads ``seed[i + n - 1], ..., seed[i]``, so that the product is the part of a convolution without wrap-around. The
-convolution counts in float64; an input above 2^22 bits is split, so that the counts stay far from where rounding could turn
-one (float32 is wrong in a tenth of its bits at 10^7), and a product that is not near whole numbers is refused.
+Row i of the matrix reads ``seed[i + n - 1], ..., seed[i]``, so that the product is the part of a convolution without
+wrap-around. The convolution counts in float64; an input above 2^22 bits is split, so that the counts stay far from where
+rounding could turn one (float32 gets bits wrong at 10^7), and a product that is not near whole numbers is refused.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ def seed_bits(length: int, output: int) -> int:
 
 
 def amplify(bits: npt.NDArray[np.uint8], seed: npt.NDArray[np.uint8], output: int) -> npt.NDArray[np.uint8]:
-    """``output`` bits of the product, from ``bits`` of shape (n,) and ``seed`` of shape (n + output - 1,); UsageError otherwise."""
+    """``output`` bits of the product; UsageError unless ``bits`` has shape (n,) and ``seed`` shape (n + output - 1,)."""
     length = bits.size
     if not 0 <= output <= length:
         raise UsageError(f"a key of {length} bits cannot be amplified to {output}")
-    if seed.size != seed_bits(length, output):
-        raise UsageError(
-            f"a Toeplitz matrix of {output} x {length} takes {seed_bits(length, output)} seed bits; got {seed.size}"
-        )
+    wanted = seed_bits(length, output)
+    if seed.size != wanted:
+        raise UsageError(f"a Toeplitz matrix of {output} x {length} takes {wanted} seed bits; got {seed.size}")
     result = np.zeros(output, dtype=np.uint8)
     if output == 0:
         return result

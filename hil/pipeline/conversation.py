@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from hil.errors import AuthenticationError, ChannelClosedError
 from hil.pipeline.messages import Header, Hello, Stop, decode, encode
@@ -58,7 +58,7 @@ class Conversation:
 
         AuthenticationError for anything else, NoKeyError when the other side gave up, ChannelClosedError when it is gone.
         """
-        message = yield from self.receive_any(expected)
+        message = yield from self.receive_any(cast("type[Message]", expected))
         assert isinstance(message, expected)
         return message
 

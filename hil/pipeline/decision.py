@@ -72,7 +72,8 @@ def _too_short(account: Account, promise: Promise) -> str:
     said = f"{sum(account.key):,} sifted bits at a QBER of {_percent(account.counts.test_qber)} in the test basis"
     if math.isinf(factor):
         return f"at this loss and error rate no block gives key, however long ({said})"
-    return f"too short a block: {said} give none in {_seconds(length_s)}, at these rates it takes about {_seconds(length_s * factor)}"
+    needed = _seconds(length_s * factor)
+    return f"too short a block: {said} give none in {_seconds(length_s)}, at these rates it takes about {needed}"
 
 
 def _percent(ratio: float) -> str:

@@ -28,7 +28,10 @@ IN_DOUBT_LIMIT_S = 3600.0
 
 
 def shares(available_bits: int, target_keys: int, a_to_b: tuple[int, int], b_to_a: tuple[int, int]) -> tuple[int, int]:
-    """Keys each direction of the pool gets to be full again after this block, from (next, end) of its sender; a->b goes first."""
+    """Keys for each direction that fill the pool again after this block; ``a_to_b`` and ``b_to_a`` are (next, end) of the sender.
+
+    Where the block does not yield enough, a->b goes first.
+    """
     affordable = available_bits // KEY_BITS
     first = min(affordable, max(0, target_keys - (a_to_b[1] - a_to_b[0]) + KEYS_A_TO_B))
     return first, min(affordable - first, max(0, target_keys - (b_to_a[1] - b_to_a[0]) + KEYS_B_TO_A))

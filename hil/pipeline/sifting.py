@@ -93,7 +93,7 @@ def detected_events(records: DetectionRecords, receiver: ReceiverDeclaration, pu
     roles = receiver.detectors
     basis = np.array([role.basis for role in roles], dtype=np.uint8).take(detector.take(alive))
     bit = np.array([role.bit for role in roles], dtype=np.uint8).take(detector.take(alive))
-    crossed, doubled = _settle_multiples((alive, clicks_of[live]), (basis, bit), records, receiver, entropy)
+    crossed, doubled = _settle_multiples((alive, clicks_of[live]), bit, records, receiver, entropy)
     keep = np.ones(alive.size, dtype=bool)
     keep[crossed] = False
     return Events(
@@ -111,14 +111,13 @@ def detected_events(records: DetectionRecords, receiver: ReceiverDeclaration, pu
 
 def _settle_multiples(
     pulses: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    outcome: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
+    bit: npt.NDArray[np.uint8],
     records: DetectionRecords,
     receiver: ReceiverDeclaration,
     entropy: Entropy,
 ) -> tuple[list[int], int]:
     """Draw random bits (in place) for pulses with several clicks of one basis; pulses to drop, and how many were drawn."""
     starts, clicks_of = pulses
-    basis, bit = outcome
     several = np.flatnonzero(clicks_of > 1)
     random = np.unpackbits(np.frombuffer(entropy.draw("multiple clicks", several.size // 8 + 1), dtype=np.uint8))
     crossed, doubled = [], 0

@@ -59,7 +59,8 @@ class _Side(Generic[R]):
                 return next(self.party)
             return self.party.send(None)
         except StopIteration as end:
-            return self._end(cast("R", end.value))
+            self._end(cast("R", end.value))
+            return None
 
     def deliver(self) -> Request | None:
         """Give a waiting party its next message, or tell it that none will come."""
@@ -68,7 +69,8 @@ class _Side(Generic[R]):
                 return self.party.throw(ChannelClosedError("nothing came from the other side any more"))
             return self.party.send(self.inbox.popleft())
         except StopIteration as end:
-            return self._end(cast("R", end.value))
+            self._end(cast("R", end.value))
+            return None
 
     def _end(self, result: R) -> None:
         self.finished = True

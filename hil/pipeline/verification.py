@@ -1,8 +1,8 @@
 """Whether both parties hold the same bits: a universal hash under a fresh public key.
 
-Poly1305 is an almost-universal hash: two different strings of L bytes collide with a chance of at most 8 ceil(L/16) / 2^106 over
-the key (D. J. Bernstein, "The Poly1305-AES message-authentication code", FSE 2005), far below any epsilon_correctness asked
-for. The hash value is disclosed, and charged.
+Poly1305 is an almost-universal hash: two different strings of L bytes collide with a chance of at most 8 ceil(L/16) / 2^106
+over the key (D. J. Bernstein, "The Poly1305-AES message-authentication code", FSE 2005), far below any epsilon_correctness
+asked for. The hash value is disclosed, and charged.
 """
 
 from __future__ import annotations

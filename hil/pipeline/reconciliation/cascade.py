@@ -1,8 +1,8 @@
 """Cascade: Bob finds his errors by asking Alice for parities of blocks, halves of blocks, halves of halves.
 
-G. Brassard, L. Salvail, "Secret-key reconciliation by public discussion", EUROCRYPT 1993. All odd blocks of one pass are halved in
-step, one message for each step: Alice's parities of the first halves go one way, Bob's bits "it is in the first half" the
-other. Every parity of either is counted, also those that repeat what was known. An error found in one pass makes blocks of the
+G. Brassard, L. Salvail, "Secret-key reconciliation by public discussion", EUROCRYPT 1993. All odd blocks of one pass are
+halved in step, one message for each step: Alice's parities of the first halves go one way, Bob's bits "it is in the first
+half" the other. Every parity of either is counted, also those that repeat what was known. An error found in one pass makes blocks of the
 other passes odd, which are taken up next, shortest first, until every block of every pass is even.
 
 Works with any exchange that has ``send`` and ``receive``: :class:`hil.pipeline.conversation.Conversation`.

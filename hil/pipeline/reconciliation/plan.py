@@ -24,8 +24,8 @@ _LEFT_OVER = 1e-6
 def block_sizes(bits: int, qber_ratio: float) -> list[int]:
     """Block sizes of the passes: 0.73/q and three doublings (Brassard and Salvail 1993), then halves of the key.
 
-    Two errors survive when they fall into one block in every pass; a short key takes more passes until less than a millionth of a
-    pair is expected to.
+    Two errors survive when they fall into one block in every pass; a short key takes more passes until less than a millionth
+    of a pair is expected to.
     """
     if bits < 2:
         return [1] if bits else []
@@ -88,7 +88,8 @@ def steps_of(size: int) -> int:
 def _shuffle(bits: int, seed: bytes) -> npt.NDArray[np.int32]:
     """A random order: bits sorted by random 16-bit labels, those of one label staying in order.
 
-    Raw generator output and a stable sort are the same in every version of numpy, which ``Generator.permutation`` does not promise.
+    Raw generator output and a stable sort are the same in every version of numpy; ``Generator.permutation`` promises no such
+    thing.
     """
     raw = np.random.Philox(key=int.from_bytes(seed, "little")).random_raw(bits // 4 + 1)
     labels = raw.astype("<u8").view("<u2")[:bits]
