@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,24 +72,21 @@ def open_devices(bench: Bench, addresses: Mapping[str, Address], clock: Clock) -
     devices: dict[str, Instrument] = {}
     identities: dict[str, Identity] = {}
     troubles: list[tuple[str, Exception]] = []
-    try:
-        for name, declared in bench.device.items():
-            if isinstance(declared, KmeDevice):
-                continue
+    wanted = {name: declared for name, declared in bench.device.items() if not isinstance(declared, KmeDevice)}
+    with ExitStack() as stack:
+        stack.callback(shut, devices)
+        for name, declared in wanted.items():
             try:
-                device = _build(name, declared, addresses[name], clock)
-                device.open()
-                devices[name] = device
-                identities[name] = device.identity()
+                devices[name] = _build(name, declared, addresses[name], clock)
+                devices[name].open()
+                identities[name] = devices[name].identity()
                 check_identity(name, identities[name], declared.firmware, declared.serial)
             except (HilError, OSError) as error:
                 label = f"{name} ({declared.driver} at {addresses[name].resource or 'no address'})"
                 troubles.append((label, _named(name, error)))
         if troubles:
-            raise several(f"bench {bench.bench.name}: {len(troubles)} of {len(addresses)} devices cannot be used", troubles)
-    except BaseException:
-        shut(devices)
-        raise
+            raise several(f"bench {bench.bench.name}: {len(troubles)} of {len(wanted)} devices cannot be used", troubles)
+        stack.pop_all()
     return Opened(devices, identities)
 
 
