@@ -28,7 +28,7 @@ pytest_plugins = [
 MARKERS = (
     "hil_level(level): skip where the link shows less raw data than this evidence level, L0 to L3",
     "hil_needs(*roles, features=()): skip where the link lacks one of these device roles ('twin': where it is not simulated)",
-    "hil_disturbs(*roles, benches=()): this test breaks these roles on purpose; on hardware only where the bench file allows it",
+    "hil_disturbs(*roles, benches=()): breaks these roles on purpose; on hardware only where the bench file allows it",
 )
 
 

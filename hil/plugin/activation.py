@@ -15,7 +15,7 @@ from hil.plugin import header, opening, outcomes, parametrization, selection
 from hil.plugin.progress import Progress
 from hil.plugin.recording import Recording
 from hil.plugin.scheduling import Scheduling
-from hil.plugin.session import RUN, Run
+from hil.plugin.session import RUN, Run, has_recording
 from hil.plugin.signals import Stop
 from hil.seeds import draw_seed
 
@@ -67,17 +67,19 @@ def _load(options: Options) -> dict[str, Bench]:
             troubles.append(f"{name}: a second bench of the name {bench.bench.name!r}; expected a name of its own")
         benches[bench.bench.name] = bench
         troubles += _recording_troubles(bench, options)
+    if options.recording is not None and benches and not any(map(has_recording, benches.values())):
+        troubles.append(f"--hil-recording {options.recording}: no bench of this run is a recording (recorded-pairs is)")
     if troubles:
         raise pytest.UsageError("\n".join(troubles))
     return benches
 
 
 def _recording_troubles(bench: Bench, options: Options) -> list[str]:
-    for name, device in bench.device.items():
-        if not isinstance(device, RecordingDevice):
-            continue
-        if options.recording is None and not device.file:
-            return [f"bench {bench.bench.name}: device {name} is a recording and names no file; give one with --hil-recording FILE"]
-        if options.recording is not None and not options.recording.is_file():
-            return [f"--hil-recording {options.recording}: no such file; expected a time-tag file"]
+    if not has_recording(bench):
+        return []
+    if options.recording is not None and not options.recording.is_file():
+        return [f"--hil-recording {options.recording}: no such file; expected a time-tag file"]
+    files = [device.file for device in bench.device.values() if isinstance(device, RecordingDevice)]
+    if options.recording is None and not all(files):
+        return [f"bench {bench.bench.name} is a recording without a file; give one with --hil-recording FILE"]
     return []

@@ -1,4 +1,4 @@
-"""Hooks that a conftest or another plugin may implement."""
+"""Hooks that a conftest or another plugin may implement; pytest only sees hooks whose names begin with ``pytest_``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from hil.testbed.testbed import Testbed
     from hil.verdict import Outcome
 
-__all__ = ["hil_classify_failure", "hil_make_bench", "hil_report_measurement", "hil_safe_state"]
+__all__ = ["pytest_hil_classify_failure", "pytest_hil_make_bench", "pytest_hil_report_measurement", "pytest_hil_safe_state"]
 
 
 @pytest.hookspec(firstresult=True)
-def hil_make_bench(
+def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     config: pytest.Config,
     bench: Bench,
     simulate: bool,
@@ -35,7 +35,7 @@ def hil_make_bench(
 
 
 @pytest.hookspec(firstresult=True)
-def hil_classify_failure(item: pytest.Item, when: str, error: BaseException) -> Outcome | None:
+def pytest_hil_classify_failure(item: pytest.Item, when: str, error: BaseException) -> Outcome | None:
     """Say what an exception of a test means, before the plugin's own rules do; None leaves it to them.
 
     ``when`` is ``setup``, ``call`` or ``teardown``. Skips and expected failures are not asked about.
@@ -43,10 +43,10 @@ def hil_classify_failure(item: pytest.Item, when: str, error: BaseException) -> 
 
 
 @pytest.hookspec
-def hil_safe_state(config: pytest.Config, testbed: Testbed) -> None:
+def pytest_hil_safe_state(config: pytest.Config, testbed: Testbed) -> None:
     """Put away what no driver covers: called after each test, once the framework has healed and parked the bench."""
 
 
 @pytest.hookspec
-def hil_report_measurement(config: pytest.Config, verdict: VerdictEntry) -> None:
+def pytest_hil_report_measurement(config: pytest.Config, verdict: VerdictEntry) -> None:
     """Take one verdict of the finished record (to a trend database, say); called once for each, in the main process."""

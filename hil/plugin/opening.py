@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hil.plugin.session import RUN
+from hil.plugin.session import RUN, has_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from hil.record.writer import EventLog, RunFolder
     from hil.testbed.testbed import Testbed
 
-__all__ = ["hil_make_bench", "open_bench"]
+__all__ = ["open_bench", "pytest_hil_make_bench"]
 
 
 def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
     """The opened bench; BenchError where it cannot be."""
     run = config.stash[RUN]
-    testbed: Testbed = config.hook.hil_make_bench(
+    testbed: Testbed = config.hook.pytest_hil_make_bench(
         config=config,
         bench=bench,
         simulate=run.options.simulate,
         seed=run.seed,
-        recording=run.options.recording,
+        recording=run.options.recording if has_recording(bench) else None,
         log=run.log,
         folder=run.folder,
     )
@@ -34,7 +34,7 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
 
 
 @pytest.hookimpl(trylast=True)
-def hil_make_bench(
+def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     bench: Bench, simulate: bool, seed: int, recording: Path | None, log: EventLog, folder: RunFolder
 ) -> Testbed:
     """What happens where no conftest has its own way: drivers are opened and identities checked."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.errors import BenchError, HilError, Inconclusive, MissingCapabilityError, NotAGateError, ObjectiveMissedError
+from hil.errors import HilError, Inconclusive, MissingCapabilityError, NotAGateError, ObjectiveMissedError
 from hil.fixtures.benches import BENCH_TIME_S, BENCHES, CASE, BenchNotOpenError
 from hil.plugin.cases import case_id, is_hil, title
 from hil.verdict import Outcome
@@ -19,6 +19,13 @@ __all__ = ["NOT_OPENED", "classify", "pytest_itemcollected", "pytest_report_test
 NOT_OPENED = "without a bench"
 """Category of the tests whose bench could not be opened: said once in the summary, not once per test."""
 
+_MEANINGS: dict[type[BaseException], Outcome] = {
+    ObjectiveMissedError: Outcome.FAIL,
+    Inconclusive: Outcome.INCONCLUSIVE,
+    MissingCapabilityError: Outcome.SKIPPED,
+    NotAGateError: Outcome.SKIPPED,
+    pytest.skip.Exception: Outcome.SKIPPED,
+}
 _CATEGORIES = {
     Outcome.FAIL: ("failed", "F", ("FAIL", {"red": True})),
     Outcome.ERROR: ("error", "E", ("ERROR", {"red": True, "bold": True})),
@@ -40,17 +47,11 @@ def classify(error: BaseException, when: str) -> Outcome:
     """
     if isinstance(error, BaseExceptionGroup):
         return min((classify(one, when) for one in error.exceptions), key=lambda outcome: outcome.severity)
-    if isinstance(error, ObjectiveMissedError):
-        return Outcome.FAIL
-    if isinstance(error, Inconclusive):
-        return Outcome.INCONCLUSIVE
-    if isinstance(error, MissingCapabilityError | NotAGateError | pytest.skip.Exception):
-        return Outcome.SKIPPED
-    if when == "call" and isinstance(error, AssertionError) and not isinstance(error, HilError):
-        return Outcome.FAIL
-    if when == "call" and isinstance(error, pytest.fail.Exception) and not str(error).startswith("Timeout"):
-        return Outcome.FAIL
-    return Outcome.ERROR
+    for kind, outcome in _MEANINGS.items():
+        if isinstance(error, kind):
+            return outcome
+    asserted = isinstance(error, AssertionError | pytest.fail.Exception) and not str(error).startswith("Timeout")
+    return Outcome.FAIL if asserted and when == "call" else Outcome.ERROR
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -82,13 +83,11 @@ def _say(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRepo
     return said | _failure(item, call.excinfo, report)
 
 
-def _failure(
-    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport
-) -> dict[str, Any]:
+def _failure(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> dict[str, Any]:
     error = excinfo.value
     outcome: Outcome | None = None
     if not isinstance(error, pytest.skip.Exception):
-        outcome = item.ihook.hil_classify_failure(item=item, when=report.when, error=error)
+        outcome = item.ihook.pytest_hil_classify_failure(item=item, when=report.when, error=error)
     outcome = outcome or classify(error, report.when)
     reason = _reason(error)
     said: dict[str, Any] = {"outcome": outcome.value, "reason": reason}
@@ -98,9 +97,7 @@ def _failure(
     report.outcome = "failed"
     if isinstance(error, BenchNotOpenError):
         said["not_opened"] = error.bench
-    if isinstance(error, HilError) and not isinstance(error, AssertionError):
-        report.longrepr = f"{_place(excinfo, item)}: {reason}"
-    elif isinstance(error, ObjectiveMissedError):
+    if isinstance(error, HilError):  # raised on purpose, and its message says it all
         report.longrepr = f"{_place(excinfo, item)}: {reason}"
     return said
 
@@ -109,7 +106,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         return "\n".join(_reason(one) for one in error.exceptions)
     text = getattr(error, "msg", None) or str(error)
-    if isinstance(error, HilError | AssertionError | pytest.fail.Exception | pytest.skip.Exception):
+    if isinstance(error, AssertionError) and not isinstance(error, HilError):
+        return text.partition("\n")[0] or "an assertion failed"  # the rest shows objects, whose addresses change
+    if isinstance(error, HilError | pytest.fail.Exception | pytest.skip.Exception):
         return text or f"{type(error).__name__} without a message"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -147,7 +146,9 @@ def pytest_report_teststatus(
     elif not lines or hasattr(report, "wasxfail"):
         return None
     elif report.skipped:
-        return "skipped", "", ""
+        category, letter, word = "skipped", "", ("SKIPPED", {"yellow": True})
+    elif report.when == "call":
+        category, letter, word = "passed", "", ("PASSED", {"green": True})
     else:
-        return ("passed" if report.when == "call" else ""), "", ""
-    return (category, "", "") if lines else (category, letter, word)
+        return "", "", ""
+    return category, "" if lines else letter, word

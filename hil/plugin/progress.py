@@ -32,6 +32,12 @@ class Progress:
         self._running: dict[str, list[pytest.TestReport]] = {}
         self._opened: set[str] = set()
 
+    def pytest_sessionstart(self) -> None:
+        """Each line says how far the run is; pytest's own percentages would only break the lines."""
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and self._config.get_verbosity() >= 0:
+            terminal._show_progress_info = False  # noqa: SLF001  (pytest has no public way at run time)
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """How many there are to run, here."""
         self._total = len(getattr(session, "items", ()))

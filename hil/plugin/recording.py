@@ -143,7 +143,7 @@ class Recording:
             except Exception as error:  # noqa: BLE001  (the other reports are wanted all the same)
                 run.troubles.append(f"report {name} could not be written: {type(error).__name__}: {error}")
         for verdict in run.record.verdicts:
-            self._config.hook.hil_report_measurement(config=self._config, verdict=verdict)
+            self._config.hook.pytest_hil_report_measurement(config=self._config, verdict=verdict)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The verdict table, and where to read on."""

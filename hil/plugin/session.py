@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hil.plugin.signals import Stop
     from hil.record.model import Record
 
-__all__ = ["RUN", "Run"]
+__all__ = ["RUN", "Run", "has_recording"]
 
 
 @dataclass
@@ -88,12 +88,13 @@ class Run:
 
     def exclusive(self) -> list[str]:
         """The benches with a real address, longest name first: their tests stay in one process."""
-        names = [
-            name
-            for name, bench in self.benches.items()
-            if set(bench.device) - self.simulated(bench) - _recordings(bench)
-        ]
+        names = [name for name, bench in self.benches.items() if set(bench.device) - self.simulated(bench) - _recordings(bench)]
         return sorted(names, key=len, reverse=True)
+
+
+def has_recording(bench: Bench) -> bool:
+    """Whether the bench is, in whole or in part, a recorded file."""
+    return bool(_recordings(bench))
 
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
