@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from hil.bench import envelope_of, simulated_devices
-from hil.bench.model import KmeDevice, RecordingDevice
+from hil.bench.model import KmeDevice
 from hil.clock import SystemClock, VirtualClock
 from hil.discovery import find
 from hil.drivers import check_identity
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench, Device
     from hil.clock import Clock
+    from hil.ports.identity import Identity
 
 __all__ = ["Probe", "probe_bench"]
 
@@ -87,12 +88,14 @@ def _instrument(about: dict[str, Any], declared: Device, address: Address, clock
     try:
         device = find("driver", declared.driver).build(settings)
         device.open()
-        identity, times_ms = None, []
-        for _ in range(1 if isinstance(declared, RecordingDevice) else _QUESTIONS):
+        identity: Identity = device.identity()
+        times_ms = []
+        for _ in range(_QUESTIONS):
             started_s = time.perf_counter()
-            identity = device.identity()
+            device.identity()
             times_ms.append(1e3 * (time.perf_counter() - started_s))
-        found = {"identity": str(identity), "firmware": identity.firmware, "latency_ms": round(median(times_ms), 3)}
+        found: dict[str, Any] = {"identity": str(identity), "firmware": identity.firmware}
+        found["latency_ms"] = round(median(times_ms), 3)
         try:
             check_identity(name, identity, declared.firmware, declared.serial)
         except HilError as error:

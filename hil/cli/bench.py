@@ -40,9 +40,8 @@ def execute(arguments: argparse.Namespace) -> int:
 def _check(given: str, *, simulate: bool) -> None:
     bench = load(given, simulate=simulate)
     twins = simulated_devices(bench, simulate=simulate)
-    print(
-        f"{given}: no mistakes; bench {bench.bench.name}, {len(bench.device)} devices, links: {', '.join(bench.link) or 'none'}"
-    )
+    links = ", ".join(bench.link) or "none"
+    print(f"{given}: no mistakes; bench {bench.bench.name}, {len(bench.device)} devices, links: {links}")
     rows = [
         [
             name,

@@ -73,9 +73,7 @@ def _guard(bench: Bench, *, simulate: bool) -> str:
     may = [name for name in real if bench.device[name].chaos == "allow"]
     if not may:
         return 'no real device may be broken: none says chaos = "allow"'
-    return (
-        f"a guardian process of each run heals {', '.join(may)} when the run is killed; without one, their faults are refused"
-    )
+    return f"each run's guardian process heals {', '.join(may)} when the run is killed; without one, faults are refused"
 
 
 def _plain(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os.execv(command[0], command)  # noqa: S606  (no shell wanted)
-    return subprocess.run(command, check=False).returncode
+    return subprocess.run(command, check=False).returncode  # noqa: S603  (our own arguments)
 
 
 def arguments_for_pytest(arguments: argparse.Namespace) -> list[str]:

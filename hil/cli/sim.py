@@ -20,9 +20,7 @@ HELP = "serve a bench's simulated devices until stopped"
 def declare(parser: argparse.ArgumentParser) -> None:
     """Which bench, and where to write the addresses."""
     parser.add_argument("--bench", required=True, metavar="NAME|FILE", help="bench whose devices are served")
-    parser.add_argument(
-        "--addresses", type=Path, metavar="FILE", help="write each device's resource, host, port or path as JSON"
-    )
+    parser.add_argument("--addresses", type=Path, metavar="FILE", help="write where each device answers, as JSON")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the simulated world; drawn and shown when not given")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="seconds of the world per second; default 1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from hil.bench import load
 from hil.bench.model import RecordingDevice
 from hil.errors import HilError
 from hil.fixtures.benches import BENCHES, Benches
-from hil.plugin import header, opening, outcomes, parametrization, selection
+from hil.plugin.opening import open_bench
 from hil.plugin.progress import Progress
 from hil.plugin.recording import Recording
 from hil.plugin.scheduling import Scheduling
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["activate"]
 
+_PARTS = ("opening", "header", "parametrization", "selection", "outcomes")
+
 
 def activate(config: pytest.Config, options: Options) -> None:
     """Read the bench files and register the parts; pytest.UsageError for every mistake in them, before anything is touched."""
     run = _run(config, options)
     config.stash[RUN] = run
-    config.stash[BENCHES] = Benches(run.benches, lambda bench: opening.open_bench(config, bench), run.stop.watch)
-    parts: list[Any] = [opening, header, parametrization, selection, outcomes, run.stop, Recording(config, run)]
+    config.stash[BENCHES] = Benches(run.benches, lambda bench: open_bench(config, bench), run.stop.watch)
+    # by full name: inside pytester's in-process runs, an attribute of the package may be a module of an earlier run
+    parts: list[Any] = [import_module(f"hil.plugin.{name}") for name in _PARTS]
+    parts += [run.stop, Recording(config, run)]
     if not run.worker:
         parts.append(Progress(config))
     if run.controls:

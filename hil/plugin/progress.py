@@ -69,7 +69,7 @@ class Progress:
                 self._write(f"hil: bench {bench} is open; firmware: {answers or 'none told'}", {})
 
     def _tell(self, phases: list[pytest.TestReport]) -> None:
-        said: list[dict[str, Any]] = [phase.hil for phase in phases]  # type: ignore[attr-defined]
+        said: list[dict[str, Any]] = [phase.hil for phase in phases]
         outcome = min((Outcome(one["outcome"]) for one in said), key=lambda one: one.severity)
         wall_s = sum(phase.duration for phase in phases)
         bench_s = next((one["bench_s"] for one in reversed(said) if "bench_s" in one), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xdist.scheduler import LoadScheduling, LoadScopeScheduling
+from xdist.scheduler import LoadScheduling, LoadScopeScheduling  # type: ignore[import-untyped]
 
 from hil.plugin.scheduling import scope_of
 
@@ -12,21 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pytest
-    from xdist.workermanage import WorkerController
+    from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 __all__ = ["Spread", "Together"]
 
 
-class Spread(LoadScheduling):
+class Spread(LoadScheduling):  # type: ignore[misc]
     """Hands out tests of twins one by one: they take seconds each, so a worker with a long queue would be waited for."""
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
         super().__init__(config, log)
-        if self.maxschedchunk is None:
-            self.maxschedchunk = 1
+        self.maxschedchunk: int = self.maxschedchunk or 1
 
 
-class Together(LoadScopeScheduling):
+class Together(LoadScopeScheduling):  # type: ignore[misc]
     """Keeps all tests of a bench with a real address on one worker; other tests go where there is room."""
 
     def __init__(self, config: pytest.Config, log: Any, exclusive: Sequence[str]) -> None:
@@ -45,7 +44,8 @@ class Together(LoadScopeScheduling):
             del crashed[nodeid]
             super().remove_node(node)
             return nodeid
-        return super().remove_node(node)
+        crashed_item: str | None = super().remove_node(node)
+        return crashed_item
 
     def _running(self, node: WorkerController) -> tuple[str, str] | None:
         for scope, unit in self.assigned_work.get(node, {}).items():

@@ -15,7 +15,7 @@ from hil.plugin.cases import twice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xdist.scheduler import Scheduling as Scheduler
+    from xdist.scheduler import Scheduling as Scheduler  # type: ignore[import-untyped]
 
     from hil.plugin.session import Run
 
