@@ -144,10 +144,13 @@ def _print_reasons(console: Console, record: Record) -> None:
         place = f"  ({case_name(verdict.case)})" if verdict.case else ""
         said = f"{verdict.indicator} of {verdict.subject}{'' if verdict.gate else ' (not a gate)'}: {verdict.reason}"
         _hang(console, f"{verdict.outcome.value:<12}", said, _STYLES[verdict.outcome], place)
+    same: dict[tuple[Outcome, str], list[str]] = {}
     for test in unresolved_tests(record):
         if (test.case, test.outcome) not in told:
-            said = f"{test.case}: {test.reason or test.outcome.meaning}"
-            _hang(console, f"{test.outcome.value:<12}", said, _STYLES[test.outcome])
+            same.setdefault((test.outcome, test.reason or test.outcome.meaning), []).append(test.case)
+    for (outcome, reason), cases in same.items():  # a bench that is away is said once, not once for each test
+        said = cases[0] if len(cases) == 1 else f"{plural(len(cases), 'test')} ({case_name(cases[0])} and others)"
+        _hang(console, f"{outcome.value:<12}", f"{said}: {reason}", _STYLES[outcome])
 
 
 def _print_skips(console: Console, record: Record) -> None:

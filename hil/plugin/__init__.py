@@ -1,1 +1,55 @@
-"""The pytest plugin: declares options and delegates."""
+"""The pytest plugin: declares options, hooks, markers and fixtures, and delegates the rest.
+
+Unused it costs next to nothing: the parts that open benches and write records are imported only once a bench is named.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("hil.suites", "hil.fixtures")
+
+from hil.plugin import options  # noqa: E402  (rewriting is registered before anything it covers could be imported)
+
+__all__ = ["pytest_addhooks", "pytest_addoption", "pytest_configure", "pytest_plugins"]
+
+pytest_plugins = [
+    "hil.fixtures.bench",
+    "hil.fixtures.transceivers",
+    "hil.fixtures.detectors",
+    "hil.fixtures.channels",
+    "hil.fixtures.keys",
+    "hil.fixtures.chaos",
+    "hil.fixtures.slo",
+    "hil.fixtures.telemetry",
+    "hil.fixtures.clock",
+]
+
+MARKERS = (
+    "hil_level(level): skip where the link shows less raw data than this evidence level, L0 to L3",
+    "hil_needs(*roles, features=()): skip where the link lacks one of these device roles ('twin': where it is not simulated)",
+    "hil_disturbs(*roles, benches=()): breaks these roles on purpose; on hardware only where the bench file allows it",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every option, with its ini key and environment variable."""
+    options.declare(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """The hooks that conftests and other plugins may implement."""
+    from hil.plugin import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the markers and, where a bench is named, start the parts that use it."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    chosen = options.resolve(config)
+    if chosen.benches:
+        from hil.plugin.activation import activate
+
+        activate(config, chosen)

@@ -1,0 +1,103 @@
+"""Say what is connected, what answers, what is out of date, and what guards the bench."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hil.bench import load, simulated_devices
+from hil.bench.model import RecordingDevice
+from hil.cli._tables import columns
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from hil.bench.model import Bench
+    from hil.cli._probe import Probe
+
+__all__ = ["HELP", "declare", "execute"]
+
+HELP = "say what is connected, what answers, what is out of date, what guards the bench"
+PACKAGES = ("qkd-hil", "pytest", "pytest-xdist", "numpy", "scipy", "pyvisa", "pyvisa-py", "pyserial", "cryptography", "msgspec")
+_BROKEN = 10
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """With a bench, its devices are asked."""
+    parser.add_argument("--bench", metavar="NAME|FILE", help="bench whose devices are opened, one by one")
+    parser.add_argument("--simulate", action="store_true", help="ask the bench's simulated twins instead")
+    parser.add_argument("--recording", type=Path, metavar="FILE", help="time-tag file for a bench that is a recording")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """10 where a device is not as the bench file has it."""
+    versions = _versions()
+    probes: list[Probe] = []
+    guard = ""
+    if arguments.bench:
+        from hil.cli._probe import probe_bench
+
+        bench = load(arguments.bench, simulate=arguments.simulate)
+        guard = _guard(bench, simulate=arguments.simulate)
+        probes = list(probe_bench(bench, simulate=arguments.simulate, recording=arguments.recording))
+    if arguments.json:
+        print(json.dumps(_plain(versions, probes, guard), indent=2, ensure_ascii=False))
+    else:
+        _print(versions, probes, guard)
+    return _BROKEN if any(probe.trouble for probe in probes) else 0
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _guard(bench: Bench, *, simulate: bool) -> str:
+    """What puts the bench back when the run that broke it is killed."""
+    twins = simulated_devices(bench, simulate=simulate)
+    real = [name for name, device in bench.device.items() if name not in twins and not isinstance(device, RecordingDevice)]
+    if not real:
+        return "nothing real can be left broken: the bench has no real device"
+    may = [name for name in real if bench.device[name].chaos == "allow"]
+    if not may:
+        return 'no real device may be broken: none says chaos = "allow"'
+    return f"each run's guardian process heals {', '.join(may)} when the run is killed; without one, faults are refused"
+
+
+def _plain(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {"versions": versions, "executable": sys.executable}
+    if guard:
+        plain |= {"devices": [dataclasses.asdict(probe) for probe in probes], "guard": guard}
+    return plain
+
+
+def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> None:
+    print(columns([[name, version] for name, version in versions.items()], indent=""))
+    if not guard:
+        print("\nno --bench given, so no device was asked")
+        return
+    print("\n" + columns([_row(probe) for probe in probes], indent=""))
+    for probe in probes:
+        if probe.trouble:
+            print(f"\n{probe.trouble}")
+    print(f"\nguard: {guard}")
+
+
+def _row(probe: Probe) -> list[str]:
+    answers = "ok" if not probe.trouble else "WRONG" if probe.reachable else "NO ANSWER"
+    latency = f"{probe.latency_ms:.1f} ms" if probe.latency_ms is not None else "–"
+    firmware = f"firmware {probe.firmware or 'not told'}, required {probe.required}" if probe.required else probe.firmware
+    where = "simulated" if probe.simulated else probe.address
+    return [answers, probe.device, probe.role, where, latency, firmware or "–", probe.identity or probe.driver]

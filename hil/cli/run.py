@@ -1,0 +1,58 @@
+"""Run suites on a bench, as a pytest process of its own; arguments after -- go to pytest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from hil.bench.wording import nearest
+from hil.cli._suites import suites
+from hil.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["DEFAULT_BENCH", "HELP", "arguments_for_pytest", "declare", "execute"]
+
+HELP = "run suites on a bench"
+DEFAULT_BENCH = "metro-25km"
+_VALUES = ("seed", "recording", "record")
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Options as pytest's own, without their prefix."""
+    parser.add_argument("suites", nargs="+", metavar="SUITE", help="suites to run, as `hil list suites` names them")
+    parser.add_argument("--bench", action="append", default=[], metavar="NAME|FILE", help=f"bench; default {DEFAULT_BENCH}")
+    parser.add_argument("--simulate", action="store_true", help="replace every device by its simulated twin")
+    parser.add_argument("--seed", metavar="N", help="seed of the run; drawn and shown when not given")
+    parser.add_argument("--recording", metavar="FILE", help="time-tag file for a bench that is a recording")
+    parser.add_argument("--record", metavar="DIR", help="folder for the run record; default .hil/runs/<run id>")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Become pytest (POSIX), so that signals reach it and nothing else is left; elsewhere wait for it."""
+    command = [sys.executable, "-m", "pytest", *arguments_for_pytest(arguments)]
+    if not arguments.bench and not os.environ.get("HIL_BENCH"):
+        os.environ["HIL_BENCH"] = DEFAULT_BENCH  # an ini file's hil_bench still goes before it
+        print(f"hil run: no --bench given, so {DEFAULT_BENCH} unless the project's pytest settings name one", flush=True)
+    if os.name == "posix":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(command[0], command)  # noqa: S606  (no shell wanted)
+    return subprocess.run(command, check=False).returncode  # noqa: S603  (our own arguments)
+
+
+def arguments_for_pytest(arguments: argparse.Namespace) -> list[str]:
+    """What pytest is called with; UnknownNameError for a suite that is none, with the nearest that is."""
+    known = suites()
+    for name in arguments.suites:
+        if name not in known:
+            raise UnknownNameError(f"no suite named {name!r}; expected {nearest(name, known)}")
+    given = [part for bench in arguments.bench for part in ("--hil-bench", bench)]
+    given += ["--hil-simulate"] if arguments.simulate else []
+    for name in _VALUES:
+        value = getattr(arguments, name)
+        given += [f"--hil-{name}", value] if value is not None else []
+    return [*given, *arguments.pytest, "--pyargs", *(f"hil.suites.{name}" for name in dict.fromkeys(arguments.suites))]

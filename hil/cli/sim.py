@@ -1,0 +1,38 @@
+"""Serve a bench's simulated devices until stopped, for any program to talk to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hil.bench import load
+from hil.errors import UsageError
+from hil.seeds import draw_seed
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["HELP", "declare", "execute"]
+
+HELP = "serve a bench's simulated devices until stopped"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Which bench, and where to write the addresses."""
+    parser.add_argument("--bench", required=True, metavar="NAME|FILE", help="bench whose devices are served")
+    parser.add_argument("--addresses", type=Path, metavar="FILE", help="write where each device answers, as JSON")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the simulated world; drawn and shown when not given")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="seconds of the world per second; default 1")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Serve; Ctrl-C or SIGTERM ends it."""
+    if not arguments.speed > 0:
+        raise UsageError(f"--speed {arguments.speed:g}: expected a number above zero")
+    seed = draw_seed() if arguments.seed is None else arguments.seed
+    bench = load(arguments.bench, simulate=True)
+    from hil.device_sims.serve import serve
+
+    print(f"hil sim: bench {bench.bench.name}, seed {seed}, speed {arguments.speed:g}; Ctrl-C stops it", flush=True)
+    serve(bench, seed, arguments.addresses, speed=arguments.speed)
+    return 0

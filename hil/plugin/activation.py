@@ -1,0 +1,90 @@
+"""Starts the parts that need a bench, once one is named: files are read, nothing is opened."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hil.bench import load
+from hil.bench.model import RecordingDevice
+from hil.errors import HilError
+from hil.fixtures.benches import BENCHES, Benches
+from hil.plugin.opening import open_bench
+from hil.plugin.progress import Progress
+from hil.plugin.recording import Recording
+from hil.plugin.scheduling import Scheduling
+from hil.plugin.session import RUN, Run, has_recording
+from hil.plugin.signals import Stop
+from hil.seeds import draw_seed
+
+if TYPE_CHECKING:
+    from hil.bench.model import Bench
+    from hil.plugin.options import Options
+
+__all__ = ["activate"]
+
+_PARTS = ("opening", "header", "parametrization", "selection", "outcomes")
+
+
+def activate(config: pytest.Config, options: Options) -> None:
+    """Read the bench files and register the parts; pytest.UsageError for every mistake in them, before anything is touched."""
+    run = _run(config, options)
+    config.stash[RUN] = run
+    config.stash[BENCHES] = Benches(run.benches, lambda bench: open_bench(config, bench), run.stop.watch)
+    # by full name: inside pytester's in-process runs, an attribute of the package may be a module of an earlier run
+    parts: list[Any] = [import_module(f"hil.plugin.{name}") for name in _PARTS]
+    parts += [run.stop, Recording(config, run)]
+    if not run.worker:
+        parts.append(Progress(config))
+    if run.controls:
+        parts.append(Scheduling(run))
+    for part in parts:
+        config.pluginmanager.register(part)
+
+
+def _run(config: pytest.Config, options: Options) -> Run:
+    given: dict[str, Any] = getattr(config, "workerinput", {}).get("hil", {})
+    return Run(
+        options=options,
+        benches=_load(options),
+        seed=given.get("seed", options.seed if options.seed is not None else draw_seed()),
+        folder_path=given.get("folder", ""),
+        worker=getattr(config, "workerinput", {}).get("workerid", ""),
+        distributed=getattr(config.option, "dist", "no") != "no" and not config.option.collectonly,
+        started=time.time(),
+        stop=Stop(),
+    )
+
+
+def _load(options: Options) -> dict[str, Bench]:
+    benches: dict[str, Bench] = {}
+    troubles: list[str] = []
+    for name in options.benches:
+        try:
+            bench = load(name, simulate=options.simulate)
+        except HilError as error:
+            troubles.append(str(error))
+            continue
+        if bench.bench.name in benches:
+            troubles.append(f"{name}: a second bench of the name {bench.bench.name!r}; expected a name of its own")
+        benches[bench.bench.name] = bench
+        troubles += _recording_troubles(bench, options)
+    if options.recording is not None and benches and not any(map(has_recording, benches.values())):
+        troubles.append(f"--hil-recording {options.recording}: no bench of this run is a recording (recorded-pairs is)")
+    if troubles:
+        raise pytest.UsageError("\n".join(troubles))
+    return benches
+
+
+def _recording_troubles(bench: Bench, options: Options) -> list[str]:
+    if not has_recording(bench):
+        return []
+    if options.recording is not None and not options.recording.is_file():
+        return [f"--hil-recording {options.recording}: no such file; expected a time-tag file"]
+    files = [device.file for device in bench.device.values() if isinstance(device, RecordingDevice)]
+    if options.recording is None and not all(files):
+        return [f"bench {bench.bench.name} is a recording without a file; give one with --hil-recording FILE"]
+    return []

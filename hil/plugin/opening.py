@@ -1,0 +1,43 @@
+"""Opens a bench: a conftest's own way first, else the testbed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hil.plugin.session import RUN, has_recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hil.bench.model import Bench
+    from hil.record.writer import EventLog, RunFolder
+    from hil.testbed.testbed import Testbed
+
+__all__ = ["open_bench", "pytest_hil_make_bench"]
+
+
+def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
+    """The opened bench; BenchError where it cannot be."""
+    run = config.stash[RUN]
+    testbed: Testbed = config.hook.pytest_hil_make_bench(
+        config=config,
+        bench=bench,
+        simulate=run.options.simulate,
+        seed=run.seed,
+        recording=run.options.recording if has_recording(bench) else None,
+        log=run.log,
+        folder=run.folder,
+    )
+    return testbed
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
+    bench: Bench, simulate: bool, seed: int, recording: Path | None, log: EventLog, folder: RunFolder
+) -> Testbed:
+    """What happens where no conftest has its own way: drivers are opened and identities checked."""
+    from hil.testbed.testbed import Testbed
+
+    return Testbed.open(bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder)

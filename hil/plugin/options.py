@@ -1,0 +1,111 @@
+"""What the user may say: an option goes before its ini key, and that before its environment variable."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Options", "declare", "resolve"]
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"", "0", "false", "no", "off"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``."""
+
+    benches: tuple[str, ...] = ()
+    simulate: bool = False
+    seed: int | None = None
+    record: Path | None = None
+    recording: Path | None = None
+
+
+def declare(parser: pytest.Parser) -> None:
+    """Add the options and ini keys to pytest's own."""
+    group = parser.getgroup("hil", "hardware-in-the-loop tests of quantum key distribution links")
+    group.addoption(
+        "--hil-bench",
+        action="append",
+        metavar="NAME|FILE",
+        help="bench to test: the name of a shipped one or the path of a bench file; may be given again for further benches",
+    )
+    group.addoption(
+        "--hil-simulate",
+        action="store_const",
+        const="true",
+        help="replace every device of the bench by its simulated twin",
+    )
+    group.addoption("--hil-seed", metavar="N", help="seed of the run, an integer; drawn and shown when not given")
+    group.addoption("--hil-record", metavar="DIR", help="folder for the run record; default .hil/runs/<run id>")
+    group.addoption("--hil-recording", metavar="FILE", help="time-tag file for a bench that is a recording")
+    parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
+    for name in ("simulate", "seed", "record", "recording"):
+        parser.addini(f"hil_{name}", f"as --hil-{name}", default="")
+
+
+def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Options:
+    """What holds of option, ini key and environment variable; pytest.UsageError, with the accepted form, for nonsense."""
+    record, recording = _path(config, "record", environment), _path(config, "recording", environment)
+    return Options(
+        benches=_benches(config, environment),
+        simulate=_flag(*_said(config, "simulate", environment)),
+        seed=_seed(*_said(config, "seed", environment)),
+        record=record,
+        recording=recording,
+    )
+
+
+def _benches(config: pytest.Config, environment: Mapping[str, str]) -> tuple[str, ...]:
+    given: list[str] = config.getoption("hil_bench") or config.getini("hil_bench")
+    if not given:
+        given = environment.get("HIL_BENCH", "").split(os.pathsep)
+    return tuple(dict.fromkeys(name for name in given if name))
+
+
+def _said(config: pytest.Config, name: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """What was said and where."""
+    option: Any = config.getoption(f"hil_{name}")
+    if option is not None:
+        return str(option), f"--hil-{name}"
+    ini = str(config.getini(f"hil_{name}"))
+    if ini:
+        return ini, f"ini key hil_{name}"
+    variable = f"HIL_{name.upper()}"
+    return environment.get(variable, ""), f"environment variable {variable}"
+
+
+def _path(config: pytest.Config, name: str, environment: Mapping[str, str]) -> Path | None:
+    text, where = _said(config, name, environment)
+    if not text:
+        return None
+    base = config.rootpath if where.startswith("ini") else config.invocation_params.dir
+    return (base / Path(text).expanduser()).absolute()
+
+
+def _flag(text: str, where: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise pytest.UsageError(f"{where}: found {text!r}; expected true or false")
+
+
+def _seed(text: str, where: str) -> int | None:
+    if not text:
+        return None
+    try:
+        seed = int(text.replace("_", ""), 0)
+    except ValueError:
+        seed = -1
+    if not 0 <= seed < 2**63:
+        raise pytest.UsageError(f"{where}: found {text!r}; expected an integer from 0 to 2**63 - 1")
+    return seed
