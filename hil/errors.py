@@ -25,6 +25,7 @@
     │   ├── AuthenticationKeyExhaustedError
     │   └── ChannelClosedError (ConnectionError)
     ├── MissingCapabilityError             the bench declares this absent: outcome SKIPPED
+    ├── NotAGateError                      not PASS, but no gate of a short run: outcome SKIPPED, with the sentence
     ├── Inconclusive                       too little data for the declared rule
     └── ObjectiveMissedError (AssertionError)   the device under test missed its limit: outcome FAIL
 """
@@ -56,6 +57,7 @@ __all__ = [
     "KeysExhaustedError",
     "MissingCapabilityError",
     "Mistake",
+    "NotAGateError",
     "ObjectiveMissedError",
     "ReplyError",
     "UnknownNameError",
@@ -181,6 +183,10 @@ class ChannelClosedError(ClassicalChannelError, ConnectionError):
 
 class MissingCapabilityError(HilError):
     """The bench or device declares that it cannot do this: a skip with its reason."""
+
+
+class NotAGateError(HilError):
+    """A verdict that is not PASS and gates nothing: the test is skipped, the verdict stays in the record."""
 
 
 class Inconclusive(HilError):  # noqa: N818  (an outcome, not an error)

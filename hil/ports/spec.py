@@ -217,6 +217,8 @@ class IndicatorSpec:
     judge: Callable[[Any, Objective], tuple[Verdict, ...]]
     rule: str
     gate: bool = True
+    tolerance: str = ""
+    """What the words "the tolerance" of the rule stand for, with ``{limit}`` for the limit in percent."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hil.errors import UsageError
+from hil.slo._words import percent
 from hil.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from hil.ports.spec import IndicatorSpec
     from hil.statistics.interval import Interval
 
-__all__ = ["Finding", "above", "below", "each", "required_limit", "verdict", "within"]
+__all__ = ["Finding", "above", "below", "declared_rule", "each", "required_limit", "verdict", "within"]
 
 T = TypeVar("T")
 
@@ -30,7 +31,6 @@ class Finding:
     interval: Interval | None = None
     limit: float | None = None
     unit: str = ""
-    tolerance: str = ""
 
 
 def below(interval: Interval, limit: float) -> Outcome:
@@ -57,7 +57,6 @@ def within(interval: Interval, lowest: float, highest: float) -> Outcome:
 def verdict(spec: IndicatorSpec, objective: Objective, found: Finding) -> Verdict:
     """The finding as a verdict; bounds and estimates that the data cannot give are None."""
     interval = found.interval
-    rule = spec.rule.replace("the tolerance", found.tolerance) if found.tolerance else spec.rule
     return Verdict(
         indicator=spec.name,
         subject=found.subject,
@@ -69,13 +68,21 @@ def verdict(spec: IndicatorSpec, objective: Objective, found: Finding) -> Verdic
         n=interval.n if interval else 0,
         limit=objective.limit if found.limit is None else found.limit,
         unit=found.unit or spec.unit,
-        rule=f"{rule}; each bound at {objective.confidence * 100:g} % confidence",
+        rule=declared_rule(spec, objective),
         confidence=objective.confidence,
         limit_source=objective.source,
         time_base=spec.time_base,
         simulated=found.simulated,
         gate=objective.gate,
     )
+
+
+def declared_rule(spec: IndicatorSpec, objective: Objective) -> str:
+    """The decision rule in words, as it stands before anything is measured."""
+    rule = spec.rule
+    if spec.tolerance and objective.limit is not None:
+        rule = rule.replace("the tolerance", spec.tolerance.format(limit=percent(objective.limit)))
+    return f"{rule}; each bound at {objective.confidence * 100:g} % confidence"
 
 
 def each(observation: Any, kind: type[T], name: str) -> tuple[T, ...]:

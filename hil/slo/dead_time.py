@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hil.ports.run import InterClickGaps
 from hil.ports.spec import IndicatorSpec
 from hil.slo._decide import Finding, each, required_limit, verdict, within
-from hil.slo._words import count, duration, percent, plural, spread
+from hil.slo._words import count, duration, plural, spread
 from hil.statistics.edge import gap_edge, gaps_to_resolve
 from hil.statistics.interval import Interval
 from hil.verdict import Outcome
@@ -27,7 +27,6 @@ def _find(clicks: InterClickGaps, objective: Objective) -> Finding:
     declared_s = clicks.declared_dead_time_s
     tolerance_s = clicks.tick_s + required_limit(objective) * declared_s
     interval = _scaled(gap_edge(clicks.gaps, objective.confidence), clicks.tick_s)
-    words = f"one tick of {duration(clicks.tick_s)} and {percent(required_limit(objective))} of the declared dead time"
     outcome = within(interval, declared_s - tolerance_s, declared_s + tolerance_s)
     if interval.n < 2:
         said = f"{plural(interval.n, 'gap')} between clicks show no edge"
@@ -35,7 +34,7 @@ def _find(clicks: InterClickGaps, objective: Objective) -> Finding:
         said = f"dead time {duration(interval.estimate)} ({spread(interval, duration)}) from {count(interval.n)} gaps"
     against = f"declared {duration(declared_s)}, tolerance {duration(tolerance_s)}"
     reason = f"{said}; {against}{_ending(outcome, clicks, interval, tolerance_s)}"
-    return Finding(clicks.detector, outcome, reason, clicks.simulated, interval, limit=declared_s, unit="s", tolerance=words)
+    return Finding(clicks.detector, outcome, reason, clicks.simulated, interval, limit=declared_s, unit="s")
 
 
 def _ending(outcome: Outcome, clicks: InterClickGaps, interval: Interval, tolerance_s: float) -> str:
@@ -66,4 +65,5 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="edge of the inter-click gaps (1 in 10,000 may be stray): PASS if the interval lies within the tolerance, "
     "FAIL if it lies outside altogether",
+    tolerance="one tick and {limit} of the declared dead time",
 )

@@ -34,7 +34,6 @@ def _find(gates: CountGates, objective: Objective) -> Finding:
         reason = f"{rate(counted.estimate)} counted, and nothing predicts how many it should be"
         return Finding(gates.detector, Outcome.SKIPPED, reason, gates.simulated, counted)
     tolerance = required_limit(objective)
-    words = f"{percent(tolerance)} of the predicted rate"
     if math.isinf(uncertainty) or gates.counts.size < 2:
         why = "a calibration behind the prediction has expired" if math.isinf(uncertainty) else "fewer than two gates"
         outcome, interval, ending = Outcome.INCONCLUSIVE, counted, f"undecided: {why}"
@@ -43,9 +42,7 @@ def _find(gates: CountGates, objective: Objective) -> Finding:
         outcome = within(interval, predicted * (1.0 - tolerance), predicted * (1.0 + tolerance))
         ending = _ending(outcome, gates, counted, tolerance)
     said = f"{rate(interval.estimate)} counted ({spread(interval, rate)}), {rate(predicted)} predicted, {counted_in(gates)}"
-    return Finding(
-        gates.detector, outcome, f"{said}; {ending}", gates.simulated, interval, limit=predicted, unit="cps", tolerance=words
-    )
+    return Finding(gates.detector, outcome, f"{said}; {ending}", gates.simulated, interval, limit=predicted, unit="cps")
 
 
 def _with_calibration(counted: Interval, relative_uncertainty: float) -> Interval:
@@ -84,4 +81,5 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="quasi-Poisson with the measured Fano factor, calibration uncertainty in quadrature: PASS if the interval lies within "
     "the tolerance, FAIL if it lies outside altogether",
+    tolerance="{limit} of the predicted rate",
 )

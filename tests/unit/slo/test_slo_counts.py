@@ -142,7 +142,7 @@ def test_dead_time_outcomes(ticks: int, outcome: Outcome, words: str) -> None:
     assert verdict.estimate == pytest.approx(ticks * 1e-9, abs=0.5e-9)
     assert words in verdict.reason
     assert (verdict.limit, verdict.unit) == (50e-9, "s")
-    assert "within one tick of 1 ns and 2 % of the declared dead time" in verdict.rule
+    assert "within one tick and 2 % of the declared dead time" in verdict.rule
 
 
 def test_dead_time_of_too_few_gaps() -> None:

@@ -1,0 +1,164 @@
+"""Key delivery of a link: a key management entity at each site, and keys put into them and fetched from them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, cast
+
+from hil import discovery
+from hil.errors import MissingCapabilityError, UsageError
+from hil.keystores.embedded import EmbeddedKeyStore
+from hil.keystores.etsi014 import Etsi014Client
+from hil.ports.run import Latencies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from hil.bench.model import KmeDevice
+    from hil.device_sims.kme import RunningKmes, TlsFiles
+    from hil.testbed.link import Link
+    from hil.testbed.released import ReleasedKey
+
+__all__ = ["KeyDelivery", "Side", "batches"]
+
+Side = Literal["a", "b"]
+
+OPERATION = "key ingestion"
+
+_TIMED_BATCHES = 60
+"""59 times without a slow one bound the 95th percentile at 95 % confidence."""
+_SMALL_BATCH = 8
+_LARGE_BATCH = 256
+
+
+class KeyDelivery:
+    """The key management entities of a link and an application (SAE) at each side; the fixture ``key_store``.
+
+    ``a`` and ``b`` are the applications' clients, each at its own site. On twins the entities are made afresh, on stores in a
+    private folder. Closed at the end of the test by itself.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self._devices: dict[Side, KmeDevice] = {"a": _kme(link, "a"), "b": _kme(link, "b")}
+        self._names: dict[Side, str] = {"a": link.declared.kmes["a"], "b": link.declared.kmes["b"]}
+        self._kmes: RunningKmes | None = None
+        twins = [name in link.testbed.simulated_devices for name in self._names.values()]
+        if any(twins) and not all(twins):
+            raise UsageError(f"link {link.name}: one of its key management entities is a twin and one is real; simulate both")
+        self.simulated = all(twins)
+        with ExitStack() as stack:
+            if self.simulated:
+                self._kmes = self._start(stack)
+            self._stack = stack
+            self.a = self.client("a")
+            self.b = self.client("b")
+            self._stack = stack.pop_all()
+        link.testbed.on_end(self.close)
+
+    @property
+    def sae_a(self) -> str:
+        """The application at Alice's site, as the key management entities know it."""
+        return self._devices["a"].sae_id
+
+    @property
+    def sae_b(self) -> str:
+        """The application at Bob's site."""
+        return self._devices["b"].sae_id
+
+    def deliver(self) -> Latencies:
+        """Put every released key of the link into both stores, batch by batch; how long each took until both sides had it.
+
+        The first batches are small and many, so that a percentile can be bounded; each is one durable step. Keys come from the
+        link's own parties, so MissingCapabilityError on real entities, which only take keys from their own transceivers.
+        """
+        import numpy as np
+
+        if self._kmes is None:
+            raise MissingCapabilityError(
+                f"link {self.link.name}: its key management entities are real, and take keys from their own transceivers only"
+            )
+        durations_s = []
+        for batch in batches(self.link.take_released()):
+            started_s = time.perf_counter()
+            self._kmes.ingest_all(batch)
+            durations_s.append(time.perf_counter() - started_s)
+        self.link.testbed.record("latency", operation=OPERATION, durations_s=tuple(durations_s), link=self.link.name)
+        return Latencies(OPERATION, np.array(durations_s, dtype=np.float64), self.simulated)
+
+    def client(self, side: Side, sae_id: str | None = None) -> Etsi014Client:
+        """Another client of that side's entity; as ``sae_id``, an application it may not know (twins only)."""
+        if side not in self._devices:
+            raise UsageError(f"{side!r} is no side of link {self.link.name}; expected 'a' or 'b'")
+        device = self._devices[side]
+        if self._kmes is not None:
+            files = self._kmes.client_tls(side) if sae_id is None else self._kmes.issue_sae(sae_id)
+            made = _client(self._kmes.url_a if side == "a" else self._kmes.url_b, device, files)
+        elif sae_id not in {None, device.sae_id}:
+            raise MissingCapabilityError(
+                f"{self._names[side]} is real: the bench file has a certificate of {device.sae_id} for it, and none of {sae_id}"
+            )
+        else:
+            files = (device.ca_file, device.certificate_file, device.private_key_file)
+            made = _client(device.address, device, cast("TlsFiles", files))
+        self._stack.callback(made.close)
+        return made
+
+    def close(self) -> None:
+        """Close clients, servers and stores, and remove their files; a second call does nothing."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def _start(self, stack: ExitStack) -> RunningKmes:
+        """Both twins, on stores of their own in a folder that only this user can read."""
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-keys-")))
+        stores = []
+        for side, device in self._devices.items():
+            store = EmbeddedKeyStore(folder / f"{side}.sqlite", test=True, max_keys=device.max_keys)
+            stack.callback(store.close)
+            stores.append(store)
+        device_a, device_b = self._devices["a"], self._devices["b"]
+        spec = discovery.find("twin", device_a.twin or device_a.driver)
+        kmes: RunningKmes = spec.start(device_a, device_b, stores[0], stores[1], folder)
+        stack.callback(kmes.close)
+        return kmes
+
+
+def batches(keys: tuple[ReleasedKey, ...]) -> Iterator[tuple[ReleasedKey, ...]]:
+    """Keys in batches, oldest first: as many small ones as bound a percentile, the rest in large ones."""
+    small = min(max(len(keys) // _TIMED_BATCHES, 1), _SMALL_BATCH)
+    begin = 0
+    while begin < len(keys):
+        size = small if begin < _TIMED_BATCHES * small else _LARGE_BATCH
+        yield keys[begin : begin + size]
+        begin += size
+
+
+def _kme(link: Link, side: Side) -> KmeDevice:
+    name = link.declared.kmes.get(side)
+    if name is None:
+        raise MissingCapabilityError(
+            f"link {link.name} has no key management entity at side {side}; name both in kmes of [link.{link.name}]"
+        )
+    return cast("KmeDevice", link.testbed.bench.device[name])
+
+
+def _client(url: str, device: KmeDevice, files: TlsFiles) -> Etsi014Client:
+    ca_file, certificate_file, private_key_file = map(str, files)
+    return Etsi014Client(
+        url,
+        ca_file=ca_file,
+        certificate_file=certificate_file,
+        private_key_file=private_key_file,
+        kme_id=device.kme_id,
+        test=True,
+    )

@@ -1,0 +1,103 @@
+"""The two parties of a link: who they are, what they know beforehand, and one block between them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, cast
+
+from hil.bench.model import KmeDevice
+from hil.errors import BenchError, UsageError
+from hil.pipeline.authentication import KEY_BYTES, KeyPool
+from hil.pipeline.distiller import Alice, Bob
+from hil.pipeline.settings import DistillSettings
+from hil.pipeline.stepping import run_pair
+from hil.ports.detections import DetectorRole, ReceiverDeclaration
+
+if TYPE_CHECKING:
+    from hil.pipeline.settings import BlockContext, BlockResult
+    from hil.pipeline.stepping import Interceptor
+    from hil.ports.detections import DetectionRecords, SourceDeclaration
+    from hil.testbed.link import Link
+
+__all__ = ["Session", "declared_source", "receiver_declaration", "settings_of"]
+
+_PRE_SHARED_KEYS = 256
+"""One-time authentication keys that both directions of a link start with, together."""
+
+_KEY_BITS = 256
+
+
+class Session:
+    """Alice and Bob of one link for one test: what they share grows and is spent from block to block."""
+
+    def __init__(self, link: Link) -> None:
+        self._prepare = link.transmitter.prepare
+        settings = settings_of(link)
+        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", _PRE_SHARED_KEYS * KEY_BYTES)
+        self._alice = Alice(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "alice"))
+        self._bob = Bob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
+
+    def block(
+        self, context: BlockContext, records: DetectionRecords, interceptor: Interceptor | None
+    ) -> tuple[BlockResult, BlockResult]:
+        """One block, by both parties; each sees its own device and what the other sends."""
+        return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records), interceptor)
+
+
+def settings_of(link: Link) -> DistillSettings:
+    """What both parties know before the first block.
+
+    The keys are TEST keys also on hardware: the raw bits of both ends cross this host.
+    """
+    proof = link.declared.proof
+    return DistillSettings(
+        link=link.name,
+        source=link.source,
+        receiver=receiver_declaration(link),
+        epsilon_secrecy=proof.epsilon_secrecy,
+        epsilon_correctness=proof.epsilon_correctness,
+        qber_limit=proof.qber_limit,
+        key_size_bits=_key_size_bits(link),
+        test=True,
+    )
+
+
+def receiver_declaration(link: Link) -> ReceiverDeclaration:
+    """Detectors by meaning: key basis first, bit 0 before bit 1, as bench files list them."""
+    declared = link.receiver_declared
+    if len(declared.detectors) != 4:
+        raise UsageError(
+            f"device.{link.receiver.name}.detectors: found {len(declared.detectors)}; distillation takes four, two a basis"
+        )
+    return ReceiverDeclaration(
+        detectors=tuple(DetectorRole(name, number // 2, number % 2) for number, name in enumerate(declared.detectors)),
+        basis_choice=declared.basis_choice,
+        dead_time_s=declared.dead_time_s,
+    )
+
+
+def declared_source(link: Link) -> SourceDeclaration:
+    """What the transmitter says it sends; BenchError unless the bench file says the same, as proofs rest on it."""
+    told, declared = link.transmitter.source(), link.transmitter_declared
+    pairs = [
+        ("pulse_rate_hz", [told.pulse_rate_hz], [declared.pulse_rate_hz]),
+        ("intensities", told.intensities, declared.intensities),
+        ("intensity_probabilities", told.probabilities, declared.intensity_probabilities),
+        ("key_basis_probability", [told.key_basis_probability], [declared.key_basis_probability]),
+    ]
+    for what, found, expected in pairs:
+        if len(found) != len(expected) or not all(map(math.isclose, found, expected)):
+            raise BenchError(
+                f"{link.transmitter.name}: says its {what} is {_listed(found)}; [device.{link.transmitter.name}] says"
+                f" {_listed(expected)}. Correct the bench file, or set the device up as it says"
+            )
+    return told
+
+
+def _listed(values: object) -> str:
+    return ", ".join(f"{value:g}" for value in cast("list[float]", values))
+
+
+def _key_size_bits(link: Link) -> int:
+    kme = link.testbed.bench.device.get(link.declared.kmes.get("a", ""))
+    return kme.key_size if isinstance(kme, KmeDevice) else _KEY_BITS

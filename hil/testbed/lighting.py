@@ -1,0 +1,62 @@
+"""Brings a link to its operating point and its light on, and off again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from hil.errors import BenchError, UsageError
+
+if TYPE_CHECKING:
+    from hil.bench.model import AttenuatorDevice, SwitchDevice, TemperatureControllerDevice
+    from hil.testbed.link import Link
+
+__all__ = ["down", "up"]
+
+_STAGE_TOLERANCE_K = 0.2
+_LOOK_EVERY_S = 1.0
+
+
+def up(link: Link) -> None:
+    """Stage on its set point, attenuator at its operating point, switch through, bias on, light last.
+
+    UsageError while a fault is in: what it moved is its own to move back.
+    """
+    if faults := [window for window in link.windows if window.end_s == float("inf")]:
+        raise UsageError(
+            f"link {link.name} cannot be brought up while {faults[0].fault} on {faults[0].target} is in, as that would undo it;"
+            " bring it up before the fault"
+        )
+    devices = link.testbed.bench.device
+    _stage(link)
+    if link.attenuator is not None:
+        link.attenuator.set_attenuation_db(cast("AttenuatorDevice", devices[link.attenuator.name]).attenuation_db)
+    if link.switch is not None:
+        link.switch.select(cast("SwitchDevice", devices[link.switch.name]).through_channel)
+    link.receiver.set_biased(biased=True)
+    link.transmitter.set_emitting(emitting=True)
+
+
+def down(link: Link) -> None:
+    """Light off, then bias off; path and stage stay as they are."""
+    link.transmitter.set_emitting(emitting=False)
+    link.receiver.set_biased(biased=False)
+
+
+def _stage(link: Link) -> None:
+    """Regulate to the declared set point, and wait until the stage is there, twice its settle time at most."""
+    controller = link.temperature_controller
+    if controller is None:
+        return
+    declared = cast("TemperatureControllerDevice", link.testbed.bench.device[controller.name])
+    if abs(controller.setpoint_c() - declared.setpoint_c) > _STAGE_TOLERANCE_K / 4.0:
+        controller.set_setpoint_c(declared.setpoint_c)
+    controller.set_enabled(enabled=True)
+    clock, limit_s = link.testbed.clock, 2.0 * controller.capabilities.settle_s
+    begun_s = link.testbed.now_s()
+    while abs((found_c := controller.temperature_c()) - declared.setpoint_c) > _STAGE_TOLERANCE_K:
+        if link.testbed.now_s() - begun_s > limit_s:
+            raise BenchError(
+                f"{controller.name}: its stage stands at {found_c:.2f} °C after {limit_s:g} s, {declared.setpoint_c:g} °C was"
+                " asked for; check heater, sensor and ambient temperature"
+            )
+        clock.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,205 @@
+"""The link under test: its devices, light on and off, and what can be run and measured over it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from hil.bench.wording import nearest
+from hil.errors import MissingCapabilityError
+from hil.physics.prediction import predict
+from hil.ports.identity import EvidenceLevel
+from hil.testbed import lighting, measuring, running
+from hil.testbed.distilling import Session, declared_source
+from hil.testbed.released import ReleasedKeys
+from hil.testbed.windows import FaultWindows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hil.bench.model import ReceiverDevice, TransmitterDevice
+    from hil.pipeline.settings import BlockContext
+    from hil.pipeline.stepping import Interceptor
+    from hil.ports.detections import DetectionRecords, SourceDeclaration
+    from hil.ports.roles import Attenuator, OpticalSwitch, PowerMeter, Receiver, TemperatureController, Transmitter
+    from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
+    from hil.ports.secret import SecretBytes
+    from hil.testbed.measuring import Condition
+    from hil.testbed.released import ReleasedKey
+    from hil.testbed.testbed import Testbed
+
+__all__ = ["Link"]
+
+
+class Link:
+    """A decoy-state BB84 link of the bench, real or simulated.
+
+    ``declared`` is its table of the bench file, ``windows`` the fault windows of the present test, ``is_up`` whether it was
+    brought up in this test. Devices that the link does not have are None.
+    """
+
+    def __init__(self, testbed: Testbed, name: str) -> None:
+        self.name = name
+        self.testbed = testbed
+        self.declared = testbed.bench.link[name]
+        self.transmitter: Transmitter = self._driver(self.declared.parties["a"])
+        self.receiver: Receiver = self._driver(self.declared.parties["b"])
+        self.switch: OpticalSwitch | None = self._of_role("switch")
+        self.attenuator: Attenuator | None = self._of_role("attenuator")
+        self.power_meter: PowerMeter | None = self._of_role("power-meter")
+        self.temperature_controller: TemperatureController | None = self._of_role("temperature-controller")
+        self.forget()
+
+    def forget(self) -> None:
+        """A new test: no key, no fault window, a link that is down, parties that share fresh authentication keys."""
+        self.windows = FaultWindows()
+        self.is_up = False
+        self._released = ReleasedKeys()
+        self._session: Session | None = None
+        self._source: SourceDeclaration | None = None
+        self._sequence = 0
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def device_names(self) -> tuple[str, ...]:
+        """Every device of the link: parties, path in order, auxiliary ones; not its key management entities."""
+        path = [name for name in self.declared.path if name in self.testbed.devices]
+        return tuple(dict.fromkeys([*self.declared.parties.values(), *path, *self.declared.auxiliary]))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of its devices is a twin."""
+        return not self.testbed.simulated_devices.isdisjoint(self.device_names)
+
+    @property
+    def level(self) -> EvidenceLevel:
+        """How much raw data both of its ends show."""
+        levels = [device.capabilities.level for device in (self.transmitter, self.receiver)]
+        return min(EvidenceLevel.L3 if level is None else level for level in levels)
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        """What the closed forms expect of the link as the bench file declares it."""
+        return predict(self.testbed.bench, self.name)
+
+    @property
+    def transmitter_declared(self) -> TransmitterDevice:
+        """The transmitter's table of the bench file."""
+        return cast("TransmitterDevice", self.testbed.bench.device[self.transmitter.name])
+
+    @property
+    def receiver_declared(self) -> ReceiverDevice:
+        """The receiver's table of the bench file."""
+        return cast("ReceiverDevice", self.testbed.bench.device[self.receiver.name])
+
+    @property
+    def source(self) -> SourceDeclaration:
+        """What the transmitter says it sends; BenchError where the bench file says otherwise."""
+        if self._source is None:
+            self._source = declared_source(self)
+        return self._source
+
+    def device_of_role(self, role: str) -> str:
+        """Name of the link's first device with that role (``switch``); MissingCapabilityError when it has none."""
+        roles = {name: str(self.testbed.bench.device[name].__struct_config__.tag) for name in self.device_names}
+        found = next((name for name, has in roles.items() if has == role), None)
+        if found is None:
+            raise MissingCapabilityError(
+                f"link {self.name} has no {role}; expected {nearest(role, sorted(set(roles.values())))}"
+            )
+        return found
+
+    def require(self, level: EvidenceLevel, what: str) -> None:
+        """MissingCapabilityError where the link shows less than this evidence level."""
+        if self.level < level:
+            raise MissingCapabilityError(
+                f"link {self.name} is of evidence level {self.level.name}; {what} take {level.name} or more"
+            )
+
+    # --- light --------------------------------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        """Bring every device to its operating point, switch through, bias and light on, and wait until it is settled."""
+        lighting.up(self)
+        self.is_up = True
+
+    def ensure_up(self) -> None:
+        """Bring the link up unless it was already; a fault or a test may have darkened it since, which stays so."""
+        if not self.is_up:
+            self.up()
+
+    def down(self) -> None:
+        """Light and bias off; nothing else moves."""
+        lighting.down(self)
+        self.is_up = False
+
+    # --- runs and measurements ----------------------------------------------------------------------------------------
+
+    def run(self, duration: str | float = "10 s", *, interceptor: Interceptor | None = None) -> LinkRun:
+        """Make key for that long; a link that is down is brought up first.
+
+        Blocks have the declared length; a rest of half a block or more makes a shorter one, a smaller rest makes none.
+        ``interceptor`` stands between the parties' messages. Of a black box (L0) the run holds what it claims and delivers.
+        """
+        return running.run(self, duration, interceptor)
+
+    def released(self) -> tuple[ReleasedKey, ...]:
+        """Keys that both parties released and no key store was given yet: (key ID, Alice's key, Bob's key)."""
+        return self._released.waiting()
+
+    def take_released(self) -> tuple[ReleasedKey, ...]:
+        """As :meth:`released`, and they are gone from here: for whoever hands them to a key store."""
+        return self._released.take()
+
+    def count_gates(self, condition: Condition = "lit", gates: int = 20, gate: str | float = "100 ms") -> list[CountGates]:
+        """Clicks of each detector in equal gates: ``lit`` as the link stands, ``dark`` without light and on the dark port."""
+        return measuring.count_gates(self, condition, gates, gate)
+
+    def inter_click_gaps(self, duration: str | float = "1 s") -> list[InterClickGaps]:
+        """Gaps between the clicks of each detector, in pulse periods (L3)."""
+        return measuring.inter_click_gaps(self, duration)
+
+    def watch(self, duration: str | float = "30 d") -> tuple[Availability, CalibrationLog]:
+        """Leave the link alone for that long, then read both devices' own logs: was it up, when did it calibrate itself."""
+        return measuring.watch(self, duration)
+
+    # --- for the runs themselves --------------------------------------------------------------------------------------
+
+    def next_sequence(self) -> int:
+        """Number of the next block of this test, from 1."""
+        self._sequence += 1
+        return self._sequence
+
+    def distil(self, context: BlockContext, records: DetectionRecords, interceptor: Interceptor | None) -> BlockReport:
+        """Have both parties distil one block; what they release is kept."""
+        if self._session is None:
+            self._session = Session(self)
+        of_a, of_b = self._session.block(context, records, interceptor)
+        self.keep(of_a.keys, of_b.keys)
+        return of_a.report
+
+    def keep(self, of_a: Iterable[tuple[str, SecretBytes]], of_b: Iterable[tuple[str, SecretBytes]]) -> int:
+        """Keep what each end released, and record it; the bits that both have now and did not before."""
+        keys = self._released.add(of_a, of_b)
+        bits = sum(key.bit_length for _, key, _ in keys)
+        if keys:
+            self.testbed.record(
+                "key",
+                link=self.name,
+                fingerprints=tuple(key.fingerprint() for _, key, _ in keys if key.bit_length >= 128),
+                key_ids=tuple(key_id for key_id, _, _ in keys),
+                bits=bits,
+            )
+        return bits
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _driver(self, name: str) -> Any:
+        return self.testbed.device(name)
+
+    def _of_role(self, role: str) -> Any:
+        try:
+            return self._driver(self.device_of_role(role))
+        except MissingCapabilityError:
+            return None

@@ -1,0 +1,132 @@
+"""Measurements over a link that make no key: count rates, gaps between clicks, and the devices' own logs."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Literal, cast
+
+from hil.errors import BenchError, UsageError
+from hil.physics.link_model import calibration_uncertainty
+from hil.physics.prediction import detector_counts_hz
+from hil.ports.identity import EvidenceLevel
+from hil.ports.run import Availability, CalibrationLog, CountGates, InterClickGaps
+from hil.testbed._quantity import seconds
+from hil.testbed.acquisition import acquire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from hil.bench.model import SwitchDevice
+    from hil.testbed.link import Link
+
+__all__ = ["Condition", "count", "count_gates", "inter_click_gaps", "watch"]
+
+Condition = Literal["dark", "lit"]
+
+_SLICE_S = 60.0
+"""Receivers log by the minute."""
+
+
+def count_gates(link: Link, condition: Condition, gates: int, gate: str | float) -> list[CountGates]:
+    """Clicks of each detector in equal gates, with what the closed forms expect of the link as declared."""
+    gate_s = seconds(gate)
+    if condition not in {"dark", "lit"} or gates < 1 or not gate_s:
+        raise UsageError(
+            f"{gates} gates of {gate_s:g} s, {condition!r}; expected 'dark' or 'lit', and one gate or more above 0 s"
+        )
+    link.require(EvidenceLevel.L1, "counts")
+    if condition == "dark":
+        with _dark(link):
+            counted, live_s = count(link, gates, gate_s)
+        expected = dict.fromkeys(link.receiver.detectors, link.prediction.dark_counts_hz)
+        uncertainty = 0.0
+    else:
+        link.ensure_up()
+        counted, live_s = count(link, gates, gate_s)
+        expected = detector_counts_hz(link.testbed.bench, link.name)
+        uncertainty = calibration_uncertainty(link.testbed.bench, link.name, date.today())  # noqa: DTZ011  (certificates bear local dates)
+    return [
+        CountGates(name, condition, live_s, counted[:, number], link.simulated, expected[name], uncertainty)
+        for number, name in enumerate(link.receiver.detectors)
+    ]
+
+
+def count(link: Link, gates: int, gate_s: float) -> tuple[npt.NDArray[np.int64], float]:
+    """Clicks by gate and detector, shape (gates, detectors), and the live seconds of a gate, from the receiver's counters."""
+    import numpy as np
+
+    receiver, clock = link.receiver, link.testbed.clock
+    first = receiver.counters()
+    looks = [first.counts]
+    last = first
+    for _ in range(gates):
+        clock.sleep(gate_s)
+        last = receiver.counters()
+        looks.append(last.counts)
+    live_s = (last.live_s - first.live_s) / gates
+    if not live_s > 0.0:
+        raise BenchError(
+            f"{receiver.name}: counted for {gates} gates of {gate_s:g} s, but its live time stands still;"
+            " are its detectors biased?"
+        )
+    return np.diff(np.array(looks, dtype=np.int64), axis=0), live_s
+
+
+def inter_click_gaps(link: Link, duration: str | float) -> list[InterClickGaps]:
+    """Gaps between clicks of the same detector, in pulse periods, from one block of that length."""
+    import numpy as np
+
+    link.require(EvidenceLevel.L3, "gaps between clicks")
+    link.ensure_up()
+    tick_s = 1.0 / link.transmitter.source().pulse_rate_hz
+    records, _, _ = acquire(link, seconds(duration))
+    dead_time_s = link.receiver_declared.dead_time_s
+    return [
+        InterClickGaps(name, tick_s, np.diff(records.index[records.detector == number]), dead_time_s, link.simulated)
+        for number, name in enumerate(link.receiver.detectors)
+    ]
+
+
+def watch(link: Link, duration: str | float) -> tuple[Availability, CalibrationLog]:
+    """Leave the link alone for whole minutes of the receiver's log, then read both devices' logs."""
+    duration_s = seconds(duration)
+    link.ensure_up()
+    clock, receiver, transmitter = link.testbed.clock, link.receiver, link.transmitter
+    clock.sleep(_SLICE_S - receiver.device_time_ns() / 1e9 % _SLICE_S)
+    start_s, begun_s = link.testbed.now_s(), _whole_minute_s(receiver.device_time_ns())
+    clock.sleep(duration_s)
+    end_s, ended_s = link.testbed.now_s(), receiver.device_time_ns() / 1e9
+    log = receiver.history(begun_s, ended_s)
+    availability = Availability(
+        link.name, _SLICE_S, int(log.up.sum()), int((ended_s - begun_s + 0.5) // _SLICE_S), link.simulated
+    )
+    since_power_up_s = transmitter.device_time_ns() / 1e9 - link.testbed.now_s()
+    times_s = transmitter.calibrations_s() - since_power_up_s
+    return availability, CalibrationLog(transmitter.name, times_s, (start_s, end_s), link.simulated)
+
+
+def _whole_minute_s(device_ns: int) -> float:
+    return round(device_ns / 1e9 / _SLICE_S) * _SLICE_S
+
+
+@contextmanager
+def _dark(link: Link) -> Iterator[None]:
+    """No light, the switch on its dark port, the bias on; afterwards as it was found."""
+    transmitter, receiver, switch = link.transmitter, link.receiver, link.switch
+    emitting, biased = transmitter.emitting(), receiver.biased()
+    channel = switch.channel() if switch is not None else 0
+    transmitter.set_emitting(emitting=False)
+    if switch is not None:
+        switch.select(cast("SwitchDevice", link.testbed.bench.device[switch.name]).dark_channel)
+    receiver.set_biased(biased=True)
+    try:
+        yield
+    finally:
+        receiver.set_biased(biased=biased)
+        if switch is not None:
+            switch.select(channel)
+        transmitter.set_emitting(emitting=emitting)

@@ -1,0 +1,45 @@
+"""Keys that both ends of a link released, until somebody puts them into a key store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hil.ports.secret import SecretBytes
+
+    Keys = Iterable[tuple[str, SecretBytes]]
+
+__all__ = ["ReleasedKey", "ReleasedKeys"]
+
+ReleasedKey = tuple[str, "SecretBytes", "SecretBytes"]
+"""Key ID, Alice's key, Bob's key. Nobody but a test compares the two."""
+
+
+class ReleasedKeys:
+    """Pairs keys by their ID; one that only one end released so far waits for the other."""
+
+    def __init__(self) -> None:
+        self._lone: tuple[dict[str, SecretBytes], dict[str, SecretBytes]] = ({}, {})
+        self._pairs: list[ReleasedKey] = []
+
+    def add(self, of_a: Keys, of_b: Keys) -> list[ReleasedKey]:
+        """Take what each end released; the keys that both have by now, in Alice's order."""
+        alice, bob = self._lone
+        alice.update(of_a)
+        bob.update(of_b)
+        both = [(key_id, alice[key_id], bob[key_id]) for key_id in alice if key_id in bob]
+        for key_id, _, _ in both:
+            del alice[key_id], bob[key_id]
+        self._pairs += both
+        return both
+
+    def waiting(self) -> tuple[ReleasedKey, ...]:
+        """All pairs that nobody took yet, oldest first."""
+        return tuple(self._pairs)
+
+    def take(self) -> tuple[ReleasedKey, ...]:
+        """All pairs, which are gone from here then."""
+        taken, self._pairs = tuple(self._pairs), []
+        return taken

@@ -1,0 +1,134 @@
+"""Runs a link: whole blocks from its detections, or, of a device that shows less, what it counts or claims."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hil.pipeline.settings import BlockContext
+from hil.ports.identity import EvidenceLevel
+from hil.ports.run import LinkRun
+from hil.testbed import black_box, counting
+from hil.testbed._quantity import seconds
+from hil.testbed.acquisition import acquire
+from hil.testbed.counting import GATE_S, gate_series, gated
+from hil.testbed.sampling import Sampler
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from hil.pipeline.stepping import Interceptor
+    from hil.ports.run import BlockReport
+    from hil.record.series import Series
+    from hil.testbed.link import Link
+
+__all__ = ["run"]
+
+
+def run(link: Link, duration: str | float, interceptor: Interceptor | None = None) -> LinkRun:
+    """Run the link as its evidence level allows; what comes out is recorded."""
+    duration_s = seconds(duration)
+    if interceptor is not None:
+        link.require(EvidenceLevel.L3, "attacks on messages between the parties")
+    link.ensure_up()
+    if link.level is EvidenceLevel.L0:
+        made = black_box.run(link, duration_s)
+    elif link.level < EvidenceLevel.L3:
+        made = counting.run(link, duration_s)
+    else:
+        made = _run_blocks(link, duration_s, interceptor)
+    link.testbed.save_series(link.name, made.series)
+    return made
+
+
+@dataclass
+class _Collected:
+    """What is kept of a run's blocks: their reports and gates, not their clicks."""
+
+    blocks: list[BlockReport] = field(default_factory=list)
+    gates: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    gate_starts_s: list[npt.NDArray[np.float64]] = field(default_factory=list)
+
+
+def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None) -> LinkRun:
+    clock, block_ns = link.testbed.clock, round(link.declared.block_s * 1e9)
+    gate_s = min(GATE_S, link.declared.block_s)
+    start_ns = clock.now_ns()
+    end_ns = start_ns + round(duration_s * 1e9)
+    collected = _Collected()
+    with Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}) as temperature:
+        while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
+            _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, interceptor, collected)
+        clock.sleep(max(left_ns, 0) / 1e9)
+    return _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, collected, temperature.series())
+
+
+def _one_block(link: Link, block_s: float, gate_s: float, interceptor: Interceptor | None, collected: _Collected) -> None:
+    """Acquire, count, distil, record; the clicks themselves are gone afterwards."""
+    records, start_s, end_s = acquire(link, block_s)
+    gates = gated(records, len(link.receiver.detectors), round(gate_s * link.source.pulse_rate_hz))
+    windows = link.windows.touching(start_s, end_s)
+    context = BlockContext(
+        sequence=link.next_sequence(),
+        start_s=start_s,
+        end_s=end_s,
+        live_s=records.live_s,
+        faults=tuple(dict.fromkeys(window.fault for window in windows)),
+        only_in_fault=link.windows.cover(start_s, end_s),
+    )
+    report = link.distil(context, records, interceptor)
+    collected.blocks.append(report)
+    collected.gates.append(gates)
+    collected.gate_starts_s.append(gate_series(start_s, gate_s, len(gates)))
+    fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
+    link.testbed.record("block", link=link.name, **fields)
+
+
+def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:
+    import numpy as np
+
+    names = link.receiver.detectors
+    gates = np.concatenate([*collected.gates, np.empty((0, len(names)), dtype=np.int64)])
+    times_s = np.concatenate([*collected.gate_starts_s, np.empty(0)])
+    series = _block_series(collected.blocks) | counting.count_series(names, times_s, gates, gate_s) | dict(temperature)
+    return LinkRun(
+        link=link.name,
+        level=link.level,
+        simulated=link.simulated,
+        start_s=span_s[0],
+        end_s=span_s[1],
+        blocks=tuple(collected.blocks),
+        net_secret_bits=sum(_net_bits(block) for block in collected.blocks),
+        counts={name: gates[:, number] for number, name in enumerate(names)},
+        gate_s=gate_s,
+        prediction=link.prediction,
+        faults=link.windows.touching(*span_s),
+        series=series,
+        source=link.source,
+    )
+
+
+def _block_series(blocks: list[BlockReport]) -> Series:
+    """QBER and net key rate of each block, at its middle."""
+    import numpy as np
+
+    times_s = np.array([(block.start_s + block.end_s) / 2.0 for block in blocks], dtype=np.float64)
+    rates = [_net_bits(block) / (block.end_s - block.start_s) for block in blocks]
+    return {
+        "qber_ratio": (times_s, np.array([_qber(block) for block in blocks], dtype=np.float64)),
+        "key_rate_bps": (times_s, np.array(rates, dtype=np.float64)),
+    }
+
+
+def _net_bits(block: BlockReport) -> int:
+    return (block.secret_bits if block.released else 0) - block.authentication_bits
+
+
+def _qber(block: BlockReport) -> float:
+    """Of the key basis as corrected; of the test basis where correction was not reached; nan without either."""
+    if block.key_errors is not None and block.sifted_key_bits:
+        return block.key_errors / block.sifted_key_bits
+    return block.test_errors / block.sifted_test_bits if block.sifted_test_bits else math.nan

@@ -1,0 +1,88 @@
+"""The safe state of a bench: light blocked, bias off, temperatures held."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from hil.bench.model import (
+    AttenuatorDevice,
+    PowerMeterDevice,
+    ReceiverDevice,
+    SwitchDevice,
+    TemperatureControllerDevice,
+    TransmitterDevice,
+)
+from hil.errors import DeviceError, HilError
+from hil.testbed.opening import several
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hil.bench.model import Bench
+    from hil.ports.roles import Instrument
+
+__all__ = ["DEVICE_TIMEOUT_S", "ORDER", "park", "park_all"]
+
+ORDER = (
+    TransmitterDevice,
+    SwitchDevice,
+    AttenuatorDevice,
+    ReceiverDevice,
+    TemperatureControllerDevice,
+    PowerMeterDevice,
+)
+"""Light goes first, then what could let stray light in, then the bias; stages are held as they are."""
+
+DEVICE_TIMEOUT_S = 10.0
+"""A motor may have to cross its whole range."""
+
+
+def park(bench: Bench, devices: Mapping[str, Instrument], *, boxed: bool, device_timeout_s: float = DEVICE_TIMEOUT_S) -> None:
+    """Park every device in order; doing it again changes nothing.
+
+    A device in trouble does not keep the next from being parked; all troubles are raised together at the end. ``boxed``: give
+    up on a device after ``device_timeout_s`` seconds of real time (not for devices that a virtual clock waits for).
+    """
+    if troubles := park_all(bench, devices, boxed=boxed, device_timeout_s=device_timeout_s):
+        raise several(f"bench {bench.bench.name}: {len(troubles)} devices could not be parked; see to them by hand", troubles)
+
+
+def park_all(
+    bench: Bench, devices: Mapping[str, Instrument], *, boxed: bool, device_timeout_s: float = DEVICE_TIMEOUT_S
+) -> list[tuple[str, Exception]]:
+    """As :func:`park`, giving the troubles by device."""
+    troubles: list[tuple[str, Exception]] = []
+    for name in _ordered(bench, devices):
+        try:
+            if boxed:
+                _boxed(name, devices[name], device_timeout_s)
+            else:
+                devices[name].park()
+        except (HilError, OSError) as error:
+            troubles.append((name, error))
+    return troubles
+
+
+def _ordered(bench: Bench, devices: Mapping[str, Instrument]) -> list[str]:
+    by_role = [name for role in ORDER for name in devices if isinstance(bench.device[name], role)]
+    return [*by_role, *(name for name in devices if name not in by_role)]
+
+
+def _boxed(name: str, device: Instrument, timeout_s: float) -> None:
+    """Park in a thread of its own, so that a driver that hangs does not keep the others from being parked."""
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            device.park()
+        except BaseException as error:  # noqa: BLE001  (raised again below, in the thread that waits)
+            raised.append(error)
+
+    thread = threading.Thread(target=work, name=f"hil-park-{name}", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if thread.is_alive():
+        raise DeviceError(name, f"was not parked within {timeout_s:g} s; it may be in any state: see to it by hand")
+    if raised:
+        raise raised[0]

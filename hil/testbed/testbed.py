@@ -1,0 +1,256 @@
+"""The bench of a test run, opened: devices behind their drivers, real or simulated, the clock, and the links they make."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from hil.bench.loader import load
+from hil.bench.model import Bench
+from hil.bench.queries import simulated_devices
+from hil.bench.wording import nearest
+from hil.clock import SystemClock, VirtualClock
+from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
+from hil.pipeline.entropy import SeededEntropy, SystemEntropy
+from hil.record.series import save_series
+from hil.seeds import derive
+from hil.testbed import safe
+from hil.testbed.opening import addresses_of, open_devices, several, shut
+from hil.testbed.twin import start_twins, twin_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from hil.device_sims.host import Control, TwinHost
+    from hil.pipeline.entropy import Entropy
+    from hil.ports.roles import Instrument
+    from hil.record.eventlog import EventLog
+    from hil.record.folder import RunFolder
+    from hil.record.series import Series
+    from hil.testbed.link import Link
+    from hil.testbed.opening import Opened
+    from hil.testbed.recorded_link import RecordedLink
+
+__all__ = ["Testbed"]
+
+
+class Testbed:
+    """What a run holds on to; :meth:`open` makes it, :meth:`close` leaves no thread, port, pty or file behind.
+
+    ``clock`` is virtual where every device is a twin, else that of the system. ``devices`` are the opened drivers by name,
+    ``identities`` what each said it is, ``case`` the test that runs (empty between tests).
+    """
+
+    __test__ = False  # the name begins like a test class
+
+    def __init__(
+        self,
+        bench: Bench,
+        opened: Opened,
+        *,
+        seed: int,
+        clock: SystemClock | VirtualClock,
+        simulated_devices: frozenset[str] = frozenset(),
+        twins: TwinHost | None = None,
+        log: EventLog | None = None,
+        folder: RunFolder | None = None,
+    ) -> None:
+        self.bench = bench
+        self.name = bench.bench.name
+        self.seed = seed
+        self.clock = clock
+        self.simulated_devices = simulated_devices
+        self.devices = opened.devices
+        self.identities = opened.identities
+        self.log = log
+        self.folder = folder
+        self.case = ""
+        self._twins = twins
+        self._links: dict[str, Link | RecordedLink] = {}
+        self._at_end: list[Callable[[], None]] = []
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        bench: Bench | str | Path,
+        *,
+        simulate: bool = False,
+        seed: int,
+        recording: Path | None = None,
+        log: EventLog | None = None,
+        folder: RunFolder | None = None,
+    ) -> Self:
+        """Start the twins, connect to every device, check identity and firmware pins.
+
+        ``simulate`` replaces every device by its twin, ``recording`` is the file of a recorded bench. BenchFileError and
+        UsageError for a wrong file, BenchError for devices that cannot be used, all of them at once.
+        """
+        loaded = bench if isinstance(bench, Bench) else load(bench, simulate=simulate)
+        simulated = simulated_devices(loaded, simulate=simulate)
+        clock = VirtualClock() if set(loaded.device) == simulated else SystemClock()
+        addresses = addresses_of(loaded, recording)
+        with ExitStack() as stack:
+            twins = start_twins(loaded, simulated, seed, clock)
+            if twins is not None:
+                stack.callback(twins.close)
+            opened = open_devices(loaded, addresses | twin_addresses(twins), clock)
+            stack.callback(shut, opened.devices)
+            made = cls(
+                loaded,
+                opened,
+                seed=seed,
+                clock=clock,
+                simulated_devices=simulated,
+                twins=twins,
+                log=log,
+                folder=folder,
+            )
+            made._record_devices()
+            stack.pop_all()
+        return made
+
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any device is a twin; what it feeds is marked so for good."""
+        return bool(self.simulated_devices)
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Names of the bench's links, in the order of its file."""
+        return tuple(self.bench.link)
+
+    @property
+    def control(self) -> Control:
+        """The twins' control port (inject, reset); MissingCapabilityError on hardware."""
+        if self._twins is None:
+            raise MissingCapabilityError(f"bench {self.name} has no simulated device, so nothing can be injected into one")
+        return self._twins.control
+
+    def device(self, name: str) -> Instrument:
+        """The driver of a device; UnknownNameError names the nearest."""
+        if name not in self.devices:
+            raise UnknownNameError(f"bench {self.name} has no device {name!r}; expected {nearest(name, self.devices)}")
+        return self.devices[name]
+
+    def link(self, name: str) -> Link | RecordedLink:
+        """One link of the bench, always the same object; UnknownNameError names the nearest."""
+        if name not in self.bench.link:
+            raise UnknownNameError(f"bench {self.name} has no link {name!r}; expected {nearest(name, self.bench.link)}")
+        if name not in self._links:
+            self._links[name] = self._make_link(name)
+        return self._links[name]
+
+    def now_s(self) -> float:
+        """Bench time, in seconds."""
+        return self.clock.now_ns() / 1e9
+
+    def entropy(self, *key: str | int) -> Entropy:
+        """Random bytes for one purpose of the present test: of the operating system, or on twins alone a keyed stream."""
+        if self.clock.virtual:
+            return SeededEntropy(derive(self.seed, self.name, self.case), *key)
+        return SystemEntropy()
+
+    # --- tests --------------------------------------------------------------------------------------------------------
+
+    def begin(self, case: str) -> None:
+        """A test starts: twins are reset with a seed of (run seed, bench, case), links forget, and everything is parked."""
+        if self.case:
+            self.end()
+        if isinstance(self.clock, VirtualClock):
+            self.clock.reset()
+        if self._twins is not None:
+            self._twins.control.reset(derive(self.seed, self.name, case))
+        for link in self._links.values():
+            link.forget()
+        self.case = case
+        self.park()
+
+    def end(self) -> None:
+        """The test is over: heal what is left, then park; every trouble is raised, the parking done regardless."""
+        troubles: list[tuple[str, Exception]] = []
+        try:
+            while self._at_end:
+                try:
+                    self._at_end.pop()()
+                except Exception as error:  # noqa: BLE001  (raised below; what is left has to be healed first)
+                    troubles.append((f"end of {self.case or 'the test'}", error))
+        finally:
+            troubles += safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
+            self.case = ""
+        if troubles:
+            raise several(f"bench {self.name}: {len(troubles)} troubles at the end of a test", troubles)
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call this at the end of the present test, last come first; what it raises is reported after parking."""
+        self._at_end.append(callback)
+
+    def park(self) -> None:
+        """Light blocked, bias off, temperatures held; every trouble is raised at the end."""
+        safe.park(self.bench, self.devices, boxed=not self.clock.virtual)
+
+    def close(self) -> None:
+        """Heal, park, let go of every port and stop the twins; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        with ExitStack() as stack:
+            if self._twins is not None:
+                stack.callback(self._twins.close)
+            stack.callback(shut, self.devices)
+            self.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    # --- record -------------------------------------------------------------------------------------------------------
+
+    def record(self, kind: str, **data: Any) -> None:
+        """Append an event of the present test to the run's record, if there is one."""
+        if self.log is not None:
+            self.log.append(kind, self.case, **data)
+
+    def save_series(self, link: str, series: Series) -> None:
+        """Keep series of the present test beside the run's record, if there is one."""
+        if self.folder is not None:
+            save_series(self.folder, self.case, link, series)
+
+    def _record_devices(self) -> None:
+        for name, identity in self.identities.items():
+            declared = self.bench.device[name]
+            self.record(
+                "device",
+                name=name,
+                role=str(declared.__struct_config__.tag),
+                driver=declared.driver,
+                simulated=name in self.simulated_devices,
+                vendor=identity.vendor,
+                model=identity.model,
+                serial=identity.serial,
+                firmware=identity.firmware,
+                bench=self.name,
+                site=declared.site,
+                calibration="; ".join(
+                    f"{what} due {entry.due} ({entry.certificate or 'no certificate'})"
+                    for what, entry in declared.calibration.items()
+                ),
+            )
+
+    def _make_link(self, name: str) -> Link | RecordedLink:
+        protocol = self.bench.link[name].protocol
+        if protocol == "recorded-pairs":
+            from hil.testbed.recorded_link import RecordedLink
+
+            return RecordedLink(self, name)
+        if protocol == "bb84-decoy":
+            from hil.testbed.link import Link
+
+            return Link(self, name)
+        raise UsageError(f"link {name}: no link of protocol {protocol!r} can be run")
