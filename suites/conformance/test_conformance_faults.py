@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from hil import Chaos, Link
+    from hil.clock import Clock
     from hil.ports.run import LinkRun
 
 pytestmark = pytest.mark.hil_level("L3")
@@ -75,10 +76,12 @@ def test_fiber_cut_in_the_middle_of_a_run(link: Link, chaos: Chaos) -> None:
 
 @pytest.mark.hil_needs("temperature-controller")
 @pytest.mark.hil_disturbs("temperature-controller")
-def test_thermal_drift(link: Link, chaos: Chaos) -> None:
+def test_thermal_drift(link: Link, chaos: Chaos, clock: Clock) -> None:
     """A stage 10 K off its set point raises the QBER as declared; back on it, the QBER is what it was."""
     before = link.run(2.0 * link.declared.block_s)
+    assert link.temperature_controller is not None
     with chaos.thermal_drift(delta_k=10.0) as drift:
+        clock.sleep(link.temperature_controller.capabilities.settle_s)
         during = link.run(2.0 * link.declared.block_s)
     assert drift.healed
     _assert_no_key(during)

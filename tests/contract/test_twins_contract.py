@@ -6,13 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.device_sims.host import TwinHost
-from hil.suites.contracts.driver_contract import DriverContract
 
 from hil import discovery
 from hil.bench import envelope_of, load, simulated_devices
 from hil.clock import VirtualClock
+from hil.device_sims.host import TwinHost
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

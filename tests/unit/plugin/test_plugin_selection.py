@@ -114,7 +114,7 @@ class TestMarkers:
             ('hil_needs(features=("flux-capacitor",))', "rack", "no device of bench rack can do 'flux-capacitor'"),
             ('hil_level("L2")', "metro-25km-black-box", "shows raw data of level L0 only, and this test needs L2"),
             ('hil_level("L2")', "rack", "bench rack has no transceiver"),
-            ('hil_disturbs("attenuator")', "rack", 'this test disturbs voa, and the file of bench rack does not say chaos'),
+            ('hil_disturbs("attenuator")', "rack", "this test disturbs voa, and the file of bench rack does not say chaos"),
             ('hil_disturbs("power-meter", benches="lab-*")', "rack", "may do so on lab-* only, not on bench rack"),
         ],
     )

@@ -18,11 +18,10 @@ from hil.record.series import unit_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.unit.testbed.conftest import Notebook
-
     from hil.ports.run import LinkRun
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
+    from tests.unit.testbed.conftest import Notebook
 
 
 def numbers(run: LinkRun) -> tuple[object, ...]:
