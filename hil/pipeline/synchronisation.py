@@ -12,7 +12,7 @@ Alice's clock before such a clock told them come back exactly.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,8 +69,8 @@ class Synchronisation:
     """
 
     clock: ClockMap
-    lags_ticks: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
+    lags_ticks: npt.NDArray[np.int64] = field(repr=False)
+    counts: npt.NDArray[np.int64] = field(repr=False)
     jitter_ticks: float
     coincidences: float
     background_per_tick: float
