@@ -73,7 +73,8 @@ def count(link: Link, gates: int, gate_s: float) -> tuple[npt.NDArray[np.int64],
             f"{receiver.name}: counted for {gates} gates of {gate_s:g} s, but its live time stands still;"
             " are its detectors biased?"
         )
-    return np.diff(np.array(looks, dtype=np.int64), axis=0), live_s
+    totals = np.array(looks, dtype=np.int64)
+    return totals[1:] - totals[:-1], live_s
 
 
 def inter_click_gaps(link: Link, duration: str | float) -> list[InterClickGaps]:
@@ -96,7 +97,7 @@ def watch(link: Link, duration: str | float) -> tuple[Availability, CalibrationL
     duration_s = seconds(duration)
     link.ensure_up()
     clock, receiver, transmitter = link.testbed.clock, link.receiver, link.transmitter
-    clock.sleep(_SLICE_S - receiver.device_time_ns() / 1e9 % _SLICE_S)
+    clock.sleep(-receiver.device_time_ns() % round(_SLICE_S * 1e9) / 1e9)
     start_s, begun_s = link.testbed.now_s(), _whole_minute_s(receiver.device_time_ns())
     clock.sleep(duration_s)
     end_s, ended_s = link.testbed.now_s(), receiver.device_time_ns() / 1e9

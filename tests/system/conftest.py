@@ -49,12 +49,20 @@ def hil_run(tmp_path: Path) -> Callable[..., Finished]:
     """``hil_run("conformance", "-k", "qber", bench="metro-25km", seed=7)`` in an empty folder."""
     counter = iter(range(1000))
 
-    def run(*arguments: str, bench: str | Path = "metro-25km", seed: int = 7, suites: tuple[str, ...] = _SUITES) -> Finished:
+    def run(
+        *arguments: str,
+        bench: str | Path = "metro-25km",
+        seed: int = 7,
+        suites: tuple[str, ...] = _SUITES,
+        paths: tuple[Path, ...] = (),
+        cwd: Path | None = None,
+    ) -> Finished:
         number = next(counter)
-        folder, working = tmp_path / f"record-{number}", tmp_path / f"cwd-{number}"
-        working.mkdir()
+        folder, working = tmp_path / f"record-{number}", cwd or tmp_path / f"cwd-{number}"
+        working.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hil-bench", str(bench), "--hil-seed", str(seed)]
-        command += ["--hil-record", str(folder), *arguments, "--pyargs", *(f"hil.suites.{suite}" for suite in suites)]
+        command += ["--hil-record", str(folder), *arguments]
+        command += [str(path) for path in paths] or ["--pyargs", *(f"hil.suites.{suite}" for suite in suites)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HIL_", "PYTEST_"))}
         done = subprocess.run(command, cwd=working, env=environment, capture_output=True, text=True, timeout=110, check=False)
         return Finished(done.returncode, done.stdout + done.stderr, folder)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from hil.device_sims.host import TwinHost
-from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 
 from hil.bench import load, simulated_devices
 from hil.clock import SystemClock, VirtualClock
+from hil.device_sims.host import TwinHost
+from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 from hil.errors import BenchError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:

@@ -153,9 +153,7 @@ class TestMarkers:
             ('hil_disturbs("switch", bench="lab")', "hil_disturbs takes no 'bench'; it takes: benches"),
         ],
     )
-    def test_a_word_that_means_nothing(
-        self, project: Any, text: Callable[[Any], str], marker: str, message: str
-    ) -> None:
+    def test_a_word_that_means_nothing(self, project: Any, text: Callable[[Any], str], marker: str, message: str) -> None:
         """A typo is a usage error; as a skip it would go unseen for good."""
         project.write(f"@pytest.mark.{marker}\ndef test_a(bench): pass\n")
         result = project.run()
