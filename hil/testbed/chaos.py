@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from hil.clock import Clock
     from hil.ports.spec import FaultBench, FaultSpec, Undo
-    from hil.testbed.guardian import Guardian
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
@@ -49,11 +48,11 @@ class Chaos:
     enter with ``with``. Faults on the same setting heal last in, first out. What is left at the end of the test is healed.
     """
 
-    def __init__(self, testbed: Testbed, link: Link, *, guardian: Guardian | None = None) -> None:
+    def __init__(self, testbed: Testbed, link: Link) -> None:
         self.link = link
         self.bench: FaultBench = TestbedFaultBench(testbed, link)
         self._testbed = testbed
-        self._guardian = guardian
+        self._guardian = testbed.guardian
         self._made: list[Fault] = []
         self._active: list[Fault] = []
 
@@ -205,7 +204,7 @@ class Chaos:
             if self._guardian is None:
                 raise BenchError(
                     f"{fault}: {device} is real, and no guardian would heal it if this process were killed; nothing was moved."
-                    " Open the bench with hil.testbed.Testbed.open, or start a guardian"
+                    " Open the bench with Testbed.open, which starts one"
                 )
 
 

@@ -58,6 +58,7 @@ class Fault:
         self._during: Span | None = None
         self._deadline_ns = 0
         self._commanded_ns = 0
+        self._windows = chaos.link.windows
         self._window: int | None = None
         self._overdue = False
 
@@ -84,11 +85,12 @@ class Fault:
     @property
     def window(self) -> FaultWindow | None:
         """From the command to the confirmed healing; None before, ending at infinity while it is in."""
-        return None if self._window is None else list(self._chaos.link.windows)[self._window]
+        return None if self._window is None else list(self._windows)[self._window]
 
     def __enter__(self) -> Self:
         """Inject it now and wait until the bench shows it; a scheduled one keeps its time."""
         if self.state == "made":
+            self.state = "never"  # unless something comes of it
             self._look()
             self._chaos.clock.sleep(self._spec.look_s)
             self._command()
@@ -147,6 +149,7 @@ class Fault:
 
     def _fire(self) -> None:
         if self.state == "waiting":
+            self.state = "never"  # unless something comes of it
             self._command()
             self._watch()
 
@@ -198,7 +201,8 @@ class Fault:
         except BaseException as error:
             self._abandon(error)
             raise
-        self._window = chaos.link.windows.open(
+        self._windows = chaos.link.windows
+        self._window = self._windows.open(
             self.fault, self.target, self._commanded_ns / _NS_PER_S, commanded=self.commanded, evidence=""
         )
         self._since = self._read()
@@ -227,7 +231,7 @@ class Fault:
             if finding.shown:
                 self.state, self.evidence = "in", finding.words
                 assert self._window is not None
-                chaos.link.windows.seen(self._window, finding.words)
+                self._windows.seen(self._window, finding.words)
             elif expired:
                 self._not_shown(f"within {self._patience_s:g} s: {finding.words}")
             return finding.shown
@@ -260,13 +264,14 @@ class Fault:
     def _take_back(self) -> None:
         """Undo, and from then on look whether the bench shows it."""
         clock = self._chaos.clock
-        if self._first is None:
-            self._look()
-            clock.sleep(self._spec.look_s)
-        if self.state not in {"in", "broken"}:
-            return  # its time was up during that look
+        if self.state == "in":  # on another attempt there is nothing of it left to look at
+            if self._first is None:
+                self._look()
+                clock.sleep(self._spec.look_s)
+            if self.state != "in":
+                return  # its time was up during that look
+            self._during = Span(self._first or {}, self._read())
         self._cancel()
-        self._during = Span(self._first or {}, self._read())
         self.state = "healing"
         self._undo()
         self._since, self._first = self._read(), None
@@ -299,7 +304,7 @@ class Fault:
         self.state, self.healing = state, words
         healed = state != "broken"
         if self._window is not None:
-            chaos.link.windows.close(self._window, end_s, healed=healed)
+            self._windows.close(self._window, end_s, healed=healed)
             if healed or not recorded:
                 chaos.record(self, self._commanded_ns / _NS_PER_S, end_s, healed=healed)
         if healed:
