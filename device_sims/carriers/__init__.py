@@ -1,1 +1,1 @@
-"""What carries a session's bytes: TCP servers and ptys in one asyncio loop."""
+"""What a simulated device's sessions travel on: TCP streams and ptys, served by one asyncio loop in one thread."""

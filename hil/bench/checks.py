@@ -31,8 +31,6 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _BENCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OF_ANYONE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _SUM_TOLERANCE = 1e-6
-# twins that are still to come
-_LANDING = frozenset({"reference-transceiver", "ozoptics-dd100mc", "agiltron-ff1x4", "thorlabs-pm100d", "thorlabs-tc200"})
 
 
 def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
@@ -91,7 +89,7 @@ def _check_driver(device: Walked, where: str, known: Names, *, twinned: bool) ->
 def _without_twin(known: Names) -> set[str]:
     """Drivers whose twin, if they have one, does not go by their name."""
     drivers = {*known("driver"), *known("keystore")}
-    return drivers - set(known("twin")) - _LANDING
+    return drivers - set(known("twin"))
 
 
 def _check_name(name: str, kind: str, where: str, known: Names) -> Iterator[Mistake]:

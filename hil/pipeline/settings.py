@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from hil.ports.detections import ReceiverDeclaration, SourceDeclaration
@@ -19,6 +19,7 @@ class DistillSettings:
     """Known to both parties before the first block of a link.
 
     Keys are delivered in pieces of ``key_size_bits``; ``test`` marks them TEST (simulated, or seen by the test host).
+    ``leakage`` is how a two-way correction is charged (:mod:`hil.pipeline.estimation` says what each rests on).
     """
 
     link: str
@@ -29,6 +30,7 @@ class DistillSettings:
     qber_limit: float = 0.08
     key_size_bits: int = 256
     test: bool = True
+    leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,12 @@ class KeyFate(Enum):
 
 @dataclass(frozen=True)
 class BlockResult:
-    """One party's end of a block; ``keys`` holds (key ID, key), and is empty unless the fate is RELEASED."""
+    """One party's end of a block; ``keys`` holds (key ID, key), and is empty unless the fate is RELEASED.
+
+    ``settled``: an earlier block of this party that was in doubt and found its fate at the start of this one, keys included.
+    """
 
     fate: KeyFate
     report: BlockReport
     keys: tuple[tuple[str, SecretBytes], ...] = ()
+    settled: BlockResult | None = None

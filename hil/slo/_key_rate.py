@@ -52,7 +52,7 @@ def find(run: LinkRun, objective: Objective, called: str) -> Finding:
     if run.blocks and not any(block.released for block in run.blocks):
         reason = f"{_no_key(run)}; {plural(len(run.blocks), 'block')} without key, {against}"
         return Finding(run.link, outcome, reason, run.simulated, interval)
-    source = "minutes of the device's own log" if claimed else "blocks"
+    source = "readings of the device's own claim" if claimed else "blocks"
     said = f"key rate {bit_rate(interval.estimate)} ({spread(interval, bit_rate)}) over {interval.n:,} {source}"
     ending = _ending(outcome, interval, rates, limit)
     return Finding(run.link, outcome, f"{said} {ending} the {against}{_blanks(run)}", run.simulated, interval)

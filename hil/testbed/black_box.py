@@ -22,7 +22,7 @@ def run(link: Link, duration_s: float) -> LinkRun:
     """Wait for the device's next whole second, as it tells of whole ones, then listen for the run's length."""
     a, b = cast("BlackBoxTransceiver", link.transmitter), cast("BlackBoxTransceiver", link.receiver)
     clock = link.testbed.clock
-    clock.sleep(1.0 - link.receiver.device_time_ns() % 1_000_000_000 / 1e9)
+    clock.sleep(-link.receiver.device_time_ns() % 1_000_000_000 / 1e9)
     link.keep(a.take_keys(), b.take_keys())  # of before, not of this run
     start_s = link.testbed.now_s()
     with Sampler(clock, 1.0, lambda: _finite(b.telemetry()), at_once=False) as telemetry:

@@ -96,7 +96,7 @@ def watch(link: Link, duration: str | float) -> tuple[Availability, CalibrationL
     duration_s = seconds(duration)
     link.ensure_up()
     clock, receiver, transmitter = link.testbed.clock, link.receiver, link.transmitter
-    clock.sleep(_SLICE_S - receiver.device_time_ns() / 1e9 % _SLICE_S)
+    clock.sleep(-receiver.device_time_ns() % round(_SLICE_S * 1e9) / 1e9)
     start_s, begun_s = link.testbed.now_s(), _whole_minute_s(receiver.device_time_ns())
     clock.sleep(duration_s)
     end_s, ended_s = link.testbed.now_s(), receiver.device_time_ns() / 1e9

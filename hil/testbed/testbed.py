@@ -10,7 +10,7 @@ from hil.bench.model import Bench
 from hil.bench.queries import simulated_devices
 from hil.bench.wording import nearest
 from hil.clock import SystemClock, VirtualClock
-from hil.errors import HilError, MissingCapabilityError, UnknownNameError, UsageError
+from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
 from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
@@ -173,13 +173,15 @@ class Testbed:
     def end(self) -> None:
         """The test is over: heal what is left, then park; every trouble is raised, the parking done regardless."""
         troubles: list[tuple[str, Exception]] = []
-        while self._at_end:
-            try:
-                self._at_end.pop()()
-            except HilError as error:
-                troubles.append((f"end of {self.case or 'the test'}", error))
-        troubles += safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
-        self.case = ""
+        try:
+            while self._at_end:
+                try:
+                    self._at_end.pop()()
+                except Exception as error:  # noqa: BLE001  (raised below; what is left has to be healed first)
+                    troubles.append((f"end of {self.case or 'the test'}", error))
+        finally:
+            troubles += safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
+            self.case = ""
         if troubles:
             raise several(f"bench {self.name}: {len(troubles)} troubles at the end of a test", troubles)
 

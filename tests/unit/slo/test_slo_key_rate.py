@@ -165,7 +165,7 @@ def test_a_black_box_is_judged_by_its_log() -> None:
     (verdict,) = CONTRACT.judge(_run(series=log, level=EvidenceLevel.L0), PROMISED)
     assert verdict.outcome is Outcome.PASS
     assert verdict.n == 3
-    assert "the device's own log" in verdict.reason
+    assert "the device's own claim" in verdict.reason
     (claim,) = CONTRACT.judge(_run(claimed={"key_rate_bps": 5e5}), PROMISED)
     assert claim.outcome is Outcome.INCONCLUSIVE
     assert "the device claims 500 kbit/s" in claim.reason

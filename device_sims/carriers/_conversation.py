@@ -1,0 +1,93 @@
+"""One client's bytes to a session and its replies back, in order and, on a real clock, as late as the device is slow."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from hil.device_sims.spec import Endpoint, Reply
+
+    from hil.clock import Clock
+
+__all__ = ["Conversation", "Port"]
+
+logger = logging.getLogger("hil.device_sims")
+
+
+class Port:
+    """One port of one device for as long as its host lives; the device behind it can be replaced under open connections."""
+
+    def __init__(self, device: str, endpoint: Endpoint, clock: Clock, loop: asyncio.AbstractEventLoop, speed: float) -> None:
+        self.device = device
+        self.endpoint = endpoint
+        self.clock = clock
+        self.loop = loop
+        self.seconds_per_delay = 0.0 if clock.virtual else 1.0 / speed
+        self.conversations: set[Conversation] = set()
+
+    def power_cycle(self, endpoint: Endpoint) -> None:
+        """Put a device fresh from power-up behind the port. Connections stay; what was half said on them is gone."""
+        self.endpoint = endpoint
+        for conversation in self.conversations:
+            conversation.begin()
+
+
+class Conversation:
+    """A session and the way back to its client. All of it happens in the loop's thread."""
+
+    def __init__(self, port: Port, send: Callable[[bytes], None]) -> None:
+        self._port = port
+        self._send = send
+        self._waiting: list[asyncio.TimerHandle] = []
+        self._busy_until_s = 0.0
+        port.conversations.add(self)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start from nothing, dropping replies that are still to come."""
+        self._silence()
+        self._session = self._port.endpoint.session()
+
+    def end(self) -> None:
+        """The client is gone."""
+        self._silence()
+        self._port.conversations.discard(self)
+
+    def heard(self, data: bytes) -> None:
+        """Hand bytes to the session and send what it replies."""
+        try:
+            replies = self._session.received(data, self._port.clock.now_ns())
+        except Exception:
+            logger.exception("%s: the simulated device broke down; it goes on as after power-up", self._port.device)
+            self.begin()
+            return
+        at_once = []
+        for reply in replies:
+            if self._is_late(reply):
+                self._send_late(reply)
+            else:
+                at_once.append(reply.data)
+        if at_once:
+            self._send(b"".join(at_once) if len(at_once) > 1 else at_once[0])
+
+    def _is_late(self, reply: Reply) -> bool:
+        factor = self._port.seconds_per_delay
+        return factor > 0.0 and (reply.delay_s > 0.0 or self._busy_until_s > self._port.loop.time())
+
+    def _send_late(self, reply: Reply) -> None:
+        """A device that is busy answers one thing after the other."""
+        loop = self._port.loop
+        self._waiting = [handle for handle in self._waiting if handle.when() > loop.time()]
+        due_s = max(loop.time() + reply.delay_s * self._port.seconds_per_delay, self._busy_until_s)
+        self._busy_until_s = due_s
+        self._waiting.append(loop.call_at(due_s, self._send, reply.data))
+
+    def _silence(self) -> None:
+        for handle in self._waiting:
+            handle.cancel()
+        self._waiting.clear()
+        self._busy_until_s = 0.0

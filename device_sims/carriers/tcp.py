@@ -1,0 +1,91 @@
+"""TCP: a fresh session for every connection, or one for good where a TCP port stands for a serial line."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import TYPE_CHECKING, cast
+
+from hil.errors import BenchError
+
+from ._conversation import Conversation
+
+if TYPE_CHECKING:
+    from hil.device_sims.spec import Endpoint
+
+    from ._conversation import Port
+
+__all__ = ["TcpCarrier", "listen"]
+
+
+def listen(device: str, host: str, port: int) -> socket.socket:
+    """A listening socket; BenchError names the device and the port that cannot be had. Port 0 takes a free one."""
+    try:
+        return socket.create_server((host, port), backlog=64)
+    except (OSError, OverflowError) as error:
+        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "is in use" if in_use else f"cannot be opened ({error})"
+        raise BenchError(
+            f"{device}: port {port} of {host} {reason}; end the program that holds it, or give this device another port"
+        ) from error
+
+
+class TcpCarrier:
+    """Serves one port of a device on a listening socket, once started."""
+
+    def __init__(self, port: Port, listener: socket.socket) -> None:
+        self.host, self.number = listener.getsockname()[:2]
+        self._port = port
+        self._listener = listener
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+
+    async def start(self) -> None:
+        """Take clients."""
+        loop = self._port.loop
+        self._server = await loop.create_server(lambda: _Connection(self._port, self._connections), sock=self._listener)
+
+    def power_cycle(self, endpoint: Endpoint) -> None:
+        """Put a fresh device behind open connections; in the loop's thread."""
+        self._port.power_cycle(endpoint)
+
+    def close(self) -> None:
+        """Stop listening and drop every connection; in the loop's thread."""
+        if self._server is not None:
+            self._server.close()
+        self._listener.close()
+        for connection in tuple(self._connections):
+            connection.drop()
+
+
+class _Connection(asyncio.Protocol):
+    """One client. When it does not read what it asked for, no more of its requests are read."""
+
+    def __init__(self, port: Port, connections: set[_Connection]) -> None:
+        self._port = port
+        self._connections = connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._connections.add(self)
+        self._conversation = Conversation(self._port, self._transport.write)
+
+    def data_received(self, data: bytes) -> None:
+        self._conversation.heard(data)
+
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (the client's business)
+        self._conversation.end()
+        self._connections.discard(self)
+
+    def drop(self) -> None:
+        """End the connection without waiting for the client."""
+        self._conversation.end()
+        self._transport.abort()

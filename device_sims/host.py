@@ -1,0 +1,196 @@
+"""The twin of a bench: one world, and behind real sockets and ptys every simulated device that looks at it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hil import discovery
+from hil.bench.model import KmeDevice, RecordingDevice
+from hil.errors import UnknownNameError, UsageError
+
+from .carriers._conversation import Port
+from .carriers._loop import LoopThread
+from .carriers.tcp import TcpCarrier, listen
+from .world.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Self
+
+    from hil.bench.model import Bench
+    from hil.clock import Clock
+
+    from .carriers.pty import PtyCarrier
+    from .spec import Endpoint, TwinSpec
+
+__all__ = ["Control", "TwinAddress", "TwinHost"]
+
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class TwinAddress:
+    """Where one simulated device is: VISA resources for drivers, and the same as host and port or path for anybody else.
+
+    ``data_resource`` and ``data_port`` are those of a device with a data plane; ``path`` is that of a serial line.
+    """
+
+    device: str
+    resource: str = ""
+    data_resource: str = ""
+    host: str = ""
+    port: int = 0
+    data_port: int = 0
+    path: str = ""
+
+
+class TwinHost:
+    """Serves the simulated devices of a bench from construction until :meth:`close`, which leaves no thread, port or pty.
+
+    ``devices`` names those to serve; KMEs and recordings among them are not its business. ``ports`` gives fixed TCP ports by
+    device (``"alice"``, ``"alice.data"``); all others are free ones. ``speed`` is how much faster than real a real-time
+    clock runs; on a virtual clock devices answer at once. ``serial_lines="tcp"`` serves serial devices as a device server
+    would, as on Windows, which has no ptys.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        devices: Collection[str],
+        seed: int,
+        clock: Clock,
+        *,
+        ports: Mapping[str, int] | None = None,
+        speed: float = 1.0,
+        serial_lines: str = "tcp" if sys.platform == "win32" else "pty",
+    ) -> None:
+        specs = _twins_of(bench, devices)
+        self.world = World(bench, seed)
+        self.addresses: dict[str, TwinAddress] = {}
+        self._specs = specs
+        self._carriers: dict[str, list[TcpCarrier | PtyCarrier]] = {}
+        self._clock = clock
+        self._ports = dict(ports or {})
+        self._speed = speed
+        self._serial_lines = serial_lines
+        with ExitStack() as stack:
+            self._thread = LoopThread(f"hil-twin-{bench.bench.name}")
+            stack.callback(self._thread.close)
+            stack.callback(self._drop_carriers)
+            for name, spec in specs.items():
+                self._serve(name, spec)
+            if self._ports:
+                raise UsageError(f"no simulated device's port goes by {', '.join(map(repr, self._ports))}")
+            self._stack = stack.pop_all()
+        self.control = Control(self)
+
+    def close(self) -> None:
+        """Drop every connection, give back ports and ptys, end the thread; a second call does nothing."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def power_cycle(self, seed: int) -> None:
+        """World and instruments as at power-up with another seed; what drivers hold open stays open."""
+        self._thread.run(lambda: self._power_cycle(seed))
+
+    def now_ns(self) -> int:
+        """The time at which the devices answer."""
+        return self._clock.now_ns()
+
+    def _power_cycle(self, seed: int) -> None:
+        self.world.reset(seed)
+        for name, spec in self._specs.items():
+            for carrier, endpoint in zip(self._carriers[name], self._endpoints(name, spec), strict=True):
+                carrier.power_cycle(endpoint)
+
+    def _serve(self, name: str, spec: TwinSpec) -> None:
+        carriers = self._carriers.setdefault(name, [])
+        address = TwinAddress(name)
+        for endpoint in self._endpoints(name, spec):
+            port = Port(name, endpoint, self._clock, self._thread.loop, self._speed)
+            carrier = self._carrier(port, f"{name}.data" if endpoint.name == "data" else name)
+            carriers.append(carrier)
+            self._thread.wait(carrier.start())
+            address = _with(address, endpoint, carrier)
+        self.addresses[name] = address
+
+    def _endpoints(self, name: str, spec: TwinSpec) -> list[Endpoint]:
+        """The ports of one device fresh from power-up, those of serial devices with one session for good."""
+        endpoints = spec.build(self.world, name)
+        return [_for_good(endpoint) if endpoint.carrier == "pty" else endpoint for endpoint in endpoints]
+
+    def _carrier(self, port: Port, key: str) -> TcpCarrier | PtyCarrier:
+        if port.endpoint.carrier == "pty" and self._serial_lines == "pty":
+            from .carriers.pty import PtyCarrier
+
+            return PtyCarrier(port)
+        return TcpCarrier(port, listen(port.device, _HOST, self._ports.pop(key, 0)))
+
+    def _drop_carriers(self) -> None:
+        def close() -> None:
+            for carriers in self._carriers.values():
+                for carrier in carriers:
+                    carrier.close()
+            self._carriers.clear()
+
+        self._thread.run(close)
+
+
+class Control:
+    """The way into the twin that no driver under test can reach."""
+
+    def __init__(self, host: TwinHost) -> None:
+        self._host = host
+
+    def inject(self, device: str, parameter: str, value: float) -> None:
+        """Change a physical parameter of a device or link now; UsageError names the injectable ones."""
+        self._host.world.inject(device, parameter, value, self._host.now_ns())
+
+    def injected(self, device: str, parameter: str) -> float:
+        """A parameter's present value, injected or declared."""
+        return self._host.world.injected(device, parameter)
+
+    def reset(self, seed: int) -> None:
+        """World and instruments as at power-up with another seed; what drivers hold open stays open."""
+        self._host.power_cycle(seed)
+
+
+def _twins_of(bench: Bench, devices: Collection[str]) -> dict[str, TwinSpec]:
+    """The twins to serve, in the order of the bench file."""
+    if unknown := sorted(set(devices) - set(bench.device)):
+        raise UnknownNameError(
+            f"no device {', '.join(unknown)} on bench {bench.bench.name!r}; known: {', '.join(bench.device)}"
+        )
+    specs = {}
+    for name, device in bench.device.items():
+        if name not in devices or isinstance(device, (KmeDevice, RecordingDevice)):
+            continue
+        spec: TwinSpec = discovery.find("twin", device.twin or device.driver)
+        role = str(device.__struct_config__.tag)
+        if role not in spec.roles:
+            raise UsageError(f"{name}: the twin {spec.name!r} plays {' or '.join(spec.roles)}, the bench file says {role}")
+        specs[name] = spec
+    return specs
+
+
+def _for_good(endpoint: Endpoint) -> Endpoint:
+    """The same port with one session, whoever connects and however often."""
+    session = endpoint.session()
+    return replace(endpoint, session=lambda: session)
+
+
+def _with(address: TwinAddress, endpoint: Endpoint, carrier: TcpCarrier | PtyCarrier) -> TwinAddress:
+    if not isinstance(carrier, TcpCarrier):
+        return replace(address, resource=f"ASRL{carrier.path}::INSTR", path=carrier.path)
+    resource = f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
+    if endpoint.name == "data":
+        return replace(address, data_resource=resource, data_port=carrier.number)
+    return replace(address, resource=resource, host=carrier.host, port=carrier.number)

@@ -1,0 +1,221 @@
+"""The command tree of the simulated Thorlabs PM100D."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ._scpi import COMMON_TREE, integer, no_parameters
+from ._scpi_tree import ScpiError, Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._pm100d import Meter
+    from ._scpi_tree import Handler
+
+__all__ = ["PM100D_TREE"]
+
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:E[+-]?\d{1,3})?)\s*([A-Z]*)")
+
+
+def _value(parameter: str, units: dict[str, float]) -> float:
+    match = _NUMBER.fullmatch(parameter)
+    if match is None:
+        raise ScpiError(-120)
+    if match[2] and match[2] not in units:
+        raise ScpiError(-131)
+    return float(match[1]) * units.get(match[2], 1.0)
+
+
+class _Limits:
+    """A number with MINimum, MAXimum and DEFault."""
+
+    def __init__(self, name: str, limits: Callable[[Meter], tuple[float, float, float]], units: dict[str, float]) -> None:
+        self._name = name
+        self._limits = limits
+        self._units = units
+
+    def set(self, meter: Meter, parameters: list[str], _now_ns: int) -> None:
+        """Take the one parameter, if it is inside."""
+        if len(parameters) != 1:
+            raise ScpiError(-108 if parameters else -109)
+        low, high, _ = self._limits(meter)
+        value = self._named(meter, parameters[0])
+        value = _value(parameters[0], self._units) if value is None else value
+        if not low <= value <= high:
+            raise ScpiError(-222)
+        setattr(meter, self._name, value)
+
+    def ask(self, meter: Meter, parameters: list[str], _now_ns: int) -> str:
+        """The value, or one of its limits."""
+        if not parameters:
+            return f"{getattr(meter, self._name):.6E}"
+        value = self._named(meter, parameters[0]) if len(parameters) == 1 else None
+        if value is None:
+            raise ScpiError(-108 if len(parameters) > 1 else -141)
+        return f"{value:.6E}"
+
+    def _named(self, meter: Meter, parameter: str) -> float | None:
+        low, high, default = self._limits(meter)
+        named = {"MIN": low, "MINIMUM": low, "MAX": high, "MAXIMUM": high, "DEF": default, "DEFAULT": default}
+        return named.get(parameter)
+
+
+_WAVELENGTH = _Limits(
+    "wavelength_nm",
+    lambda meter: (meter.reading.sensor.low_nm, meter.reading.sensor.high_nm, meter.reading.declared.wavelength_nm),
+    {"NM": 1.0, "UM": 1e3},
+)
+_CORRECTION = _Limits("correction_db", lambda _: (-60.0, 60.0, 0.0), {"DB": 1.0})
+_BEAM = _Limits("beam_mm", lambda _: (0.1, 100.0, 9.5), {"MM": 1.0})
+_WATTS = {"W": 1.0, "MW": 1e-3, "UW": 1e-6, "NW": 1e-9}
+
+
+def _set_range(meter: Meter, parameters: list[str], _now_ns: int) -> None:
+    """The smallest range that holds the power asked for; automatic ranging ends."""
+    if len(parameters) != 1:
+        raise ScpiError(-108 if parameters else -109)
+    ranges_w = meter.reading.ranges_w
+    named = {"MIN": ranges_w[0], "MAX": ranges_w[-1], "DEF": ranges_w[-1]}
+    power_w = named[parameters[0]] if parameters[0] in named else _value(parameters[0], _WATTS)
+    if not 0.0 <= power_w <= ranges_w[-1] * (1.0 + 1e-9):
+        raise ScpiError(-222)
+    meter.manual_range_w = meter.reading.range_for(power_w * (1.0 - 1e-9))
+
+
+def _range(meter: Meter, parameters: list[str], now_ns: int) -> str:
+    named = {"MIN": meter.reading.ranges_w[0], "MAX": meter.reading.ranges_w[-1]}
+    if parameters and parameters[0] not in named:
+        raise ScpiError(-141)
+    return f"{named[parameters[0]] if parameters else meter.range_w(now_ns):.6E}"
+
+
+def _set_automatic(meter: Meter, parameters: list[str], now_ns: int) -> None:
+    meter.manual_range_w = None if _switch(parameters) else meter.range_w(now_ns)
+
+
+def _switch(parameters: list[str]) -> bool:
+    words = {"ON": True, "OFF": False, "1": True, "0": False}
+    if len(parameters) != 1:
+        raise ScpiError(-108 if parameters else -109)
+    if parameters[0] not in words:
+        raise ScpiError(-141)
+    return words[parameters[0]]
+
+
+def _set_unit(meter: Meter, parameters: list[str], _now_ns: int) -> None:
+    if len(parameters) != 1:
+        raise ScpiError(-108 if parameters else -109)
+    if parameters[0] not in {"W", "DBM"}:
+        raise ScpiError(-141)
+    meter.in_dbm = parameters[0] == "DBM"
+
+
+def _set_averages(meter: Meter, parameters: list[str], _now_ns: int) -> None:
+    averages = integer(parameters, 3000)
+    if averages < 1:
+        raise ScpiError(-222)
+    meter.averages = averages
+
+
+def _set_line(meter: Meter, parameters: list[str], _now_ns: int) -> None:
+    hertz = integer(parameters, 60)
+    if hertz not in {50, 60}:
+        raise ScpiError(-222)
+    meter.line_hz = hertz
+
+
+def _fetch(meter: Meter, parameters: list[str], _now_ns: int) -> str:
+    no_parameters(parameters)
+    last = meter.last
+    if last is None:
+        raise ScpiError(-230)
+    return last
+
+
+def _configure(quantity: str, *, measure: bool, answer: bool) -> Handler[Meter]:
+    def handler(meter: Meter, parameters: list[str], now_ns: int) -> str | None:
+        no_parameters(parameters)
+        meter.configured = quantity
+        measured = meter.measure(now_ns) if measure else None
+        return measured if answer else None
+
+    return handler
+
+
+def _read(meter: Meter, parameters: list[str], now_ns: int) -> str:
+    no_parameters(parameters)
+    return meter.measure(now_ns)
+
+
+def _initiate(meter: Meter, parameters: list[str], now_ns: int) -> None:
+    no_parameters(parameters)
+    meter.measure(now_ns)
+
+
+def _zero(meter: Meter, parameters: list[str], now_ns: int) -> None:
+    no_parameters(parameters)
+    meter.adjust_zero(now_ns)
+
+
+def _not_of_this_sensor(_meter: Meter, _parameters: list[str], _now_ns: int) -> None:
+    raise ScpiError(-221)
+
+
+def _nothing(_meter: Meter, parameters: list[str], _now_ns: int) -> None:
+    no_parameters(parameters)
+
+
+def _tell(read: Callable[[Meter], object]) -> Handler[Meter]:
+    def handler(meter: Meter, parameters: list[str], _now_ns: int) -> str | None:
+        no_parameters(parameters)
+        return str(read(meter))
+
+    return handler
+
+
+PM100D_TREE: Tree[Meter] = Tree(
+    {
+        **COMMON_TREE,
+        "SYSTem:SENSor:IDN?": _tell(lambda meter: meter.reading.sensor_identity()),
+        "SYSTem:BEEPer[:IMMediate]": _nothing,
+        "SYSTem:LFRequency": _set_line,
+        "SYSTem:LFRequency?": _tell(lambda meter: meter.line_hz),
+        "CALibration:STRing?": _tell(lambda meter: f'"{meter.reading.calibrated()}"'),
+        "INITiate[:IMMediate]": _initiate,
+        "ABORt": _nothing,
+        "FETCh?": _fetch,
+        "READ?": _read,
+        "CONFigure?": _tell(lambda meter: meter.configured),
+        "CONFigure[:SCALar][:POWer]": _configure("POW", measure=False, answer=False),
+        "CONFigure[:SCALar]:CURRent[:DC]": _configure("CURR", measure=False, answer=False),
+        "MEASure[:SCALar][:POWer]": _configure("POW", measure=True, answer=False),
+        "MEASure[:SCALar][:POWer]?": _configure("POW", measure=True, answer=True),
+        "MEASure[:SCALar]:CURRent[:DC]?": _configure("CURR", measure=True, answer=True),
+        "MEASure[:SCALar]:ENERgy?": _not_of_this_sensor,
+        "MEASure[:SCALar]:FREQuency?": _not_of_this_sensor,
+        "MEASure[:SCALar]:TEMPerature?": _not_of_this_sensor,
+        "[SENSe:]AVERage[:COUNt]": _set_averages,
+        "[SENSe:]AVERage[:COUNt]?": _tell(lambda meter: meter.averages),
+        "[SENSe:]CORRection[:LOSS][:INPut][:MAGNitude]": _CORRECTION.set,
+        "[SENSe:]CORRection[:LOSS][:INPut][:MAGNitude]?": _CORRECTION.ask,
+        "[SENSe:]CORRection:BEAMdiameter": _BEAM.set,
+        "[SENSe:]CORRection:BEAMdiameter?": _BEAM.ask,
+        "[SENSe:]CORRection:BEAM": _BEAM.set,
+        "[SENSe:]CORRection:BEAM?": _BEAM.ask,
+        "[SENSe:]CORRection:WAVelength": _WAVELENGTH.set,
+        "[SENSe:]CORRection:WAVelength?": _WAVELENGTH.ask,
+        "[SENSe:]CORRection:POWer[:PDIOde][:RESPonse]?": _tell(lambda meter: f"{meter.response_a_per_w():.6E}"),
+        "[SENSe:]CORRection:COLLect:ZERO[:INITiate]": _zero,
+        "[SENSe:]CORRection:COLLect:ZERO:ABORt": _nothing,
+        "[SENSe:]CORRection:COLLect:ZERO:STATe?": _tell(lambda _: 0),
+        "[SENSe:]CORRection:COLLect:ZERO:MAGNitude?": _tell(lambda meter: f"{meter.zero_w:.6E}"),
+        "[SENSe:]POWer[:DC]:RANGe[:UPPer]": _set_range,
+        "[SENSe:]POWer[:DC]:RANGe[:UPPer]?": _range,
+        "[SENSe:]POWer[:DC]:RANGe:AUTO": _set_automatic,
+        "[SENSe:]POWer[:DC]:RANGe:AUTO?": _tell(lambda meter: int(meter.manual_range_w is None)),
+        "[SENSe:]POWer[:DC]:UNIT": _set_unit,
+        "[SENSe:]POWer[:DC]:UNIT?": _tell(lambda meter: "DBM" if meter.in_dbm else "W"),
+    }
+)

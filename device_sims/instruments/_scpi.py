@@ -1,0 +1,250 @@
+"""What every SCPI instrument has: messages of several commands, an error queue, status registers, the common commands.
+
+IEEE 488.2-1992 for the common commands and registers, SCPI-99 for the tree, the error queue and ``STATus``.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING
+
+from hil.device_sims.spec import Reply
+
+from ._lines import LineBuffer
+from ._scpi_tree import SCPI_ERRORS, ScpiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._scpi_tree import Handler
+
+__all__ = ["COMMON_TREE", "ScpiDevice", "ScpiSession", "integer", "no_parameters"]
+
+_HEADER = re.compile(r"(\*[A-Z]+|:?[A-Z][A-Z0-9]*(?::[A-Z][A-Z0-9]*)*)(\??)")
+_QUEUE = 30
+
+_OPERATION_COMPLETE, _DEVICE_ERROR, _EXECUTION_ERROR, _COMMAND_ERROR, _POWER_ON = 0x01, 0x08, 0x10, 0x20, 0x80
+_ERRORS_QUEUED, _QUESTIONABLE, _EVENT_SUMMARY, _MASTER_SUMMARY, _OPERATION = 0x04, 0x08, 0x20, 0x40, 0x80
+
+
+class Register:
+    """One SCPI status register: conditions, the filters by which they become events, and which events are summed up."""
+
+    def __init__(self) -> None:
+        self.condition = self.event = self.enable = 0
+        self.rising, self.falling = 0x7FFF, 0
+
+    def preset(self) -> None:
+        """``STATus:PRESet``."""
+        self.enable, self.rising, self.falling = 0, 0x7FFF, 0
+
+    def pulse(self, bits: int) -> None:
+        """A condition that came and went."""
+        self.event |= bits & (self.rising | self.falling)
+
+    def take_event(self) -> int:
+        """The events since they were last asked for."""
+        taken, self.event = self.event, 0
+        return taken
+
+
+class ScpiDevice(ABC):
+    """State that all connections to one instrument share, fresh from power-up."""
+
+    def __init__(self, identity: str) -> None:
+        self.identity = identity
+        self.errors: deque[int] = deque()
+        self.event_status, self.event_enable, self.service_enable = _POWER_ON, 0, 0
+        self.operation, self.questionable = Register(), Register()
+        self.busy_s = 0.0
+
+    @abstractmethod
+    def restore(self) -> None:
+        """Settings as at power-up (``*RST``)."""
+
+    @abstractmethod
+    def carry_out(self, words: list[str], *, query: bool, parameters: list[str], now_ns: int) -> str | None:
+        """One command of the instrument's tree; ScpiError."""
+
+    def fail(self, code: int) -> None:
+        """Queue an error; the last place of a full queue says that it overflowed."""
+        if len(self.errors) < _QUEUE:
+            self.errors.append(code)
+        else:
+            self.errors[-1] = -350
+        if code <= -300:
+            self.event_status |= _DEVICE_ERROR
+        else:
+            self.event_status |= _EXECUTION_ERROR if code <= -200 else _COMMAND_ERROR
+
+    def clear(self) -> None:
+        """``*CLS``."""
+        self.errors.clear()
+        self.event_status = self.operation.event = self.questionable.event = 0
+
+    def complete(self) -> None:
+        """``*OPC``: nothing is ever pending between two commands."""
+        self.event_status |= _OPERATION_COMPLETE
+
+    def take_event_status(self) -> int:
+        """``*ESR?``."""
+        taken, self.event_status = self.event_status, 0
+        return taken
+
+    def status_byte(self) -> int:
+        """``*STB?``."""
+        byte = _ERRORS_QUEUED if self.errors else 0
+        byte |= _QUESTIONABLE if self.questionable.event & self.questionable.enable else 0
+        byte |= _EVENT_SUMMARY if self.event_status & self.event_enable else 0
+        byte |= _OPERATION if self.operation.event & self.operation.enable else 0
+        return byte | (_MASTER_SUMMARY if byte & self.service_enable else 0)
+
+    def next_error(self) -> str:
+        """``SYSTem:ERRor?``."""
+        code = self.errors.popleft() if self.errors else 0
+        return f'{code:+d},"{SCPI_ERRORS[code]}"'
+
+    def execute(self, message: str, now_ns: int) -> str:
+        """The answers to one message, joined as IEEE 488.2 joins them; the rest of a message with a syntax error is dropped."""
+        answers: list[str] = []
+        path: list[str] = []
+        for unit in message.split(";"):
+            if not unit.strip():
+                continue
+            try:
+                answer, path = self._execute(unit.strip(), path, now_ns)
+            except ScpiError as error:
+                self.fail(error.code)
+                if error.code > -200:
+                    break
+            else:
+                answers += [] if answer is None else [answer]
+        return ";".join(answers)
+
+    def _execute(self, unit: str, path: list[str], now_ns: int) -> tuple[str | None, list[str]]:
+        """One command's answer, and the path from which the next one's header goes on."""
+        head, *tail = unit.split(maxsplit=1)
+        parameters = [parameter.strip().upper() for parameter in tail[0].split(",")] if tail else []
+        match = _HEADER.fullmatch(head.upper())
+        if match is None:
+            raise ScpiError(-102)
+        header, query = match[1], bool(match[2])
+        if header.startswith("*"):
+            common = _COMMON.get(header + match[2])
+            if common is None:
+                raise ScpiError(-113)
+            return common(self, parameters, now_ns), path
+        words = header.removeprefix(":").split(":")
+        if not header.startswith(":"):
+            words = path + words
+        return self.carry_out(words, query=query, parameters=parameters, now_ns=now_ns), words[:-1]
+
+
+class ScpiSession:
+    """One connection; lines end with a newline both ways."""
+
+    def __init__(self, device: ScpiDevice) -> None:
+        self._device = device
+        self._buffer = LineBuffer(b"\n")
+
+    def received(self, data: bytes, now_ns: int) -> list[Reply]:
+        """Carry out every message that is complete; one that asks nothing has no reply."""
+        replies = []
+        for line in self._buffer.lines(data):
+            if line is None:
+                self._device.fail(-363)
+            elif not line.isascii():
+                self._device.fail(-101)
+            elif answer := self._device.execute(line.decode("ascii"), now_ns):
+                replies.append(Reply(answer.encode("ascii") + b"\n", self._device.busy_s))
+            self._device.busy_s = 0.0
+        return replies
+
+
+def no_parameters(parameters: list[str]) -> None:
+    """ScpiError for parameters where none belongs."""
+    if parameters:
+        raise ScpiError(-108)
+
+
+def integer(parameters: list[str], high: int) -> int:
+    """The one parameter, a whole number from 0 to ``high``."""
+    if len(parameters) != 1:
+        raise ScpiError(-108 if parameters else -109)
+    if not re.fullmatch(r"[+-]?\d{1,9}", parameters[0]):
+        raise ScpiError(-120)
+    if not 0 <= int(parameters[0]) <= high:
+        raise ScpiError(-222)
+    return int(parameters[0])
+
+
+def _ask(read: Callable[[ScpiDevice], object]) -> Handler[ScpiDevice]:
+    def handler(device: ScpiDevice, parameters: list[str], _now_ns: int) -> str | None:
+        no_parameters(parameters)
+        return str(read(device))
+
+    return handler
+
+
+def _do(act: Callable[[ScpiDevice], object]) -> Handler[ScpiDevice]:
+    def handler(device: ScpiDevice, parameters: list[str], _now_ns: int) -> str | None:
+        no_parameters(parameters)
+        act(device)
+        return None
+
+    return handler
+
+
+def _mask(owner: Callable[[ScpiDevice], object], name: str, high: int) -> Handler[ScpiDevice]:
+    def handler(device: ScpiDevice, parameters: list[str], _now_ns: int) -> str | None:
+        setattr(owner(device), name, integer(parameters, high))
+        return None
+
+    return handler
+
+
+_COMMON: dict[str, Handler[ScpiDevice]] = {
+    "*IDN?": _ask(lambda device: device.identity),
+    "*CLS": _do(lambda device: device.clear()),
+    "*RST": _do(lambda device: device.restore()),
+    "*ESR?": _ask(lambda device: device.take_event_status()),
+    "*ESE": _mask(lambda device: device, "event_enable", 255),
+    "*ESE?": _ask(lambda device: device.event_enable),
+    "*SRE": _mask(lambda device: device, "service_enable", 255),
+    "*SRE?": _ask(lambda device: device.service_enable),
+    "*STB?": _ask(lambda device: device.status_byte()),
+    "*OPC": _do(lambda device: device.complete()),
+    "*OPC?": _ask(lambda _: 1),
+    "*TST?": _ask(lambda _: 0),
+    "*WAI": _do(lambda _: None),
+}
+
+
+def _registers(word: str, of: Callable[[ScpiDevice], Register]) -> dict[str, Handler[ScpiDevice]]:
+    return {
+        f"STATus:{word}[:EVENt]?": _ask(lambda device: of(device).take_event()),
+        f"STATus:{word}:CONDition?": _ask(lambda device: of(device).condition),
+        f"STATus:{word}:ENABle": _mask(of, "enable", 0xFFFF),
+        f"STATus:{word}:ENABle?": _ask(lambda device: of(device).enable),
+        f"STATus:{word}:PTRansition": _mask(of, "rising", 0xFFFF),
+        f"STATus:{word}:PTRansition?": _ask(lambda device: of(device).rising),
+        f"STATus:{word}:NTRansition": _mask(of, "falling", 0xFFFF),
+        f"STATus:{word}:NTRansition?": _ask(lambda device: of(device).falling),
+    }
+
+
+def _preset(device: ScpiDevice) -> None:
+    device.operation.preset()
+    device.questionable.preset()
+
+
+COMMON_TREE: dict[str, Handler[ScpiDevice]] = {
+    "SYSTem:ERRor[:NEXT]?": _ask(lambda device: device.next_error()),
+    "SYSTem:VERSion?": _ask(lambda _: "1999.0"),
+    **_registers("OPERation", lambda device: device.operation),
+    **_registers("QUEStionable", lambda device: device.questionable),
+    "STATus:PRESet": _do(_preset),
+}
+"""The part of the tree that SCPI requires of every instrument."""

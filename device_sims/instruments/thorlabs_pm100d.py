@@ -1,0 +1,46 @@
+"""Simulated Thorlabs PM100D optical power meter, SCPI over a TCP stream as its sibling PM103E speaks it.
+
+Settings are the instrument's, shared by all connections. At power-up and after ``*RST``: automatic range, watts, no averaging,
+no zero offset, no correction, and the wavelength the bench file declares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.device_sims.spec import Endpoint, TwinSpec
+
+from ._nameplate import serial_number
+from ._pm100d import Meter
+from ._pm100d_commands import PM100D_TREE
+from ._power_meter import PowerReading
+from ._scpi import ScpiSession
+
+if TYPE_CHECKING:
+    from hil.device_sims.world.world import World
+
+__all__ = ["SPEC", "ThorlabsPm100d"]
+
+FIRMWARE = "2.4.0"
+
+
+class ThorlabsPm100d(Meter):
+    """One meter of a bench."""
+
+    def __init__(self, world: World, device: str) -> None:
+        identity = f"Thorlabs,PM100D,{serial_number(world, device, 'P')},{FIRMWARE}"
+        super().__init__(identity, PowerReading(world, device))
+
+    def carry_out(self, words: list[str], *, query: bool, parameters: list[str], now_ns: int) -> str | None:
+        """One command of the tree."""
+        return PM100D_TREE.find(words, query=query)(self, parameters, now_ns)
+
+
+def _build(world: World, device: str) -> tuple[Endpoint, ...]:
+    meter = ThorlabsPm100d(world, device)
+    return (Endpoint("control", "tcp", lambda: ScpiSession(meter)),)
+
+
+SPEC = TwinSpec(
+    name="thorlabs-pm100d", roles=("power-meter",), title="Thorlabs PM100D optical power meter (SCPI)", build=_build
+)

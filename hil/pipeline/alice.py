@@ -1,0 +1,137 @@
+"""Alice's side of the key pipeline: she holds the reference key, answers parities and decides about release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hil.errors import AuthenticationError
+from hil.pipeline._session import NONCE_BYTES, Session, settings_digest
+from hil.pipeline.amplification import amplify, seed_bits
+from hil.pipeline.authentication import KEY_BITS
+from hil.pipeline.decision import allow_correction, allow_release, key_sentence
+from hil.pipeline.estimation import Promise
+from hil.pipeline.messages import Amplify, Confirm, Detections, Hello, TestErrors
+from hil.pipeline.reasons import NoKeyError, Reason
+from hil.pipeline.reconciliation import cascade
+from hil.pipeline.release import Output, shares
+from hil.pipeline.settings import BlockResult, KeyFate
+from hil.pipeline.sifting import answer_bases
+from hil.pipeline.verification import CHECK_KEY_BYTES, check_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    import numpy.typing as npt
+
+    from hil.pipeline.authentication import KeyPool
+    from hil.pipeline.entropy import Entropy
+    from hil.pipeline.party import Party, Request
+    from hil.pipeline.settings import BlockContext, DistillSettings
+    from hil.ports.detections import Preparations
+
+    Prepare = Callable[[npt.NDArray[np.int64]], Preparations]
+
+__all__ = ["FATE_DISCARDED", "FATE_RELEASED", "Alice", "fate_parts"]
+
+FATE_RELEASED, FATE_DISCARDED = 1, 2
+_REMEMBERED = 64
+
+
+def fate_parts(in_doubt: bytes, fate: int, block: bytes) -> tuple[bytes, ...]:
+    """What Alice tags when she tells the fate of an earlier block at the start of this one."""
+    return (b"fate", in_doubt, bytes([fate]), block)
+
+
+class Alice:
+    """Lives as long as the link; ``pool`` and what became of earlier blocks go from block to block."""
+
+    def __init__(self, settings: DistillSettings, pool: KeyPool, entropy: Entropy) -> None:
+        self.settings = settings
+        self.pool = pool
+        self._entropy = entropy
+        self._promise = Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+        self._released: dict[bytes, None] = {}
+        self._early: list[bytes] = []
+
+    def block(self, context: BlockContext, prepare: Prepare) -> Party[BlockResult]:
+        """Distil one block; ``prepare`` tells the settings of the pulses that clicked.
+
+        AuthenticationKeyExhaustedError when the pool cannot pay for a block.
+        """
+        session = Session("a", self.settings, self.pool, context, self._early)
+        return session.guarded(self._distil(session, prepare))
+
+    def _distil(self, session: Session, prepare: Prepare) -> Party[BlockResult]:
+        talk, account = session.talk, session.account
+        only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
+        bits = yield from self._sift(session, prepare)
+        allow_correction(account, self._promise, only_in_fault=only_in_fault)
+        corrected, account.disclosed = yield from cascade.answer(talk, bits)
+        account.key_errors = tuple(corrected.errors)
+        if len(account.key_errors) != len(account.key) or min(account.key_errors) < 0:
+            raise AuthenticationError("errors of the key basis that cannot be")
+        length = allow_release(account, self._promise)
+        account.secret_bits = length
+        to_pool = shares(length, self.pool.target_keys, sent_keys, heard_keys)
+        account.pool_bits = KEY_BITS * sum(to_pool)
+        if not account.adds_up():
+            raise NoKeyError(Reason.LEDGER)
+        seed = self._entropy.draw("toeplitz seed", -(-seed_bits(bits.size, length) // 8))
+        check_key = self._entropy.draw("verification key", CHECK_KEY_BYTES)
+        yield from talk.send(Amplify(check_key, check_value(bits, check_key), length, seed, to_pool))
+        yield from session.send_seal()
+        matrix = np.unpackbits(np.frombuffer(seed, dtype=np.uint8), count=seed_bits(bits.size, length))
+        output = Output.of(amplify(bits, matrix, length), account, talk.digest, to_pool)
+        yield from talk.receive(Confirm)
+        yield from session.receive_seal()
+        return (yield from self._release(session, output))
+
+    def _greet(self, session: Session) -> Generator[Request, bytes | None, tuple[bool, tuple[int, int], tuple[int, int]]]:
+        """Answer Bob; whether all of the block was under a fault, and the keys of both senders."""
+        talk, context = session.talk, session.account.context
+        while True:
+            hello = yield from talk.receive(Hello)
+            if hello.sequence >= context.sequence:
+                break
+            talk.forget_last()
+        digest = settings_digest(self.settings, self.pool)
+        nonce = self._entropy.draw("nonce", NONCE_BYTES)
+        position = self.pool.position
+        talk.name_block(hello.nonce, nonce)
+        fate, seal = 0, b""
+        if hello.in_doubt:
+            fate = FATE_RELEASED if hello.in_doubt in self._released else FATE_DISCARDED
+            seal = session.auth.tag(*fate_parts(hello.in_doubt, fate, talk.digest))
+        mine = Hello(nonce, context.sequence, digest, position, context.only_in_fault, hello.in_doubt, fate, seal)
+        yield from talk.send(mine)
+        session.check_peer(hello, digest, in_step=not hello.in_doubt)
+        session.require_keys()
+        return hello.only_in_fault or context.only_in_fault, position[:2], hello.keys[2:]
+
+    def _sift(self, session: Session, prepare: Prepare) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
+        """Answer Bob's announcement, and hear the errors of the test basis."""
+        account = session.account
+        announced = yield from session.talk.receive(Detections)
+        answer, sifted = answer_bases(announced, prepare)
+        account.announced = announced
+        account.sifted(sifted)
+        yield from session.talk.send(answer)
+        told = yield from session.talk.receive(TestErrors)
+        if len(told.errors) != len(sifted.test) or any(not 0 <= e <= n for e, n in zip(told.errors, sifted.test, strict=True)):
+            raise AuthenticationError("errors of the test basis that cannot be")
+        account.test_errors = tuple(told.errors)
+        return sifted.key_bits
+
+    def _release(self, session: Session, output: Output) -> Party[BlockResult]:
+        """From here on nothing takes the key back: Bob has it, and hears now or at the next block that it is released."""
+        account = session.account
+        output.replenish(self.pool)
+        self._released[session.talk.digest] = None
+        if len(self._released) > _REMEMBERED:
+            del self._released[next(iter(self._released))]
+        yield from session.send_seal()
+        session.close_books()
+        report = account.report(key_sentence(account), output.fingerprints, released=True)
+        return BlockResult(KeyFate.RELEASED, report, output.keys)

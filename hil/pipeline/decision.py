@@ -1,0 +1,84 @@
+"""Whether a block may give key, as both parties work it out from the same numbers, in words when it may not."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hil.pipeline.estimation import entropy_of, estimate, first_key_factor, key_length_bits
+from hil.pipeline.reasons import NoKeyError
+from hil.pipeline.verification import CHECK_BITS
+
+if TYPE_CHECKING:
+    from hil.pipeline.account import Account
+    from hil.pipeline.estimation import Promise
+
+__all__ = ["allow_correction", "allow_release", "key_sentence"]
+
+
+def allow_correction(account: Account, promise: Promise, *, only_in_fault: bool) -> None:
+    """After sifting: NoKeyError where correcting the block would be for nothing."""
+    context, announced = account.context, account.announced
+    faults = " and ".join(context.faults) or "a fault"
+    if announced is None or announced.clicks == 0:
+        during = f" ({faults} was in)" if context.faults else ""
+        raise NoKeyError(None, f"no detections at all in this block of {_seconds(context.live_s)}{during}")
+    if only_in_fault:
+        raise NoKeyError(None, f"every detection of this block was made while {faults} was in")
+    counts = account.counts
+    if not sum(counts.key) or not sum(counts.test):
+        basis = "key" if not sum(counts.key) else "test"
+        raise NoKeyError(None, f"of {announced.clicks:,} clicks sifting left no bit in the {basis} basis")
+    _within_limit(counts.test_qber, account.settings.qber_limit, "test")
+    account.estimate = estimate(counts, promise)
+    ideal = sum(counts.key) * entropy_of(min(counts.test_qber, 0.5))
+    if not _length(account, promise, ideal + CHECK_BITS):
+        raise NoKeyError(None, _too_short(account, promise))
+
+
+def allow_release(account: Account, promise: Promise) -> int:
+    """After correction: how many bits may be released; NoKeyError when none."""
+    _within_limit(account.key_qber, account.settings.qber_limit, "key")
+    account.check_bits = CHECK_BITS
+    account.allowed_bits = _length(account, promise, account.disclosed_bits)
+    if not account.allowed_bits:
+        raise NoKeyError(None, _too_short(account, promise))
+    return account.allowed_bits
+
+
+def key_sentence(account: Account) -> str:
+    """Of a block that gave key."""
+    return (
+        f"key: {account.secret_bits:,} bits out of {sum(account.key):,} sifted ones at a QBER of {_percent(account.key_qber)}"
+    )
+
+
+def _length(account: Account, promise: Promise, disclosed_bits: float) -> int:
+    assert account.estimate is not None
+    credit = account.settings.leakage == "both-directions"
+    length = key_length_bits(account.estimate, promise, disclosed_bits, credit_vacuum=credit)
+    return min(length, sum(account.key))
+
+
+def _within_limit(qber_ratio: float, limit: float, basis: str) -> None:
+    if qber_ratio > limit:
+        raise NoKeyError(None, f"QBER of the {basis} basis {_percent(qber_ratio)} is above the limit of {_percent(limit)}")
+
+
+def _too_short(account: Account, promise: Promise) -> str:
+    """How long it would have to be, at these rates."""
+    length_s = account.context.end_s - account.context.start_s
+    factor = first_key_factor(account.counts, promise)
+    said = f"{sum(account.key):,} sifted bits at a QBER of {_percent(account.counts.test_qber)} in the test basis"
+    if math.isinf(factor):
+        return f"at this loss and error rate no block gives key, however long ({said})"
+    needed = _seconds(length_s * factor)
+    return f"too short a block: {said} give none in {_seconds(length_s)}, at these rates it takes about {needed}"
+
+
+def _percent(ratio: float) -> str:
+    return f"{100.0 * ratio:.3g} %"
+
+
+def _seconds(duration_s: float) -> str:
+    return f"{duration_s:.3g} s"

@@ -1,0 +1,118 @@
+"""A block's ledger, line by line: counted, disclosed, charged, spent, promised and assumed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.pipeline.authentication import forgery_chance
+from hil.pipeline.estimation import entropy_of
+from hil.pipeline.verification import collision_chance
+from hil.ports.run import LedgerEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hil.pipeline.account import Account
+
+__all__ = ["entries"]
+
+_ACCOUNTINGS = {
+    "error-pattern": "Alice's parities in full, Bob's as the error pattern given to the eavesdropper, no credit for vacuum "
+    "(arXiv:2307.00576)",
+    "both-directions": "every parity of Alice and of Bob (chain rule)",
+}
+
+_ASSUMPTIONS = (
+    ("intensities and their probabilities: declared", "declared"),
+    ("phases of the pulses random: declared", "declared"),
+    ("single photons received as qubits, detection independent of the basis: not covered", "not covered"),
+    ("leak into the settings (Trojan horse, correlations of intensities): not covered", "not covered"),
+    ("key length from the counts of each block, where the proof fixes it beforehand: not covered", "not covered"),
+    ("errors of the test basis: measured", "measured"),
+)
+
+
+def entries(account: Account, *, released: bool) -> tuple[LedgerEntry, ...]:
+    """All lines of a block, as far as it got."""
+    lines = [*_sifting(account), *_estimation(account), *_correction(account), *_authentication(account)]
+    if account.estimate is not None:
+        lines += _amplification(account, released=released)
+    return (*lines, *_proof(account))
+
+
+def _sifting(account: Account) -> Iterator[LedgerEntry]:
+    announced = account.announced
+    if announced is None:
+        return
+    sifted_key, sifted_test = sum(account.key), sum(account.test)
+    yield LedgerEntry("sifting", "clicks", announced.clicks, "clicks")
+    yield LedgerEntry("sifting", "clicks the receiver could not deliver", announced.lost, "clicks")
+    yield LedgerEntry("sifting", "dropped: a detector may have been dead", announced.dead, "clicks")
+    yield LedgerEntry("sifting", "dropped: clicks in both bases", announced.crossed, "pulses")
+    yield LedgerEntry("sifting", "random bit: several clicks in one basis", announced.doubled, "pulses")
+    yield LedgerEntry("sifting", "announced", announced.events, "events")
+    yield LedgerEntry("sifting", "dropped: measured in the other basis", announced.events - sifted_key - sifted_test, "events")
+    yield LedgerEntry("sifting", "sifted, key basis", sifted_key)
+    yield LedgerEntry("sifting", "sifted, test basis, disclosed and removed", sifted_test)
+
+
+def _estimation(account: Account) -> Iterator[LedgerEntry]:
+    if sum(account.test):
+        yield LedgerEntry("estimation", "errors of the test basis", sum(account.test_errors))
+    found = account.estimate
+    if found is None:
+        return
+    credited = account.settings.leakage == "both-directions"
+    yield LedgerEntry("estimation", "single-photon events, at least", found.single_photons, "events")
+    yield LedgerEntry("estimation", "vacuum events credited", found.vacuum if credited else 0.0, "events")
+    yield LedgerEntry("estimation", "phase errors of single photons, at most", found.phase_error_ratio, "ratio")
+
+
+def _correction(account: Account) -> Iterator[LedgerEntry]:
+    disclosed = account.disclosed
+    if not disclosed.by_alice:
+        return
+    yield LedgerEntry("correction", "parities disclosed by Alice", disclosed.by_alice)
+    yield LedgerEntry("correction", "parities disclosed by Bob", disclosed.by_bob)
+    if account.key_errors is not None:
+        yield LedgerEntry("correction", "errors corrected", sum(account.key_errors))
+        ideal = sum(account.key) * entropy_of(account.key_qber)
+        if ideal:
+            yield LedgerEntry("correction", "Alice's parities over the Slepian-Wolf limit", disclosed.by_alice / ideal, "ratio")
+    if account.check_bits:
+        yield LedgerEntry("verification", "hash disclosed", account.check_bits)
+    accounting = _ACCOUNTINGS[account.settings.leakage]
+    yield LedgerEntry(
+        "correction", f"charged to the key, verification included; accounting: {accounting}", account.disclosed_bits
+    )
+
+
+def _authentication(account: Account) -> Iterator[LedgerEntry]:
+    yield LedgerEntry("authentication", "one-time keys spent on tags", account.authentication_bits)
+    if account.spent_keys:
+        chance = account.spent_keys * forgery_chance(account.transcript_bytes)
+        yield LedgerEntry("authentication", "chance of a forgery, at most", chance, "epsilon")
+
+
+def _amplification(account: Account, *, released: bool) -> Iterator[LedgerEntry]:
+    yield LedgerEntry("amplification", "allowed by the proof", account.allowed_bits)
+    if released:
+        left = account.secret_bits - account.pool_bits - account.delivered_bits
+        yield LedgerEntry("amplification", "secret bits out of the Toeplitz hash", account.secret_bits)
+        yield LedgerEntry("release", "into the authentication pool", account.pool_bits)
+        yield LedgerEntry("release", f"keys of {account.settings.key_size_bits} bits", account.delivered_bits)
+        yield LedgerEntry("release", "left over and destroyed", left)
+
+
+def _proof(account: Account) -> Iterator[LedgerEntry]:
+    settings = account.settings
+    yield LedgerEntry(
+        "proof", "secrecy (Lim et al. 2014, PRA 89, 022307: two decoys, fixed length)", settings.epsilon_secrecy, "epsilon"
+    )
+    yield LedgerEntry("proof", "correctness promised", settings.epsilon_correctness, "epsilon")
+    if account.check_bits:
+        yield LedgerEntry("proof", "correctness of the verification hash", collision_chance(sum(account.key)), "epsilon")
+    for what, kind in _ASSUMPTIONS:
+        yield LedgerEntry("proof", what, 1.0, kind)
+    for fault in account.context.faults:
+        yield LedgerEntry("proof", f"fault window touching the block: {fault}", 1.0, "faults")

@@ -1,0 +1,184 @@
+"""What the two parties say to each other, and how it is written: MessagePack behind a small header.
+
+Bit strings are packed most significant bit first; arrays of integers are little-endian. Nothing here is trusted: a body that
+does not decode, or whose parts do not fit each other, is refused where it is read.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from hil.errors import AuthenticationError
+
+__all__ = [
+    "Amplify",
+    "Ask",
+    "Bases",
+    "Confirm",
+    "Corrected",
+    "Detections",
+    "Halves",
+    "Header",
+    "Hello",
+    "Message",
+    "Parities",
+    "Pass",
+    "Seal",
+    "Stop",
+    "TestErrors",
+    "decode",
+    "encode",
+]
+
+VERSION = 1
+_HEADER = struct.Struct("<BcI8s")
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
+    pass
+
+
+class Hello(_Message, frozen=True):
+    """First of each party: who is at which block, with which settings and how many authentication keys.
+
+    ``keys``: next and end of the numbered keys, a->b then b->a. ``in_doubt``: Bob's block that waits for its fate; Alice's
+    answer is ``fate`` (1 released, 2 discarded) under ``seal``.
+    """
+
+    nonce: bytes
+    sequence: int
+    settings: bytes
+    keys: tuple[int, int, int, int]
+    only_in_fault: bool
+    in_doubt: bytes = b""
+    fate: int = 0
+    seal: bytes = b""
+
+
+class Detections(_Message, frozen=True):
+    """Bob: pulse index (steps of ``width`` bytes, the first from ``first``) and basis of every event, never its bit."""
+
+    clicks: int
+    lost: int
+    dead: int
+    crossed: int
+    doubled: int
+    first: int
+    events: int
+    width: int
+    steps: bytes
+    bases: bytes
+
+
+class Bases(_Message, frozen=True):
+    """Alice: which events she prepared in the basis they were measured in; their intensities, and her bits of the test basis."""
+
+    matched: bytes
+    intensities: bytes
+    test_bits: bytes
+
+
+class TestErrors(_Message, frozen=True):
+    """Bob: errors of the test basis by intensity."""
+
+    __test__ = False
+
+    errors: tuple[int, ...]
+
+
+class Pass(_Message, frozen=True):
+    """Bob: cut the key, shuffled by ``seed`` (not at all where it is empty), into blocks of this size."""
+
+    size: int
+    seed: bytes
+
+
+class Ask(_Message, frozen=True):
+    """Bob: halve these blocks of that pass: a bit for each block of the pass, or their numbers in four bytes each."""
+
+    of_pass: int
+    count: int
+    blocks: bytes
+    bitmap: bool
+
+
+class Halves(_Message, frozen=True):
+    """Bob: in which half the error is (1: the first), a bit for each block still open."""
+
+    bits: bytes
+
+
+class Parities(_Message, frozen=True):
+    """Alice: parities of what was asked for."""
+
+    bits: bytes
+
+
+class Corrected(_Message, frozen=True):
+    """Bob: correction is over; errors found in the key basis by intensity."""
+
+    errors: tuple[int, ...]
+
+
+class Amplify(_Message, frozen=True):
+    """Alice: what the key has to hash to, and how it is shortened and shared out (``to_pool``: keys for a->b, b->a)."""
+
+    check_key: bytes
+    check: bytes
+    length: int
+    seed: bytes
+    to_pool: tuple[int, int]
+
+
+class Confirm(_Message, frozen=True):
+    """Bob: my key hashes to the same."""
+
+
+class Seal(_Message, frozen=True):
+    """The tag over everything its sender sent in this block."""
+
+    seal: bytes
+
+
+class Stop(_Message, frozen=True):
+    """The sender gives this block up, for this reason (a value of :class:`hil.pipeline.reasons.Reason`)."""
+
+    reason: str
+
+
+Message: TypeAlias = (
+    Hello | Detections | Bases | TestErrors | Pass | Ask | Halves | Parities | Corrected | Amplify | Confirm | Seal | Stop
+)
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+@dataclass(frozen=True)
+class Header:
+    """Who says it (``a`` or ``b``), as which of his messages of the block, in which block."""
+
+    sender: str
+    number: int
+    block: bytes
+
+
+def encode(header: Header, message: Message) -> bytes:
+    """Bytes of one message."""
+    return _HEADER.pack(VERSION, header.sender.encode(), header.number, header.block) + _ENCODER.encode(message)
+
+
+def decode(data: bytes) -> tuple[Header, Message]:
+    """Take a message apart; AuthenticationError for anything that no party of this version sends."""
+    try:
+        version, sender, number, block = _HEADER.unpack_from(data)
+        message = _DECODER.decode(memoryview(data)[_HEADER.size :])
+    except (struct.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise AuthenticationError("bytes that are no message of the key pipeline") from error
+    if version != VERSION or sender not in {b"a", b"b"}:
+        raise AuthenticationError(f"a message of version {version}, this side speaks version {VERSION}")
+    return Header(sender.decode(), number, block), message

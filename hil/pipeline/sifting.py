@@ -1,0 +1,166 @@
+"""From clicks to sifted bits: what Bob announces, what Alice answers, and what each keeps.
+
+Bob drops by rule what a dead detector may have touched, settles pulses with several clicks, and announces index and basis of
+the rest; Alice answers which of them she prepared in the same basis, their intensity, and her bits of the test basis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hil.errors import AuthenticationError
+from hil.pipeline.bits import pack, pack_pairs, pack_steps, unpack, unpack_pairs, unpack_steps
+from hil.pipeline.messages import Bases, Detections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from hil.pipeline.entropy import Entropy
+    from hil.ports.detections import DetectionRecords, Preparations, ReceiverDeclaration
+
+__all__ = ["Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
+
+INTENSITIES = 3
+MOST_EVENTS = 1 << 28
+
+
+@dataclass(frozen=True)
+class Events:
+    """What Bob keeps of a block's clicks: pulse ``index`` (int64), ``basis`` and ``bit`` (uint8), shape (n,), index ascending.
+
+    ``dead``: clicks dropped because a detector may have been dead; ``crossed``: pulses dropped because both bases clicked;
+    ``doubled``: pulses whose two clicks of one basis became a random bit.
+    """
+
+    index: npt.NDArray[np.int64]
+    basis: npt.NDArray[np.uint8]
+    bit: npt.NDArray[np.uint8]
+    first: int
+    clicks: int
+    lost: int
+    dead: int
+    crossed: int
+    doubled: int
+
+    def announcement(self) -> Detections:
+        """Index and basis, never the bit."""
+        width, steps = pack_steps(self.index, self.first)
+        return Detections(
+            clicks=self.clicks,
+            lost=self.lost,
+            dead=self.dead,
+            crossed=self.crossed,
+            doubled=self.doubled,
+            first=self.first,
+            events=int(self.index.size),
+            width=width,
+            steps=steps,
+            bases=pack(self.basis),
+        )
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """One party's end of a sifted block: ``key_bits`` and ``key_intensity`` of shape (k,), and counts by intensity.
+
+    ``test_errors`` is known to Bob at once, to Alice when he has told.
+    """
+
+    key_bits: npt.NDArray[np.uint8]
+    key_intensity: npt.NDArray[np.uint8]
+    key: tuple[int, ...]
+    test: tuple[int, ...]
+    test_errors: tuple[int, ...] | None = None
+
+
+def detected_events(records: DetectionRecords, receiver: ReceiverDeclaration, pulse_rate_hz: float, entropy: Entropy) -> Events:
+    """Bob's rules for dead detectors and several clicks, as the receiver declares them."""
+    index, detector = records.index, records.detector
+    blind = int(receiver.dead_time_s * pulse_rate_hz + 1e-6) if receiver.common_dead_time else 0
+    new_pulse = np.ones(index.size, dtype=bool)
+    np.not_equal(index[1:], index[:-1], out=new_pulse[1:])
+    pulses = np.flatnonzero(new_pulse)
+    # what clicked before the block is unknown: its first dead time counts as dead
+    since = np.diff(index[pulses], prepend=np.int64(records.first - 1))
+    live = since > blind
+    clicks_of = np.diff(pulses, append=index.size)
+    alive = pulses[live]
+    roles = receiver.detectors
+    basis = np.array([role.basis for role in roles], dtype=np.uint8).take(detector.take(alive))
+    bit = np.array([role.bit for role in roles], dtype=np.uint8).take(detector.take(alive))
+    crossed, doubled = _settle_multiples((alive, clicks_of[live]), bit, records, receiver, entropy)
+    keep = np.ones(alive.size, dtype=bool)
+    keep[crossed] = False
+    return Events(
+        index=index.take(alive)[keep],
+        basis=basis[keep],
+        bit=bit[keep],
+        first=records.first,
+        clicks=int(index.size),
+        lost=records.lost,
+        dead=int(clicks_of[~live].sum()),
+        crossed=len(crossed),
+        doubled=doubled,
+    )
+
+
+def _settle_multiples(
+    pulses: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
+    bit: npt.NDArray[np.uint8],
+    records: DetectionRecords,
+    receiver: ReceiverDeclaration,
+    entropy: Entropy,
+) -> tuple[list[int], int]:
+    """Draw random bits (in place) for pulses with several clicks of one basis; pulses to drop, and how many were drawn."""
+    starts, clicks_of = pulses
+    several = np.flatnonzero(clicks_of > 1)
+    random = np.unpackbits(np.frombuffer(entropy.draw("multiple clicks", several.size // 8 + 1), dtype=np.uint8))
+    crossed, doubled = [], 0
+    for place, pulse in enumerate(several.tolist()):
+        numbers = records.detector[starts[pulse] : starts[pulse] + clicks_of[pulse]].tolist()
+        clicked = {(receiver.detectors[number].basis, receiver.detectors[number].bit) for number in numbers}
+        if len({of_basis for of_basis, _ in clicked}) > 1:
+            crossed.append(pulse)
+        elif len(clicked) > 1:
+            bit[pulse] = random[place]
+            doubled += 1
+    return crossed, doubled
+
+
+def answer_bases(announced: Detections, prepare: Callable[[npt.NDArray[np.int64]], Preparations]) -> tuple[Bases, Sifted]:
+    """Alice: what she tells about the announced events, and what she keeps."""
+    if not 0 <= announced.events <= MOST_EVENTS:
+        raise AuthenticationError(f"{announced.events} events in one block")
+    index = unpack_steps(announced.steps, announced.width, announced.events, announced.first)
+    basis = unpack(announced.bases, announced.events)
+    prepared = prepare(index)
+    matched = prepared.basis == basis
+    intensity = prepared.intensity[matched]
+    bit = prepared.bit[matched]
+    in_key = basis[matched] == 0
+    answer = Bases(matched=pack(matched), intensities=pack_pairs(intensity), test_bits=pack(bit[~in_key]))
+    key_intensity = intensity[in_key]
+    return answer, Sifted(bit[in_key], key_intensity, _counts(key_intensity), _counts(intensity[~in_key]))
+
+
+def sift_with_answer(events: Events, answer: Bases) -> Sifted:
+    """Bob: what he keeps once Alice has told, and the errors of the test basis."""
+    matched = unpack(answer.matched, int(events.index.size)).view(bool)
+    basis, bit = events.basis[matched], events.bit[matched]
+    intensity = unpack_pairs(answer.intensities, int(basis.size))
+    if intensity.size and int(intensity.max()) >= INTENSITIES:
+        raise AuthenticationError("an intensity that the source does not have")
+    in_key = basis == 0
+    of_test = intensity[~in_key]
+    wrong = unpack(answer.test_bits, int(of_test.size)) != bit[~in_key]
+    key_intensity = intensity[in_key]
+    return Sifted(bit[in_key], key_intensity, _counts(key_intensity), _counts(of_test), _counts(of_test[wrong]))
+
+
+def _counts(intensity: npt.NDArray[np.uint8]) -> tuple[int, ...]:
+    return tuple(np.bincount(intensity, minlength=INTENSITIES).tolist())

@@ -1,0 +1,126 @@
+"""Every simulated device keeps the driver contract through the real driver, over real sockets and ptys."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hil.device_sims.host import TwinHost
+from hil.suites.contracts.driver_contract import DriverContract
+
+from hil import discovery
+from hil.bench import envelope_of, load, simulated_devices
+from hil.clock import VirtualClock
+from hil.ports.spec import DeviceSettings, DriverSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hil.bench.model import Bench
+
+SERIAL_LINES = ["tcp"] if sys.platform == "win32" else ["pty", "tcp"]
+
+
+class OnTwin(DriverContract):
+    """The contract of the driver of one device of the shipped bench, whose twin answers."""
+
+    device: str
+    bench_name = "metro-25km"
+
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return load(self.bench_name)
+
+    @pytest.fixture
+    def spec(self, bench: Bench) -> DriverSpec:
+        return discovery.find("driver", bench.device[self.device].driver)
+
+    @pytest.fixture
+    def serial_lines(self) -> str:
+        return "tcp"
+
+    @pytest.fixture
+    def settings(self, bench: Bench, serial_lines: str) -> Iterator[DeviceSettings]:
+        clock = VirtualClock()
+        declared = bench.device[self.device]
+        with TwinHost(bench, [self.device], 5, clock, serial_lines=serial_lines) as host:
+            at = host.addresses[self.device]
+            yield DeviceSettings(
+                self.device,
+                at.resource,
+                clock,
+                data_resource=at.data_resource,
+                envelope=envelope_of(declared),
+                declared=declared,
+            )
+
+
+class OnSerialTwin(OnTwin):
+    """A serial device, on a pty and behind a device server."""
+
+    @pytest.fixture(params=SERIAL_LINES)
+    def serial_lines(self, request: pytest.FixtureRequest) -> str:
+        return request.param
+
+
+class TestPowerMeterTwin(OnTwin):
+    """thorlabs-pm100d."""
+
+    device = "meter"
+
+
+class TestAttenuatorTwin(OnSerialTwin):
+    """ozoptics-dd100mc."""
+
+    device = "voa"
+
+
+class TestSwitchTwin(OnSerialTwin):
+    """agiltron-ff1x4."""
+
+    device = "switch"
+
+
+class TestTemperatureControllerTwin(OnSerialTwin):
+    """thorlabs-tc200."""
+
+    device = "stage"
+
+
+class TestTransmitterTwin(OnTwin):
+    """reference-transceiver, transmitting."""
+
+    device = "alice"
+
+
+class TestReceiverTwin(OnTwin):
+    """reference-transceiver, receiving."""
+
+    device = "bob"
+
+
+class TestBlackBoxTwin(OnTwin):
+    """reference-transceiver that shows only keys and telemetry."""
+
+    device = "bob"
+    bench_name = "metro-25km-black-box"
+
+
+@pytest.mark.parametrize("bench_name", ["metro-25km", "metro-25km-black-box"])
+def test_every_device_of_the_shipped_benches_is_served_with_an_identity_its_bench_file_accepts(bench_name: str) -> None:
+    """All but the KMEs have an address, and their firmware satisfies what the bench file pins."""
+    from hil.drivers._identity import check_identity
+
+    bench, clock = load(bench_name), VirtualClock()
+    with TwinHost(bench, simulated_devices(bench), 5, clock) as host:
+        assert set(host.addresses) == {"alice", "bob", "voa", "switch", "meter", "stage"}
+        for name, at in host.addresses.items():
+            declared = bench.device[name]
+            settings = DeviceSettings(name, at.resource, clock, data_resource=at.data_resource, declared=declared)
+            driver = discovery.find("driver", declared.driver).build(settings)
+            driver.open()
+            try:
+                check_identity(name, driver.identity(), declared.firmware, declared.serial)
+            finally:
+                driver.close()

@@ -1,0 +1,65 @@
+"""A twin of the shipped link with short blocks, opened once; each test is a case of its own on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from hil.bench import shipped
+from hil.testbed.testbed import Testbed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hil.testbed.link import Link
+
+
+class Notebook:
+    """Keeps events in place of a run's record: (kind, case, fields)."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, dict[str, Any]]] = []
+
+    def append(self, kind: str, case: str = "", **data: Any) -> None:
+        self.events.append((kind, case, data))
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [data for name, _, data in self.events if name == kind]
+
+
+def write_bench(path: Path, *changes: tuple[str, str], name: str = "metro-25km") -> Path:
+    """A bench file: a shipped one with each text replaced by another; a text that does not stand in it is a mistake."""
+    text = shipped()[name].read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def notebook() -> Notebook:
+    return Notebook()
+
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory, notebook: Notebook) -> Iterator[Testbed]:
+    """Blocks of 200 ms, just long enough for key (the closed forms want 181 ms)."""
+    file = write_bench(tmp_path_factory.mktemp("bench") / "short.toml", ('block = "1 s"', 'block = "200 ms"'))
+    with Testbed.open(file, seed=7, log=cast("Any", notebook)) as testbed:
+        yield testbed
+
+
+@pytest.fixture
+def testbed(opened: Testbed, notebook: Notebook, request: pytest.FixtureRequest) -> Iterator[Testbed]:
+    notebook.events.clear()
+    opened.begin(request.node.name)
+    yield opened
+    opened.end()
+
+
+@pytest.fixture
+def link(testbed: Testbed) -> Link:
+    return cast("Link", testbed.link("metro"))

@@ -1,0 +1,70 @@
+"""A link that shows keys and telemetry only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from hil.errors import MissingCapabilityError
+from hil.ports.identity import EvidenceLevel
+from hil.testbed.slo import Slo
+from hil.testbed.testbed import Testbed
+from hil.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hil.testbed.link import Link
+
+
+@pytest.fixture(scope="module")
+def boxed() -> Iterator[Testbed]:
+    with Testbed.open("metro-25km-black-box", seed=3) as testbed:
+        yield testbed
+
+
+@pytest.fixture
+def black_box(boxed: Testbed, request: pytest.FixtureRequest) -> Iterator[Link]:
+    boxed.begin(request.node.name)
+    yield cast("Link", boxed.link("metro"))
+    boxed.end()
+
+
+def test_a_run_holds_what_the_box_claims_second_by_second(black_box: Link) -> None:
+    """Telemetry of each of 4 seconds; counts and QBER as the closed forms of the declared link have them."""
+    run = black_box.run("4 s")
+    assert run.level is EvidenceLevel.L0
+    assert run.blocks == ()
+    assert run.series["key_rate_bps"][0] - run.start_s == pytest.approx([1.0, 2.0, 3.0, 4.0])
+    assert run.claimed["counts_hz"] == pytest.approx(black_box.prediction.counts_hz, rel=0.01)
+    assert run.claimed["qber_ratio"] == pytest.approx(black_box.prediction.qber_ratio, rel=0.05)
+    assert run.claimed["sifted_bits"] > 100_000
+
+
+def test_both_ends_deliver_the_same_keys_of_the_claimed_rate(black_box: Link) -> None:
+    """As many keys as the claimed rate makes in the run, to one key of 256 bits; compared here and nowhere else."""
+    black_box.run("1 s")
+    black_box.take_released()
+    run = black_box.run("3 s")
+    keys = black_box.released()
+    assert all(of_a == of_b for _, of_a, of_b in keys)
+    assert run.net_secret_bits == 256 * len(keys)
+    assert run.net_secret_bits == pytest.approx(run.claimed["key_rate_bps"] * 3.0, abs=2 * 256)
+
+
+def test_the_claims_are_judged_as_claims(black_box: Link) -> None:
+    verdicts = Slo(black_box).judge(black_box.run("5 s"), "qber", "key_rate", "contract_key_rate")
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.PASS}
+    assert "the device's own claim" in verdicts[0].reason
+
+
+@pytest.mark.parametrize("what", ["gates", "gaps", "interceptor"])
+def test_what_takes_raw_data_is_a_missing_capability_that_names_the_level(black_box: Link, what: str) -> None:
+    with pytest.raises(MissingCapabilityError, match=r"link metro is of evidence level L0; .* take L[13] or more"):
+        if what == "gates":
+            black_box.count_gates("dark")
+        elif what == "gaps":
+            black_box.inter_click_gaps("1 s")
+        else:
+            black_box.run("1 s", interceptor=lambda message: (message.data,))

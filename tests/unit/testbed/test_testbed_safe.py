@@ -1,0 +1,112 @@
+"""Parking: in order, each device boxed in time, every trouble told, again without harm."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from hil.bench import load
+from hil.errors import BenchError, DeviceError, InstrumentError
+from hil.testbed import safe
+from hil.testbed.opening import several
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hil.ports.roles import Instrument
+    from hil.testbed.link import Link
+    from hil.testbed.testbed import Testbed
+
+BENCH = load("metro-25km")
+NAMES = ("meter", "stage", "bob", "voa", "switch", "alice")
+IN_ORDER = ["alice", "switch", "voa", "bob", "stage", "meter"]
+"""Light first, then what could let stray light in, then the bias, then what is only held."""
+
+
+class Parked:
+    """A device whose parking is noted, and may do something besides."""
+
+    def __init__(self, name: str, notes: list[str], do: Callable[[], None] | None = None) -> None:
+        self.name, self.notes, self.do = name, notes, do
+
+    def park(self) -> None:
+        self.notes.append(self.name)
+        if self.do is not None:
+            self.do()
+
+
+def devices(notes: list[str], **do: Callable[[], None]) -> dict[str, Instrument]:
+    return {name: cast("Any", Parked(name, notes, do.get(name))) for name in NAMES}
+
+
+def raiser(error: Exception) -> Callable[[], None]:
+    def work() -> None:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+def test_devices_are_parked_in_order_whatever_the_bench_lists_first(*, boxed: bool) -> None:
+    notes: list[str] = []
+    safe.park(BENCH, devices(notes), boxed=boxed)
+    assert notes == IN_ORDER
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+def test_one_device_in_trouble_does_not_keep_the_others_lit(*, boxed: bool) -> None:
+    """Both troubles are told, by device, and everything after the first was parked all the same."""
+    notes: list[str] = []
+    broken = devices(
+        notes, alice=raiser(InstrumentError("alice", "still emits")), bob=raiser(ConnectionResetError("the line is gone"))
+    )
+    with pytest.raises(BenchError, match=r"2 devices could not be parked(.|\n)*alice: still emits(.|\n)*the line is gone"):
+        safe.park(BENCH, broken, boxed=boxed)
+    assert notes == IN_ORDER
+
+
+def test_a_single_trouble_is_raised_as_it_is() -> None:
+    with pytest.raises(InstrumentError, match="still emits"):
+        safe.park(BENCH, devices([], alice=raiser(InstrumentError("alice", "still emits"))), boxed=False)
+
+
+def test_a_driver_that_hangs_is_given_up_on() -> None:
+    """The next device is parked all the same."""
+    notes: list[str] = []
+    release = threading.Event()
+    hanging = devices(notes, switch=lambda: cast("None", release.wait(30.0)))
+    try:
+        with pytest.raises(DeviceError, match=r"^switch: was not parked within 0.05 s"):
+            safe.park(BENCH, hanging, boxed=True, device_timeout_s=0.05)
+    finally:
+        release.set()
+    assert notes == IN_ORDER
+
+
+def test_parking_a_bench_again_changes_nothing(testbed: Testbed, link: Link) -> None:
+    link.up()
+    for _ in range(2):
+        testbed.park()
+        assert not link.transmitter.emitting()
+        assert not link.receiver.biased()
+        assert link.switch is not None
+        assert link.switch.channel() == 4
+        assert link.temperature_controller is not None
+        assert link.temperature_controller.enabled()  # a stage is held, not cooled
+
+
+def test_several_errors_show_their_causes_indented() -> None:
+    """One line for each, those a level deeper that caused it."""
+    outer = DeviceError("alice", "cannot be used")
+    outer.__cause__ = ConnectionRefusedError("port 5025 refused")
+    text = str(several("2 of 2", [("alice", outer), ("bob", DeviceError("bob", "silent"))]))
+    assert text.splitlines() == [
+        "2 of 2",
+        "  alice",
+        "    DeviceError: alice: cannot be used",
+        "      ConnectionRefusedError: port 5025 refused",
+        "  bob",
+        "    DeviceError: bob: silent",
+    ]
