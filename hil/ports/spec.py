@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from hil.clock import Clock
@@ -19,12 +20,18 @@ __all__ = [
     "DriverSpec",
     "FaultBench",
     "FaultSpec",
+    "Finding",
     "IndicatorSpec",
     "KeyStoreSettings",
     "KeyStoreSpec",
+    "Readings",
     "ReporterSpec",
+    "Span",
     "Undo",
 ]
+
+Readings = Mapping[str, float]
+"""Readings of a bench by name, with the unit as its last word."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,6 @@ class FaultBench(Protocol):
     """
 
     clock: Clock
-    simulated: bool
 
     def device_of_role(self, role: str) -> str:
         """Name of the device with that role on the link under fault; MissingCapabilityError when there is none."""
@@ -121,7 +127,14 @@ class FaultBench(Protocol):
         ...
 
     def read(self, device: str, setting: str) -> float:
-        """Read a setting or a measured value (``temperature_c``, ``counts_hz``) from the device itself."""
+        """Read a setting or a measured value (``temperature_c``) from the device itself."""
+        ...
+
+    def clicks(self, device: str) -> Readings:
+        """A receiver's clicks since power-up, ``clicks.<detector>`` each, and the ``live_s`` they were counted in.
+
+        A black box shows none: ``clicks.all`` then adds up what it claims of one whole second, for which the call waits.
+        """
         ...
 
     def write(self, device: str, setting: str, value: float) -> None:
@@ -134,23 +147,55 @@ class FaultBench(Protocol):
 
 
 @dataclass(frozen=True)
-class FaultSpec:
-    """One fault.
+class Span:
+    """What a fault reads of the bench at the beginning and at the end of a stretch of time."""
 
-    ``settings``: a frozen dataclass of its typed parameters with units in their names; ``zero``: what zero means. ``plan``
-    gives the undo (absolute, last in first out) before anything moves; ``inject`` applies, returns evidence in words or
-    raises FaultWithoutEvidenceError; ``confirm_healed`` returns evidence or raises HealingError.
+    first: Readings
+    last: Readings
+
+    def change(self, name: str) -> float:
+        """How much a reading grew over the stretch."""
+        return self.last[name] - self.first[name]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the bench shows, in words with numbers, and whether that is what was looked for."""
+
+    shown: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class FaultSpec:
+    """One fault. It knows what to move and how it shows; when to act, to wait, to heal and to give up is the testbed's.
+
+    ``settings`` is a frozen dataclass of typed parameters with units in their names; a fault has no state. ``target`` is a
+    device of ``target_role``, or one part of it (``bob.z0``). Reading takes no bench time, beyond what a driver needs.
     """
 
     name: str
     title: str
     settings: type
     zero: str
+    """What a setting of zero means."""
     target_role: str
     acts_on: str
+    """What is moved, in words."""
     plan: Callable[[FaultBench, str, Any], tuple[Undo, ...]]
-    inject: Callable[[FaultBench, str, Any], str]
-    confirm_healed: Callable[[FaultBench, str, Any], str]
+    """How to heal, from what stands now, before anything moves; undone last in, first out."""
+    apply: Callable[[FaultBench, str, Any], None]
+    """Move it."""
+    read: Callable[[FaultBench, str, Any], Readings]
+    """What the fault shows in: counters, temperatures, set points."""
+    shown: Callable[[FaultBench, str, Any, Span, Span], Finding]
+    """Whether the bench shows the fault, from the readings before it and since."""
+    healed: Callable[[FaultBench, str, Any, Span, Span], Finding]
+    """Whether the bench shows it healed, from the readings just before healing and since."""
+    patience_s: Callable[[FaultBench, str], float]
+    """Until the bench must show it, and must show it healed."""
+    look_s: float = 0.0
+    """How long the readings before injection and before healing take."""
 
 
 @dataclass(frozen=True)

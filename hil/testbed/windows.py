@@ -24,9 +24,14 @@ class FaultWindows:
         return iter(self._windows)
 
     def open(self, fault: str, target: str, start_s: float, *, commanded: str, evidence: str) -> int:
-        """Note a fault that is in; the number to close it by."""
+        """Note a fault that is commanded; the number to close it by."""
         self._windows.append(FaultWindow(fault, target, start_s, math.inf, commanded, evidence, healed=False))
         return len(self._windows) - 1
+
+    def seen(self, number: int, evidence: str) -> FaultWindow:
+        """Note what the bench showed of a fault that is in."""
+        self._windows[number] = replace(self._windows[number], evidence=evidence)
+        return self._windows[number]
 
     def close(self, number: int, end_s: float, *, healed: bool) -> FaultWindow:
         """Note that a fault is out, or (``healed`` false) that its healing was not seen."""

@@ -1,0 +1,237 @@
+"""Breaks a link on purpose, and heals it: every shipped or installed fault by its name, now or at a time.
+
+::
+
+    with chaos.dark_count_spike(link.receiver, rate_hz=5_000, duration="30 s") as spike:
+        run = link.run("60 s")
+    assert spike.healed
+
+    cut = chaos.at("3 s").fiber_cut(duration="2 s")
+    run = link.run("10 s")
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from hil.discovery import find, names
+from hil.errors import BenchError, HilError, MissingCapabilityError, UnknownNameError, UsageError
+from hil.testbed._fault_settings import duration_s, settings_of
+from hil.testbed.fault import Fault
+from hil.testbed.fault_bench import TestbedFaultBench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hil.clock import Clock
+    from hil.ports.spec import FaultBench, FaultSpec, Undo
+    from hil.testbed.guardian import Guardian
+    from hil.testbed.link import Link
+    from hil.testbed.testbed import Testbed
+
+__all__ = ["Chaos", "Scheduler"]
+
+logger = logging.getLogger("hil.testbed")
+
+_NS_PER_S = 1_000_000_000
+
+
+class _NoSuchFaultError(UnknownNameError, AttributeError):
+    """As Python expects of an attribute that is not there."""
+
+
+class Chaos:
+    """The faults of one test on one link.
+
+    A fault takes its target first (a driver, a device's name, or nothing for the link's own), then its settings (numbers in
+    the unit of the setting's name, or texts with a unit), then ``duration``. Each gives a :class:`~hil.testbed.fault.Fault` to
+    enter with ``with``. Faults on the same setting heal last in, first out. What is left at the end of the test is healed.
+    """
+
+    def __init__(self, testbed: Testbed, link: Link, *, guardian: Guardian | None = None) -> None:
+        self.link = link
+        self.bench: FaultBench = TestbedFaultBench(testbed, link)
+        self._testbed = testbed
+        self._guardian = guardian
+        self._made: list[Fault] = []
+        self._active: list[Fault] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Fault]:
+        spec = _spec_of(name)
+
+        def make(target: Any = None, /, *, duration: str | float | None = None, **settings: Any) -> Fault:
+            return self._make(spec, target, duration, settings)
+
+        return make
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(name.replace("-", "_") for name in names("fault"))]
+
+    def at(self, when: str | float) -> Scheduler:
+        """Faults that come by themselves, so much bench time from now: ``chaos.at("3 s").fiber_cut(duration="2 s")``."""
+        wait_s = 0.0 if when == 0 else duration_s(when)
+        assert wait_s is not None
+        return Scheduler(self, wait_s)
+
+    def finish(self) -> None:
+        """Heal whatever is in, last in, first out; the first trouble is raised once all were tried.
+
+        UsageError for a fault that was made and never entered: the test broke nothing there.
+        """
+        troubles: list[HilError] = []
+        for fault in [*reversed(self._active), *self._made]:
+            forgotten = fault.state == "made"
+            try:
+                fault.end()
+            except HilError as error:
+                troubles.append(error)
+            if forgotten:
+                troubles.append(
+                    UsageError(
+                        f"chaos.{fault.fault}(...) was made but never entered, so nothing was broken; write"
+                        f" `with chaos.{fault.fault}(...):`, or chaos.at('3 s').{fault.fault}(...)"
+                    )
+                )
+        self._made.clear()
+        if troubles:
+            for other in troubles[1:]:
+                troubles[0].add_note(f"besides: {other}")
+            raise troubles[0]
+
+    # --- for faults ---------------------------------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> Clock:
+        """The bench's clock."""
+        return self._testbed.clock
+
+    def above(self, fault: Fault) -> list[Fault]:
+        """Faults that came later and hold a setting this one would heal, in the order they came."""
+        if fault not in self._active:
+            return []
+        own = {(undo.device, undo.setting) for undo in fault.undos}
+        later = self._active[self._active.index(fault) + 1 :]
+        return [other for other in later if own & {(undo.device, undo.setting) for undo in other.undos}]
+
+    def hold(self, fault: Fault) -> None:
+        """See that the fault may be injected, and leave its undos with the guardian, before anything moves."""
+        self._admit(fault.fault, fault.undos)
+        if self._guardian is not None and any(self._is_real(undo.device) for undo in fault.undos):
+            self._guardian.hold(id(fault), fault.undos)
+        self._active.append(fault)
+
+    def release(self, fault: Fault) -> None:
+        """The fault is gone: the guardian may forget it, and what waited for it heals."""
+        self._active.remove(fault)
+        if self._guardian is not None and any(self._is_real(undo.device) for undo in fault.undos):
+            self._guardian.release(id(fault))
+        for other in reversed(list(self._active)):
+            other.resume()
+
+    def record(self, fault: Fault, start_s: float, end_s: float, *, healed: bool) -> None:
+        """The fault's line in the run's record."""
+        self._testbed.record(
+            "fault",
+            fault=fault.fault,
+            target=fault.target,
+            start_s=start_s,
+            end_s=end_s,
+            commanded=fault.commanded,
+            evidence=fault.evidence,
+            healed=healed,
+            healing=fault.healing,
+            link=self.link.name,
+        )
+
+    def note_never(self, fault: Fault) -> None:
+        """Say that a fault never got its turn."""
+        fault.healing = "never injected: the test was over before its time came"
+        text = f"{fault.commanded} on {fault.target} was never injected: the test was over before its time came"
+        logger.warning("%s", text)
+        self._testbed.record("note", text=text, time_s=self.clock.now_ns() / _NS_PER_S, link=self.link.name)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _make(self, spec: FaultSpec, target: Any, duration: str | float | None, settings: dict[str, Any]) -> Fault:
+        fault = Fault(self, spec, self._target(spec, target), settings_of(spec, settings), duration_s(duration))
+        if not self._made and not self._active:
+            self._testbed.on_end(self.finish)
+        self._made.append(fault)
+        try:
+            self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it
+            self._admit(fault.fault, spec.plan(self.bench, fault.target, fault.settings))
+        except BaseException:
+            fault.state = "never"
+            raise
+        return fault
+
+    def schedule(self, fault: Fault, wait_s: float) -> Fault:
+        """Let it come by itself, so much bench time from now."""
+        fault.schedule(self.clock.now_ns() + round(wait_s * _NS_PER_S))
+        return fault
+
+    def _target(self, spec: FaultSpec, target: Any) -> str:
+        """``bob``, or ``bob.z0`` for one detector of it; UsageError for what the fault cannot act on."""
+        own = self.bench.device_of_role(spec.target_role)
+        if target is None:
+            return own
+        name = target if isinstance(target, str) else getattr(target, "name", None)
+        device, _, part = str(name).partition(".")
+        parts = getattr(self.bench.declared(own), "detectors", ())
+        if device in parts and not part:
+            return f"{own}.{device}"
+        bench = self._testbed.bench
+        declared = bench.device.get(device)
+        role = None if declared is None else str(declared.__struct_config__.tag)
+        if role != spec.target_role or (part and part not in getattr(declared, "detectors", ())):
+            fits = [each for each, one in bench.device.items() if one.__struct_config__.tag == spec.target_role]
+            raise UsageError(
+                f"{spec.name.replace('-', '_')}: {name!r} is {f'a {role}' if role else 'no device of this bench'}; expected a"
+                f" {spec.target_role}: {', '.join([*fits, *(f'{own}.{each}' for each in parts)])}"
+            )
+        return str(name)
+
+    def _is_real(self, device: str) -> bool:
+        return device not in self._testbed.simulated_devices
+
+    def _admit(self, fault: str, undos: tuple[Undo, ...]) -> None:
+        """Real devices are moved only where the bench file allows it, and only while a guardian could heal them."""
+        for device in sorted({undo.device for undo in undos if self._is_real(undo.device)}):
+            if self.bench.declared(device).chaos != "allow":
+                raise MissingCapabilityError(
+                    f'{fault}: {device} is real, and [device.{device}] does not say chaos = "allow"; nothing was moved'
+                )
+            if self._guardian is None:
+                raise BenchError(
+                    f"{fault}: {device} is real, and no guardian would heal it if this process were killed; nothing was moved."
+                    " Open the bench with hil.testbed.Testbed.open, or start a guardian"
+                )
+
+
+class Scheduler:
+    """Faults of one :class:`Chaos` that come at one time."""
+
+    def __init__(self, chaos: Chaos, wait_s: float) -> None:
+        self._chaos = chaos
+        self._wait_s = wait_s
+
+    def __getattr__(self, name: str) -> Callable[..., Fault]:
+        make = getattr(self._chaos, name) if _spec_of(name) else None
+
+        def scheduled(target: Any = None, /, **settings: Any) -> Fault:
+            assert make is not None
+            return self._chaos.schedule(make(target, **settings), self._wait_s)
+
+        return scheduled
+
+
+def _spec_of(name: str) -> FaultSpec:
+    """The fault of that name; an AttributeError too, as it is asked for as an attribute."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    try:
+        spec: FaultSpec = find("fault", name)
+    except UnknownNameError as error:
+        raise _NoSuchFaultError(str(error)) from None
+    return spec

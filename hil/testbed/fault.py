@@ -1,0 +1,313 @@
+"""One fault from its command to its healing: commanded, seen, taken back, seen healed, each at its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from hil.errors import (
+    EnvelopeError,
+    FaultWithoutEvidenceError,
+    HealingError,
+    HilError,
+    MissingCapabilityError,
+    UsageError,
+)
+from hil.ports.spec import Span
+from hil.testbed._fault_settings import in_words
+from hil.testbed.actuators import stands
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hil.clock import Scheduled
+    from hil.ports.run import FaultWindow
+    from hil.ports.spec import FaultSpec, Readings, Undo
+    from hil.testbed.chaos import Chaos
+
+__all__ = ["Fault"]
+
+_NS_PER_S = 1_000_000_000
+_SHORTEST_POLL_S = 0.05
+_POLLS = 40
+_NOTHING_SENT = (EnvelopeError, MissingCapabilityError, UsageError)
+
+
+class Fault:
+    """A handle on one fault.
+
+    ``state``: ``made``, ``waiting`` (for its time), ``coming`` (commanded, not yet seen), ``in``, ``healing`` (taken back, not
+    yet seen), ``healed``, ``broken`` (healing was not seen), ``never`` (did not get its turn, or nothing came of it).
+    ``evidence`` and ``healing`` are words with what the bench showed.
+    """
+
+    def __init__(self, chaos: Chaos, spec: FaultSpec, target: str, settings: Any, duration_s: float | None) -> None:
+        self.fault = spec.name.replace("-", "_")
+        self.target = target
+        self.settings = settings
+        self.duration_s = duration_s
+        self.state = "made"
+        self.evidence = ""
+        self.healing = ""
+        self.undos: tuple[Undo, ...] = ()
+        self._chaos = chaos
+        self._spec = spec
+        self._timers: list[Scheduled] = []
+        self._first: Readings | None = None
+        self._before: Span | None = None
+        self._since: Readings = {}
+        self._during: Span | None = None
+        self._deadline_ns = 0
+        self._commanded_ns = 0
+        self._window: int | None = None
+        self._overdue = False
+
+    def __repr__(self) -> str:
+        return f"<{self.commanded} on {self.target}: {self.state}>"
+
+    # --- what a test asks ---------------------------------------------------------------------------------------------
+
+    @property
+    def commanded(self) -> str:
+        """The fault and its settings in words."""
+        return f"{self.fault} {in_words(self.settings)}".rstrip()
+
+    @property
+    def injected(self) -> bool:
+        """Whether the bench showed it."""
+        return bool(self.evidence)
+
+    @property
+    def healed(self) -> bool:
+        """Whether the bench showed it gone."""
+        return self.state == "healed"
+
+    @property
+    def window(self) -> FaultWindow | None:
+        """From the command to the confirmed healing; None before, ending at infinity while it is in."""
+        return None if self._window is None else list(self._chaos.link.windows)[self._window]
+
+    def __enter__(self) -> Self:
+        """Inject it now and wait until the bench shows it; a scheduled one keeps its time."""
+        if self.state == "made":
+            self._look()
+            self._chaos.clock.sleep(self._spec.look_s)
+            self._command()
+            self._wait("coming")
+        elif self.state != "waiting":
+            raise UsageError(f"{self!r} was entered before; make another one with chaos.{self.fault}(...)")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
+        try:
+            self.end()
+        except HilError as trouble:
+            if error is None:
+                raise
+            if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+                error.add_note(f"besides, {trouble}")
+                return
+            trouble.add_note(f"this came after {type(error).__name__} inside the with block: {error}")
+            raise trouble from error
+
+    def end(self) -> None:
+        """Heal, with every later fault on the same settings first, and wait until it shows; done twice it does nothing."""
+        if self.state in {"made", "waiting"}:
+            self._cancel()
+            self.state = "never"
+            self._chaos.note_never(self)
+        if self.state in {"never", "healed"}:
+            return
+        for other in reversed(self._chaos.above(self)):
+            other.end()
+        self._wait("coming")
+        if self.state in {"in", "broken"}:
+            self._take_back()
+        self._wait("healing")
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def schedule(self, due_ns: int) -> None:
+        """Inject at that bench time, in whatever waits for the clock then; the look before it begins in time for it."""
+        self.state = "waiting"
+        early_ns = max(due_ns - round(self._spec.look_s * _NS_PER_S), self._chaos.clock.now_ns())
+        self._at(early_ns, self._look)
+        self._at(due_ns, self._fire)
+
+    def time_is_up(self) -> None:
+        """The duration is over: heal now, or, while a later fault holds the same setting, as soon as that one is healed."""
+        if self.state == "coming":
+            self._not_shown(f"it was in for {self.duration_s:g} s only, which was too short to be seen")
+        if self.state != "in":
+            return
+        self._overdue = bool(self._chaos.above(self))
+        if not self._overdue:
+            self._take_back()
+            self._watch()
+
+    def _fire(self) -> None:
+        if self.state == "waiting":
+            self._command()
+            self._watch()
+
+    def _at(self, due_ns: int, callback: Any) -> None:
+        self._timers.append(self._chaos.clock.call_at(due_ns, callback))
+
+    def _cancel(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    @property
+    def _poll_s(self) -> float:
+        return max(self._patience_s / _POLLS, _SHORTEST_POLL_S)
+
+    @property
+    def _patience_s(self) -> float:
+        return self._spec.patience_s(self._chaos.bench, self.target)
+
+    def _watch(self) -> None:
+        """Look until there is a finding, between what else happens on the bench."""
+        if self.state in {"coming", "healing"} and not self._find():
+            self._at(self._chaos.clock.now_ns() + round(self._poll_s * _NS_PER_S), self._watch)
+
+    def _wait(self, state: str) -> None:
+        """Look until there is a finding, and do nothing else."""
+        while self.state == state and not self._find():
+            self._chaos.clock.sleep(self._poll_s)
+
+    # --- injecting ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Begin the look that comes before moving something."""
+        self._first = self._read()
+
+    def _read(self) -> Readings:
+        return self._spec.read(self._chaos.bench, self.target, self.settings)
+
+    def _command(self) -> None:
+        chaos, last = self._chaos, self._read()
+        self._before = Span(self._first or last, last)
+        self._since, self._first = last, None
+        self.undos = self._spec.plan(chaos.bench, self.target, self.settings)
+        chaos.hold(self)
+        self._commanded_ns = chaos.clock.now_ns()
+        self.state = "coming"
+        try:
+            self._spec.apply(chaos.bench, self.target, self.settings)
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        self._window = chaos.link.windows.open(
+            self.fault, self.target, self._commanded_ns / _NS_PER_S, commanded=self.commanded, evidence=""
+        )
+        self._since = self._read()
+        self._deadline_ns = chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
+        if self.duration_s is not None:
+            due_ns = self._commanded_ns + round(self.duration_s * _NS_PER_S)
+            self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._look)
+            self._at(due_ns, self.time_is_up)
+
+    def _abandon(self, error: BaseException) -> None:
+        """Nothing, or half of it, was moved: back, and forget about it."""
+        if not isinstance(error, _NOTHING_SENT):
+            self._undo()
+        self.state = "never"
+        self._cancel()
+        self._chaos.release(self)
+
+    def _find(self) -> bool:
+        """Whether this look settled what was waited for."""
+        chaos, now = self._chaos, self._read()
+        expired = chaos.clock.now_ns() >= self._deadline_ns
+        if self.state == "coming":
+            assert self._before is not None
+            span = Span(self._since, now)
+            finding = self._spec.shown(chaos.bench, self.target, self.settings, self._before, span)
+            if finding.shown:
+                self.state, self.evidence = "in", finding.words
+                assert self._window is not None
+                chaos.link.windows.seen(self._window, finding.words)
+            elif expired:
+                self._not_shown(f"within {self._patience_s:g} s: {finding.words}")
+            return finding.shown
+        if self.state != "healing":
+            return True
+        assert self._during is not None
+        finding = self._spec.healed(chaos.bench, self.target, self.settings, self._during, Span(self._since, now))
+        if finding.shown:
+            self._close("healed", finding.words)
+        elif expired:
+            self._close("broken", finding.words)
+            raise HealingError(
+                f"{self.fault} on {self.target}: healing was commanded, but the bench does not show it within"
+                f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
+            )
+        return finding.shown
+
+    def _not_shown(self, words: str) -> None:
+        """Take it back and say that it was never seen."""
+        self._cancel()
+        self._undo()
+        self._close("never", "taken back, as the bench did not show it")
+        raise FaultWithoutEvidenceError(
+            f"{self.commanded} on {self.target}: commanded, but the bench does not show it {words}. It was taken back, and what"
+            " was measured meanwhile says nothing about this fault"
+        )
+
+    # --- healing ------------------------------------------------------------------------------------------------------
+
+    def _take_back(self) -> None:
+        """Undo, and from then on look whether the bench shows it."""
+        clock = self._chaos.clock
+        if self._first is None:
+            self._look()
+            clock.sleep(self._spec.look_s)
+        if self.state not in {"in", "broken"}:
+            return  # its time was up during that look
+        self._cancel()
+        self._during = Span(self._first or {}, self._read())
+        self.state = "healing"
+        self._undo()
+        self._since, self._first = self._read(), None
+        self._deadline_ns = clock.now_ns() + round(self._patience_s * _NS_PER_S)
+
+    def _undo(self) -> None:
+        """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
+        bench, troubles, cause = self._chaos.bench, [], None
+        for undo in reversed(self.undos):
+            try:
+                bench.write(undo.device, undo.setting, float(undo.value))
+                found = bench.read(undo.device, undo.setting)
+                if not stands(undo.setting, found, float(undo.value)):
+                    troubles.append(f"{undo.device} reads back {undo.setting} {found:g}, expected {undo.value}")
+            except (HilError, OSError) as error:
+                troubles.append(str(error))
+                cause = error
+        if troubles:
+            self._close("broken", "; ".join(troubles))
+            raise HealingError(
+                f"{self.fault} on {self.target} could not be healed: {'; '.join(troubles)}. Heal it by hand"
+                " before anything else runs on this bench"
+            ) from cause
+
+    def _close(self, state: str, words: str) -> None:
+        """The end of it, good or bad, as the record keeps it."""
+        chaos = self._chaos
+        end_s = chaos.clock.now_ns() / _NS_PER_S
+        recorded = self.state == "broken"
+        self.state, self.healing = state, words
+        healed = state != "broken"
+        if self._window is not None:
+            chaos.link.windows.close(self._window, end_s, healed=healed)
+            if healed or not recorded:
+                chaos.record(self, self._commanded_ns / _NS_PER_S, end_s, healed=healed)
+        if healed:
+            chaos.release(self)
+
+    def resume(self) -> None:
+        """A later fault on the same setting was healed: what is overdue heals now."""
+        if self._overdue:
+            self.time_is_up()

@@ -1,0 +1,82 @@
+"""What faults may do to an opened bench: drivers for what has one, the control port for what only a twin can be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hil.errors import MissingCapabilityError
+from hil.testbed import actuators
+
+if TYPE_CHECKING:
+    from hil.clock import Clock
+    from hil.ports.spec import Readings
+    from hil.testbed.link import Link
+    from hil.testbed.testbed import Testbed
+
+__all__ = ["TestbedFaultBench"]
+
+_BLACK_BOX_S = 2.0
+"""A black box tells about its last whole second: after two, one lies between two looks."""
+
+
+class TestbedFaultBench:
+    """The :class:`~hil.ports.spec.FaultBench` of one link of an opened bench."""
+
+    __test__ = False  # the name begins like a test class
+
+    def __init__(self, testbed: Testbed, link: Link) -> None:
+        self._testbed = testbed
+        self._link = link
+        self._claimed: dict[str, tuple[float, float]] = {}
+
+    @property
+    def clock(self) -> Clock:
+        """The bench's clock."""
+        return self._testbed.clock
+
+    def device_of_role(self, role: str) -> str:
+        """Name of the link's device with that role; MissingCapabilityError when there is none."""
+        return self._link.device_of_role(role)
+
+    def declared(self, device: str) -> Any:
+        """The device's table of the bench file."""
+        return self._testbed.bench.device[device]
+
+    def read(self, device: str, setting: str) -> float:
+        """From the driver, or, where no driver has a setting of that name, from the twin's control port."""
+        if actuators.known(setting):
+            return actuators.read(self._testbed.device(device), setting)
+        self._need_twin(device, setting)
+        return self._testbed.control.injected(device, setting)
+
+    def clicks(self, device: str) -> Readings:
+        """The receiver's counters; of a black box, a running sum of what it claims, a second more with each call."""
+        receiver: Any = self._testbed.device(device)
+        try:
+            counters = receiver.counters()
+        except MissingCapabilityError:
+            return self._claims(device, receiver)
+        clicks = {f"clicks.{name}": float(count) for name, count in zip(receiver.detectors, counters.counts, strict=True)}
+        return clicks | {"live_s": counters.live_s}
+
+    def write(self, device: str, setting: str, value: float) -> None:
+        """Through the driver's setter, or the twin's control port; MissingCapabilityError on hardware without an actuator."""
+        if actuators.known(setting):
+            actuators.write(self._testbed.device(device), setting, value)
+            return
+        self._need_twin(device, setting)
+        self._testbed.control.inject(device, setting, value)
+
+    def settle_s(self, device: str) -> float:
+        """The settle time its driver declares."""
+        return self._testbed.device(device).capabilities.settle_s
+
+    def _need_twin(self, device: str, setting: str) -> None:
+        if device not in self._testbed.simulated_devices:
+            raise MissingCapabilityError(f"{device} is real, and no driver can move its {setting}; only a twin can be told to")
+
+    def _claims(self, device: str, box: Any) -> Readings:
+        self.clock.sleep(_BLACK_BOX_S)
+        clicks, live_s = self._claimed.get(device, (0.0, 0.0))
+        self._claimed[device] = (clicks + box.telemetry()["counts_hz"], live_s + 1.0)
+        return {"clicks.all": self._claimed[device][0], "live_s": self._claimed[device][1]}
