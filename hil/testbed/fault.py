@@ -97,9 +97,7 @@ class Fault:
             raise UsageError(f"{self!r} was entered before; make another one with chaos.{self.fault}(...)")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
         try:
             self.end()

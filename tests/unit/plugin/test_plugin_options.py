@@ -64,9 +64,7 @@ class TestNonsense:
             (("--hil-bench", "recorded-pairs", "--hil-recording", "nothing.txt"), "nothing.txt: no such file"),
         ],
     )
-    def test_options(
-        self, project: Any, text: Callable[[Any], str], arguments: tuple[str, ...], message: str
-    ) -> None:
+    def test_options(self, project: Any, text: Callable[[Any], str], arguments: tuple[str, ...], message: str) -> None:
         """Each mistake names the accepted form."""
         project.write("def test_one(bench): pass\n")
         result = project.run(*arguments, bench="" if "--hil-bench" in arguments else "metro-25km")

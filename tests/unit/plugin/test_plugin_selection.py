@@ -114,7 +114,7 @@ class TestMarkers:
             ('hil_needs(features=("flux-capacitor",))', "rack", "no device of bench rack can do 'flux-capacitor'"),
             ('hil_level("L2")', "metro-25km-black-box", "shows raw data of level L0 only, and this test needs L2"),
             ('hil_level("L2")', "rack", "bench rack has no transceiver"),
-            ('hil_disturbs("attenuator")', "rack", 'this test disturbs voa, and the file of bench rack does not say chaos'),
+            ('hil_disturbs("attenuator")', "rack", "this test disturbs voa, and the file of bench rack does not say chaos"),
             ('hil_disturbs("power-meter", benches="lab-*")', "rack", "may do so on lab-* only, not on bench rack"),
         ],
     )
@@ -153,9 +153,7 @@ class TestMarkers:
             ('hil_disturbs("switch", bench="lab")', "hil_disturbs takes no 'bench'; it takes: benches"),
         ],
     )
-    def test_a_word_that_means_nothing(
-        self, project: Any, text: Callable[[Any], str], marker: str, message: str
-    ) -> None:
+    def test_a_word_that_means_nothing(self, project: Any, text: Callable[[Any], str], marker: str, message: str) -> None:
         """A typo is a usage error; as a skip it would go unseen for good."""
         project.write(f"@pytest.mark.{marker}\ndef test_a(bench): pass\n")
         result = project.run()
