@@ -161,5 +161,6 @@ def _phase_error(errors: float, tests: float, single: float, epsilon: float) -> 
     seen = errors / tests
     scale = (tests + single) / (tests * single)
     variance = seen * (1.0 - seen)
-    spread = math.sqrt(scale * variance / math.log(2.0) * math.log2(scale / variance * (21.0 / epsilon) ** 2))
+    doubt_bits = max(math.log2(scale / variance * (21.0 / epsilon) ** 2), 0.0)  # none for very many events
+    spread = math.sqrt(scale * variance / math.log(2.0) * doubt_bits)
     return min(0.5, seen + spread)

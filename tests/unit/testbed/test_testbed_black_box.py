@@ -13,7 +13,7 @@ from hil.testbed.testbed import Testbed
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hil.testbed.link import Link
 
@@ -59,12 +59,17 @@ def test_the_claims_are_judged_as_claims(black_box: Link) -> None:
     assert "the device's own claim" in verdicts[0].reason
 
 
-@pytest.mark.parametrize("what", ["gates", "gaps", "interceptor"])
-def test_what_takes_raw_data_is_a_missing_capability_that_names_the_level(black_box: Link, what: str) -> None:
-    with pytest.raises(MissingCapabilityError, match=r"link metro is of evidence level L0; .* take L[13] or more"):
-        if what == "gates":
-            black_box.count_gates("dark")
-        elif what == "gaps":
-            black_box.inter_click_gaps("1 s")
-        else:
-            black_box.run("1 s", interceptor=lambda message: (message.data,))
+@pytest.mark.parametrize(
+    ("level", "ask"),
+    [
+        ("L1", lambda link: link.count_gates("dark")),
+        ("L3", lambda link: link.inter_click_gaps("1 s")),
+        ("L3", lambda link: link.run("1 s", interceptor=lambda message: (message.data,))),
+    ],
+    ids=["gates", "gaps", "interceptor"],
+)
+def test_what_takes_raw_data_is_a_missing_capability_that_names_the_level(
+    black_box: Link, level: str, ask: Callable[[Link], object]
+) -> None:
+    with pytest.raises(MissingCapabilityError, match=rf"link metro is of evidence level L0; .* take {level} or more"):
+        ask(black_box)
