@@ -52,8 +52,8 @@ class TestSpread:
         """Tests spread, every worker opens once, the record is one."""
         project.write(
             WHERE
-            + "import time\n@pytest.mark.parametrize('n', range(8))\n"
-            + "def test_x(bench, n):\n    note(str(n))\n    time.sleep(0.05)\n"
+            + "@pytest.mark.parametrize('n', range(8))\n"
+            + "def test_x(bench, n):\n    note(str(n))\n"
         )
         result = project.run("-n", "2")
         assert result.ret == 0
