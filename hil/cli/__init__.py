@@ -24,6 +24,7 @@ COMMANDS = {
     "sim": "sim",
     "report": "report",
     "safe": "safe",
+    "guard": "guard",
 }
 """Command -> its module; each has ``HELP``, ``declare(parser)`` and ``execute(arguments) -> exit code``."""
 

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.bench import load
+from hil.cli._tables import columns
 from hil.errors import UsageError
 from hil.seeds import draw_seed
 
 if TYPE_CHECKING:
     import argparse
+
+    from hil.device_sims.serve import ServedBench
+    from hil.ports.keystore import SharedKeyStore
 
 __all__ = ["HELP", "declare", "execute"]
 
@@ -33,6 +37,16 @@ def execute(arguments: argparse.Namespace) -> int:
     bench = load(arguments.bench, simulate=True)
     from hil.device_sims.serve import serve
 
-    print(f"hil sim: bench {bench.bench.name}, seed {seed}, speed {arguments.speed:g}; Ctrl-C stops it", flush=True)
-    serve(bench, seed, arguments.addresses, speed=arguments.speed)
+    def tell(served: ServedBench) -> None:
+        print(f"hil sim: bench {bench.bench.name}, seed {seed}, speed {arguments.speed:g}; Ctrl-C stops it")
+        where = [[name, ", ".join(f"{key} {value}" for key, value in at.items())] for name, at in served.addresses.items()]
+        print(columns(where), flush=True)
+
+    serve(bench, seed, arguments.addresses, open_store=_open_store, speed=arguments.speed, ready=tell)
     return 0
+
+
+def _open_store(path: Path, max_keys: int) -> SharedKeyStore:
+    from hil.keystores.embedded import EmbeddedKeyStore
+
+    return EmbeddedKeyStore(path, test=True, max_keys=max_keys)

@@ -84,5 +84,8 @@ class Progress:
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is None or self._config.get_verbosity() < 0:
             return
-        terminal.write(f"\n{line}", **markup)  # no newline at its end: pytest's own path line begins with one
+        if terminal._tw.width_of_current_line:  # noqa: SLF001  (after the file's name, which pytest leaves unended)
+            terminal.write("\n")
+        terminal.write(line, **markup)
+        terminal.write("\n")
         terminal.flush()

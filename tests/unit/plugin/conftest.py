@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np  # noqa: F401  (runs in this process forget what they import, and numpy cannot be loaded twice)
 import pytest
 
+import hil.plugin.activation  # noqa: F401  (runs in this process forget what they import; numpy cannot be loaded twice)
+from hil.discovery import find, names
 from hil.record.reader import read_record
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hil.record.model import Record
+
+for _reporter in names("reporter"):
+    find("reporter", _reporter)
 
 FAKE = '''
 import pytest
@@ -96,7 +100,7 @@ class Project:
         return self.pytester.runpytest_subprocess(*self._with(bench, arguments))
 
     def _with(self, bench: str, arguments: tuple[str, ...]) -> list[str]:
-        quiet = ["-p", "no:benchmark", "-p", "no:cacheprovider"]
+        quiet = [part for name in ("benchmark", "hypothesispytest", "cacheprovider") for part in ("-p", f"no:{name}")]
         return [*quiet, *(["--hil-bench", bench] if bench else []), *arguments]
 
     @property
