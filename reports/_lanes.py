@@ -29,7 +29,7 @@ class Band:
     left: float
     width: float
     lane: int
-    label: str
+    fault: str
     words: str
     healed: bool
     flipped: bool
@@ -65,15 +65,14 @@ def bands(faults: Sequence[FaultEntry], across: Axis) -> tuple[tuple[Band, ...],
     placed = []
     for number, fault in enumerate(faults, start=1):
         left, right = 100 * across.at(fault.start_s), 100 * across.at(fault.end_s)
-        label = f"F{number} {fault.fault}"
-        reach = _LETTER * (len(label) + 3)
+        reach = _LETTER * (len(fault.fault) + 6)
         flipped = left + reach > 100
         begins, ends = (min(left, right - reach), right) if flipped else (left, max(right, left + reach))
         lane = next((lane for lane, until in enumerate(free) if until <= begins + 1e-6), len(free))
         free[lane : lane + 1] = [ends]
         words = f"{fault.fault} on {fault.target}, {moment(fault.start_s)} to {moment(fault.end_s)}"
         width = round(right - left, 3)
-        placed.append(Band(number, round(left, 3), width, lane, label, words, fault.healed, flipped))
+        placed.append(Band(number, round(left, 3), width, lane, fault.fault, words, fault.healed, flipped))
     return tuple(placed), len(free)
 
 

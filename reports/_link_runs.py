@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from hil.errors import UsageError
 from hil.record.series import read_series
@@ -14,7 +14,6 @@ from hil.verdict import Outcome
 from ._lanes import moment
 from ._numbers import quantity, seconds
 from ._timechart import Chart, time_chart
-from ._verdict_rows import Row
 from ._words import case_name, plural
 
 if TYPE_CHECKING:
@@ -24,8 +23,20 @@ if TYPE_CHECKING:
     from hil.record.model import BlockEntry, FaultEntry, Record, SeriesEntry, TestEntry, TimelineEntry
 
     from ._timechart import Series
+    from ._verdict_rows import Row
 
 __all__ = ["Blocks", "FaultStory", "LinkRunSection", "link_runs"]
+
+
+class _Placed(Protocol):
+    """Whatever names its test and link."""
+
+    @property
+    def case(self) -> str: ...
+
+    @property
+    def link(self) -> str: ...
+
 
 _POINTS = 70_000
 """Points drawn on a whole page, about 12 bytes each."""
@@ -80,12 +91,10 @@ class LinkRunSection:
 
 def link_runs(record: Record, run: Path, verdicts: Sequence[Row]) -> list[LinkRunSection]:
     """One section for each test and link that has something to show: those with faults first, then worst first."""
-    keys = dict.fromkeys(
-        (entry.case, entry.link) for entry in (*record.series, *record.faults, *record.blocks, *record.timeline)
-    )
-    columns = _columns(record.series)
-    cap = max(10, _ROWS // max(1, len(keys)))
-    found = [_section(record, run, case, link, verdicts, columns, cap) for case, link in _merged(list(keys))]
+    groups: tuple[Sequence[_Placed], ...] = (record.series, record.faults, record.blocks, record.timeline)
+    keys = dict.fromkeys((entry.case, entry.link) for group in groups for entry in group)
+    source = _Source(record, run, verdicts, _columns(record.series), max(10, _ROWS // max(1, len(keys))))
+    found = [_section(source, case, link) for case, link in _merged(list(keys))]
     severity = {None: len(Outcome)} | {outcome: outcome.severity for outcome in Outcome}
     found.sort(key=lambda section: (not section.faults, severity[section.outcome], section.case, section.link))
     return [_opened(section, place) for place, section in enumerate(found)]
@@ -102,8 +111,6 @@ def _merged(keys: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _opened(section: LinkRunSection, place: int) -> LinkRunSection:
-    from dataclasses import replace
-
     notable = bool(section.faults) or section.outcome not in {Outcome.PASS, Outcome.SKIPPED, None}
     return replace(section, opened=place == 0 or (notable and place < _OPEN))
 
@@ -115,15 +122,25 @@ def _columns(series: Sequence[SeriesEntry]) -> int:
     return next(fits, _COLUMNS[-1])
 
 
-def _section(
-    record: Record, run: Path, case: str, link: str, verdicts: Sequence[Row], columns: int, cap: int
-) -> LinkRunSection:
-    files = [entry.file for entry in record.series if (entry.case, entry.link) == (case, link)]
+@dataclass(frozen=True)
+class _Source:
+    """Where sections come from, and how much each may show."""
+
+    record: Record
+    run: Path
+    verdicts: Sequence[Row]
+    columns: int
+    rows: int
+
+
+def _section(source: _Source, case: str, link: str) -> LinkRunSection:
+    record = source.record
+    files = [entry.file for entry in record.series if _belongs(entry, case, link)]
     faults = sorted((entry for entry in record.faults if _belongs(entry, case, link)), key=lambda entry: entry.start_s)
     blocks = [entry for entry in record.blocks if _belongs(entry, case, link)]
     moments = [entry for entry in record.timeline if _belongs(entry, case, link)]
-    own = [row for row in verdicts if row.entry.case == case]
-    series, trouble = _read(run, files)
+    own = [row for row in source.verdicts if row.entry.case == case]
+    series, trouble = _read(source.run, files)
     judged = {row.entry.indicator for row in own}
     limits = [row.entry for row in own if row.entry.subject == link or not link]
     declared = [rule for rule in record.rules if rule.indicator not in judged and rule.link in {"", link}]
@@ -133,17 +150,17 @@ def _section(
         name=case_name(case) or "outside any test",
         link=link,
         test=next((test for test in record.tests if test.case == case), None),
-        chart=time_chart(series, columns, faults=faults, blocks=blocks, moments=moments, limits=[*limits, *declared]),
+        chart=time_chart(series, source.columns, faults=faults, blocks=blocks, moments=moments, limits=[*limits, *declared]),
         files=tuple(files),
         trouble=tuple(trouble),
         faults=tuple(_story(number, fault, blocks) for number, fault in enumerate(faults, start=1)),
         moments=tuple((moment(entry.time_s), entry) for entry in moments),
-        blocks=_blocks(blocks, cap),
+        blocks=_blocks(blocks, source.rows),
         verdicts=tuple(own),
     )
 
 
-def _belongs(entry: FaultEntry | BlockEntry | TimelineEntry, case: str, link: str) -> bool:
+def _belongs(entry: _Placed, case: str, link: str) -> bool:
     return entry.case == case and (not entry.link or entry.link == link)
 
 

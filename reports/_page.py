@@ -50,7 +50,9 @@ def page(record: Record, run: Path) -> dict[str, Any]:
         "tally": tally(test.outcome for test in record.tests) or "none",
         "verdicts": verdicts,
         "unresolved": _unresolved(record),
-        "confidences": " or ".join(f"{100 * level:g} %" for level in sorted({v.confidence for v in record.verdicts if v.confidence})),
+        "confidences": " or ".join(
+            f"{100 * level:g} %" for level in sorted({v.confidence for v in record.verdicts if v.confidence})
+        ),
         "skips": _skips(record),
         "sections": sections,
         "anchors": {section.case: section.anchor for section in reversed(sections)},
@@ -96,7 +98,9 @@ def _skips(record: Record) -> list[tuple[str, list[str]]]:
 
 def _recordings(record: Record) -> list[tuple[str, str, list[Any], list[Any]]]:
     """(case, link, plots, tables) of every test that recorded some."""
-    keys = dict.fromkeys((entry.case, entry.link) for entry in (*record.plots, *record.tables))
+    keys = dict.fromkeys(
+        [(entry.case, entry.link) for entry in record.plots] + [(entry.case, entry.link) for entry in record.tables]
+    )
     return [
         (
             case,

@@ -23,7 +23,7 @@ _DOTS_UP_TO = 120
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot: its path, ticks (per cent, label), and marks (per cent, label, lane above the plot, label to the left)."""
+    """A plot: path, ticks (per cent, label), marks (per cent, label, lane above the plot, turned left)."""
 
     entry: PlotEntry
     path: str
@@ -66,6 +66,7 @@ def plot(entry: PlotEntry) -> Plot | None:
     low, high = float(x.min()) - half, float(x.max()) + half
     across = Axis(low, high if high > low else low + 1.0)
     up = linear_axis(float(np.nanmin(y)), float(np.nanmax(y)))
+    peak = int(np.nanargmax(y))
     path, points = _bars(x, y, half, across, up) if entry.style == "bars" else _lines(x, y, across, up)
     return Plot(
         entry=entry,
@@ -76,13 +77,11 @@ def plot(entry: PlotEntry) -> Plot | None:
         ticks_y=tuple((round(100 * (1 - up.at(value)), 2), _plain(value)) for value in up.ticks(4)),
         marks=(placed := _marks(entry, across)),
         lanes=max((mark[2] + 1 for mark in placed), default=0),
-        words=f"{entry.title}: {size} points, highest {_plain(float(np.nanmax(y)))} at {_plain(float(x[int(np.nanargmax(y))]))}",
+        words=f"{entry.title}: {size} points, highest {_plain(float(np.nanmax(y)))} at {_plain(float(x[peak]))}",
     )
 
 
-def _lines(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], across: Axis, up: Axis
-) -> tuple[str, str]:
+def _lines(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], across: Axis, up: Axis) -> tuple[str, str]:
     path, points = "", ""
     for part in pieces(x, y, gap=math.inf):
         shown = thin(*part, _COLUMNS)
@@ -91,9 +90,7 @@ def _lines(
     return path, points
 
 
-def _bars(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], half: float, across: Axis, up: Axis
-) -> tuple[str, str]:
+def _bars(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], half: float, across: Axis, up: Axis) -> tuple[str, str]:
     """Bars as one outline; of more bars than columns the highest of each column stays."""
     import numpy as np
 

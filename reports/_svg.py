@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def thin(times: Floats, values: Floats, columns: int) -> tuple[Floats, Floats]:
     column = np.minimum(((times - start) / (end - start or 1.0) * columns).astype(np.int64), columns - 1)
     edges = np.flatnonzero(np.diff(column)) + 1
     kept: list[int] = []
-    for low, high in zip([0, *edges.tolist()], [*edges.tolist(), len(times)], strict=True):
+    for low, high in pairwise([0, *edges.tolist(), len(times)]):
         part = values[low:high]
         kept += sorted({low, low + int(np.argmin(part)), low + int(np.argmax(part)), high - 1})
     return times[kept], values[kept]
@@ -114,16 +115,12 @@ def pieces(times: Floats, values: Floats, *, gap: float = _GAP) -> list[tuple[Fl
     usual = float(np.median(steps[steps > 0])) if np.any(steps > 0) else math.inf
     cuts = np.flatnonzero((steps > gap * usual) | (finite[1:] != finite[:-1])) + 1
     edges = [0, *cuts.tolist(), len(times)]
-    return [
-        (times[low:high], values[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True) if high > low and finite[low]
-    ]
+    return [(times[low:high], values[low:high]) for low, high in pairwise(edges) if high > low and finite[low]]
 
 
 def line(times: Floats, values: Floats, across: Axis, up: Axis) -> str:
     """An SVG path through the points."""
-    points = [
-        f"{_x(across, moment)} {_y(up, value)}" for moment, value in zip(times.tolist(), values.tolist(), strict=True)
-    ]
+    points = [f"{_x(across, moment)} {_y(up, value)}" for moment, value in zip(times.tolist(), values.tolist(), strict=True)]
     return f"M{'L'.join(points)}" if points else ""
 
 

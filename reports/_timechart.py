@@ -141,7 +141,7 @@ def time_ticks(across: Axis) -> list[Tick]:
     else:
         first = math.ceil(across.low / step - 1e-9)
         values = [number * step for number in range(first, math.floor(across.high / step + 1e-9) + 1)]
-    factor, unit = symbol_for("s", step if step < 1 else across.high)
+    factor, unit = symbol_for("s", max(abs(across.low), abs(across.high)))
     labels = [f"{value / factor:.10g}" for value in values]
     return [
         Tick(at=round(100 * across.at(value), 3), label=f"{label} {unit}", minor=bool(number % 2) and len(values) > 5)
@@ -151,7 +151,8 @@ def time_ticks(across: Axis) -> list[Tick]:
 
 def _across(series: Series, faults: Sequence[FaultEntry], blocks: Sequence[BlockEntry]) -> Axis | None:
     times = [float(edge) for moments, _ in series.values() if moments.size for edge in (moments.min(), moments.max())]
-    times += [edge for entry in (*faults, *blocks) for edge in (entry.start_s, entry.end_s)]
+    times += [edge for fault in faults for edge in (fault.start_s, fault.end_s)]
+    times += [edge for block in blocks for edge in (block.start_s, block.end_s)]
     times = [time for time in times if math.isfinite(time)]
     if not times:
         return None
@@ -159,7 +160,9 @@ def _across(series: Series, faults: Sequence[FaultEntry], blocks: Sequence[Block
     return Axis(low, high if high > low else low + 1.0)
 
 
-def _panel(kind: str, series: Series, across: Axis, columns: int, limits: Sequence[VerdictEntry | DeclaredRule]) -> Panel | None:
+def _panel(
+    kind: str, series: Series, across: Axis, columns: int, limits: Sequence[VerdictEntry | DeclaredRule]
+) -> Panel | None:
     import numpy as np
 
     cut = {name: pieces(*pair) for name, pair in series.items()}
@@ -171,7 +174,9 @@ def _panel(kind: str, series: Series, across: Axis, columns: int, limits: Sequen
     up = _up(kind, everything, [value for _, value in lines])
     unit = _unit(kind)
     factor, symbol = symbol_for(unit, 1.0 if up.log else max(abs(up.high), abs(up.low)))
-    curves = [_curve(name, style, cut[name], columns, across, up) for style, name in enumerate(_styled(list(series)))]
+    curves = [
+        _curve(name, cut[name], (across, up), style=style, columns=columns) for style, name in enumerate(_styled(list(series)))
+    ]
     drawn = [
         Limit(round(100 * (1 - up.at(value)), 2), f"{said} {quantity(value, unit, digits=4)}")
         for said, value in lines
@@ -195,15 +200,17 @@ def _panel(kind: str, series: Series, across: Axis, columns: int, limits: Sequen
     )
 
 
-def _curve(name: str, style: int, parts: list[tuple[np.ndarray, np.ndarray]], columns: int, across: Axis, up: Axis) -> Curve:
+def _curve(
+    name: str, parts: list[tuple[np.ndarray, np.ndarray]], axes: tuple[Axis, Axis], *, style: int, columns: int
+) -> Curve:
     total = sum(len(times) for times, _ in parts)
     path, points = "", ""
     for times, values in parts:
         share = max(1, round(columns * len(times) / total))
         shown = thin(times, values, share)
-        path += line(*shown, across, up)
+        path += line(*shown, *axes)
         if total <= _DOTS_UP_TO or len(times) == 1:
-            points += dots(*shown, across, up)
+            points += dots(*shown, *axes)
     return Curve(label=name.rpartition(".")[0], style=style, path=path, points=points, n=total)
 
 
@@ -254,5 +261,3 @@ def _value_ticks(up: Axis, unit: str) -> list[Tick]:
 def _round(value: float, up: Axis) -> float:
     """Zero where only rounding keeps it from zero."""
     return 0.0 if not up.log and abs(value) < 1e-9 * (up.high - up.low) else value
-
-

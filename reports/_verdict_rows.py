@@ -29,7 +29,7 @@ _ROOM = 8.0
 
 @dataclass(frozen=True)
 class Bar:
-    """Positions in a drawing of 160 by 20: the interval, the estimate, the limit, and the stretches where a bound may not be."""
+    """Positions in a drawing of 160 by 20: interval, estimate, limit, and the stretches where a bound may not be."""
 
     low: float | None
     high: float | None
@@ -100,15 +100,19 @@ def good_side(verdict: VerdictEntry) -> tuple[Side, float | None]:
         return "below", None
     if _ABOVE.search(verdict.rule):
         return "above", None
+    return _side_by_outcome(verdict), None
+
+
+def _side_by_outcome(verdict: VerdictEntry) -> Side:
     bounds = [bound for bound in (verdict.low, verdict.high) if bound is not None]
     if verdict.limit is None or not bounds or verdict.outcome not in {Outcome.PASS, Outcome.FAIL}:
-        return "", None
+        return ""
     good = verdict.outcome is Outcome.PASS
-    if all(bound <= verdict.limit for bound in bounds):
-        return ("below" if good else "above"), None
-    if all(bound >= verdict.limit for bound in bounds):
-        return ("above" if good else "below"), None
-    return "", None
+    if max(bounds) <= verdict.limit:
+        return "below" if good else "above"
+    if min(bounds) >= verdict.limit:
+        return "above" if good else "below"
+    return ""
 
 
 def margin(verdict: VerdictEntry) -> str:
