@@ -80,7 +80,7 @@ def _unresolved(record: Record) -> list[tuple[Outcome, str, str, str, bool]]:
         for test in unresolved_tests(record)
         if (test.case, test.outcome) not in told
     ]
-    return found
+    return sorted(found, key=lambda left: (not left[-1], left[0].severity))
 
 
 def _name(test: TestEntry) -> str:

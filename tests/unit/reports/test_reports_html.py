@@ -205,6 +205,23 @@ def test_tests_with_faults_come_first_and_open(page):
     )
 
 
+def test_what_is_wrong_is_told_worst_first(page):
+    """Gates and tests by severity, then what is no gate."""
+    classes = [attributes["class"] for tag, attributes, section in page.elements if section == "unresolved" and tag == "li"]
+    assert classes[:5] == ["FAIL", "ERROR", "INCONCLUSIVE", "SKIPPED", "INCONCLUSIVE"]
+    assert classes[5:] == ["SKIPPED"] * 2  # the skipped tests, by reason
+
+
+def test_faults_come_before_the_alphabet(write_run):
+    """Then the worst, then names."""
+    block = {"sequence": 0, "start_s": 0.0, "end_s": 1.0, "link": "metro"}
+    fault = {"fault": "fiber_cut", "target": "switch", "start_s": 0.0, "end_s": 1.0, "link": "metro"}
+    events = [("block", f"c::{name}", block) for name in "abz"] + [("fault", "c::z", fault)]
+    events += [("test", f"c::{name}", {"outcome": "FAIL" if name == "b" else "PASS"}) for name in "abz"]
+    found = Page(SPEC.write(write_run(*events)).read_text(encoding="utf-8"))
+    assert [name for name in found.said["span"] if name in {"a", "b", "z"}][:3] == ["z", "b", "a"]
+
+
 def test_recovery_is_measured(page):
     """Healed at 18.2 s, the first whole block with key ends at 20 s."""
     assert page.column("faults", "first key")[0] == "first key 1.8 s after healing, block 19"
