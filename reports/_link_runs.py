@@ -41,7 +41,8 @@ class _Placed(Protocol):
 _POINTS = 70_000
 """Points drawn on a whole page, about 12 bytes each."""
 _COLUMNS = (500, 350, 250, 160, 100, 60, 40, 20, 10)
-_ROWS = 1_500
+_ROWS = 600
+"""Rows of block tables on a whole page, about 900 bytes each."""
 _OPEN = 4
 
 
