@@ -30,7 +30,7 @@ SIGNS = {
 _KINDS = {
     "simulated": "Every device of this bench was simulated: the numbers below say nothing of hardware.",
     "mixed": "Some devices of this bench were simulated: what they fed is marked, and says nothing of hardware.",
-    "real": "Every device of this bench was real hardware.",
+    "real": "Nothing in this run was simulated.",
 }
 _FINGERPRINTS = 3
 HELPERS = {"quantity": quantity, "seconds": seconds, "size": size, "moment": moment, "case_name": case_name}
