@@ -108,9 +108,10 @@ def _numbers(verdicts: list[VerdictEntry]) -> list[str]:
 
 
 def _cells(verdict: VerdictEntry, rule: str, *, wide: bool) -> list[str]:
-    estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, verdict.unit)
+    unit = clean(verdict.unit)
+    estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, unit)
     outcome = verdict.outcome.value + ("" if verdict.gate else "*")
-    ending = [count(verdict.n) if verdict.n else "–", quantity(verdict.limit, verdict.unit, digits=4), rule]
+    ending = [count(verdict.n) if verdict.n else "–", quantity(verdict.limit, unit, digits=4), rule]
     if wide:
         return [outcome, verdict.indicator, verdict.subject, case_name(verdict.case), estimate, interval, *ending]
     return [outcome, f"{verdict.indicator}\n{verdict.subject}", f"{estimate}\n{interval}".rstrip(), *ending]
@@ -176,12 +177,14 @@ def _hang(console: Console, mark: str, text: str, style: str, aside: str = "") -
 def _print_headline(console: Console, record: Record) -> None:
     from rich.text import Text
 
-    console.print(Text.assemble((record.outcome.value, _STYLES[record.outcome]), f"  {headline(record)}"))
+    console.print(Text.assemble((record.outcome.value, _STYLES[record.outcome]), f"  {clean(headline(record))}"))
     tests = tally(test.outcome for test in record.tests) or "none"
     gates = tally(verdict.outcome for verdict in record.verdicts if verdict.gate) or "none"
     console.print(Text(f"tests: {tests}"))
     console.print(Text(f"gates: {gates}"))
-    console.print(Text(f"bench: {record.bench} ({kind_of_bench(record)}), seed {record.seed}, {seconds(record.duration_s)}"))
+    console.print(
+        Text(f"bench: {clean(record.bench)} ({kind_of_bench(record)}), seed {record.seed}, {seconds(record.duration_s)}")
+    )
 
 
 def _write(run: Path) -> Path:
