@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ from hil.pipeline.messages import Amplify, Corrected, Detections, Header, Hello,
 from hil.pipeline.settings import KeyFate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Message as OnTheWay
