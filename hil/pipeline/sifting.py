@@ -138,6 +138,8 @@ def answer_bases(announced: Detections, prepare: Callable[[npt.NDArray[np.int64]
     if not 0 <= announced.events <= min(MOST_EVENTS, announced.clicks) or min(others) < 0:
         raise AuthenticationError(f"{announced.events} events out of {announced.clicks} clicks in one block")
     index = unpack_steps(announced.steps, announced.width, announced.events, announced.first)
+    if (index[1:] == index[:-1]).any():
+        raise AuthenticationError("the same pulse was announced twice")
     basis = unpack(announced.bases, announced.events)
     prepared = prepare(index)
     matched = prepared.basis == basis

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -14,6 +14,7 @@ from hil.pipeline.settings import KeyFate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hil.pipeline.party import Party
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Message as OnTheWay
     from tests.unit.pipeline.conftest import SmallLink
@@ -180,8 +181,8 @@ def test_a_key_that_differs_at_verification_is_not_released(
 
     honest = cascade.correct
 
-    def careless(*about: object) -> object:
-        bits, disclosed = yield from honest(*about)  # type: ignore[arg-type, misc]
+    def careless(*about: Any) -> Party[Any]:
+        bits, disclosed = yield from honest(*about)
         bits[7] ^= 1
         return bits, disclosed
 

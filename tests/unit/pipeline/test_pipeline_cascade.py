@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,9 @@ from hil.pipeline.reconciliation.cascade import Disclosed, answer, correct
 from hil.pipeline.reconciliation.plan import Cut, block_sizes
 from hil.pipeline.stepping import Message, run_pair
 from hil.seeds import stream
+
+if TYPE_CHECKING:
+    from hil.pipeline.party import Party
 
 Bits = npt.NDArray[np.uint8]
 
@@ -38,12 +42,12 @@ def run(alice: Bits, bob: Bits, qber: float, seed: int = 1) -> Outcome:
     """Both parties over a channel that counts."""
     ends = Conversation("a"), Conversation("b")
 
-    def bobs() -> object:
+    def bobs() -> Party[tuple[Bits, Disclosed]]:
         result = yield from correct(ends[1], bob, qber, SeededEntropy(seed))
         yield from ends[1].send(Corrected((0, 0, 0)))
         return result
 
-    (_, alice_says), (corrected, bob_says) = run_pair(answer(ends[0], alice), bobs())  # type: ignore[arg-type, misc]
+    (_, alice_says), (corrected, bob_says) = run_pair(answer(ends[0], alice), bobs())
     return Outcome(corrected, alice_says, bob_says, len(ends[0].sent) + len(ends[1].sent))
 
 
@@ -149,7 +153,7 @@ def test_every_parity_on_the_channel_is_counted_in_both_directions() -> None:
     ends = Conversation("a"), Conversation("b")
     replies = 0
 
-    def bobs() -> object:
+    def bobs() -> Party[tuple[Bits, Disclosed]]:
         result = yield from correct(ends[1], bob, 0.02, SeededEntropy(1))
         yield from ends[1].send(Corrected((0, 0, 0)))
         return result
@@ -160,7 +164,7 @@ def test_every_parity_on_the_channel_is_counted_in_both_directions() -> None:
             replies += 8 * (len(message.data) - 30)
         return (message.data,)
 
-    (_, counted), (_, by_bob) = run_pair(answer(ends[0], alice), bobs(), count)  # type: ignore[arg-type, misc]
+    (_, counted), (_, by_bob) = run_pair(answer(ends[0], alice), bobs(), count)
     messages = len(ends[0].sent)
     assert counted == by_bob
     assert counted.by_bob == counted.by_alice
@@ -207,9 +211,9 @@ def test_a_shuffle_is_a_permutation_that_both_sides_repeat() -> None:
 def test_alice_refuses_requests_that_cannot_be(request_: tuple[Pass | Ask | Halves, ...]) -> None:
     ends = Conversation("a"), Conversation("b")
 
-    def forged() -> object:
+    def forged() -> Party[None]:
         for message in request_:
             yield from ends[1].send(message)
 
     with pytest.raises(AuthenticationError):
-        run_pair(answer(ends[0], np.zeros(10, dtype=np.uint8)), forged())  # type: ignore[arg-type]
+        run_pair(answer(ends[0], np.zeros(10, dtype=np.uint8)), forged())

@@ -150,7 +150,7 @@ def test_indices_survive_the_wire(index: list[int], first: int) -> None:
 def test_pairs_and_bits_survive_the_wire(values: list[int]) -> None:
     numbers = np.array(values, dtype=np.uint8)
     assert unpack_pairs(pack_pairs(numbers), numbers.size).tolist() == values
-    assert unpack(pack(numbers & 1), numbers.size).tolist() == [value & 1 for value in values]
+    assert unpack(pack(numbers % np.uint8(2)), numbers.size).tolist() == [value & 1 for value in values]
 
 
 @pytest.mark.parametrize(("width", "count", "first"), [(3, 1, 0), (1, 2, 0), (1, 1, -1), (8, 1, 0)])
