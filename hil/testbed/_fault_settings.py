@@ -31,7 +31,9 @@ def settings_of(spec: FaultSpec, given: Mapping[str, Any]) -> Any:
         key = name if name in known else _full_name(name, value, known)
         if key is None or key in values:
             listed = ", ".join(known) or "none"
-            raise UsageError(f"{word}: no setting {name!r} (or given twice, or a bare name with a bare number); known: {listed}")
+            raise UsageError(
+                f"{word}: no setting {name!r} (or given twice, or a bare name with a bare number); known: {listed}"
+            )
         values[key] = _number(f"{word}: {key}", value, key.rpartition("_")[2])
     missing = [name for name, info in known.items() if info.default is MISSING and name not in values]
     if missing:

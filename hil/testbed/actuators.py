@@ -41,7 +41,9 @@ def read(device: Any, setting: str) -> float:
 def write(device: Any, setting: str, value: float) -> None:
     """Move one setting through the driver's own setter, envelope and read-back included."""
     if setting not in SETTINGS or not hasattr(device, setting):
-        raise MissingCapabilityError(f"{device.name} has no {setting} that could be moved; known: {', '.join(sorted(SETTINGS))}")
+        raise MissingCapabilityError(
+            f"{device.name} has no {setting} that could be moved; known: {', '.join(sorted(SETTINGS))}"
+        )
     _WRITERS[setting](device, value)
 
 
