@@ -13,12 +13,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find, names
-from hil.errors import BenchError, HilError, MissingCapabilityError, UnknownNameError, UsageError
+from hil.errors import BenchError, MissingCapabilityError, UnknownNameError, UsageError
 from hil.testbed._fault_settings import duration_s, settings_of
-from hil.testbed.fault import Fault
+from hil.testbed.fault import Fault, all_of
 from hil.testbed.fault_bench import TestbedFaultBench
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Chaos:
     """
 
     def __init__(self, testbed: Testbed, link: Link) -> None:
+        if getattr(link, "level", None) is None:
+            raise MissingCapabilityError(f"link {link.name} is a recording: what was recorded cannot be broken any more")
         self.link = link
         self.bench: FaultBench = TestbedFaultBench(testbed, link)
         self._testbed = testbed
@@ -78,25 +81,10 @@ class Chaos:
 
         UsageError for a fault that was made and never entered: the test broke nothing there.
         """
-        troubles: list[HilError] = []
-        for fault in [*reversed(self._active), *self._made]:
-            forgotten = fault.state == "made"
-            try:
-                fault.end()
-            except HilError as error:
-                troubles.append(error)
-            if forgotten:
-                troubles.append(
-                    UsageError(
-                        f"chaos.{fault.fault}(...) was made but never entered, so nothing was broken; write"
-                        f" `with chaos.{fault.fault}(...):`, or chaos.at('3 s').{fault.fault}(...)"
-                    )
-                )
+        forgotten = [fault for fault in self._made if fault.state == "made"]
+        everything = [*reversed(self._active), *self._made]
         self._made.clear()
-        if troubles:
-            for other in troubles[1:]:
-                troubles[0].add_note(f"besides: {other}")
-            raise troubles[0]
+        all_of([*(fault.end for fault in everything), *(partial(_complain, fault) for fault in forgotten)])
 
     # --- for faults ---------------------------------------------------------------------------------------------------
 
@@ -223,6 +211,13 @@ class Scheduler:
             return self._chaos.schedule(make(target, **settings), self._wait_s)
 
         return scheduled
+
+
+def _complain(fault: Fault) -> None:
+    raise UsageError(
+        f"chaos.{fault.fault}(...) was made but never entered, so nothing was broken; write `with chaos.{fault.fault}(...):`,"
+        f" or chaos.at('3 s').{fault.fault}(...)"
+    )
 
 
 def _spec_of(name: str) -> FaultSpec:

@@ -252,7 +252,7 @@ class TestDelays:
         ("clock", "speed", "least_s"), [(SystemClock, 1.0, 0.09), (SystemClock, 10.0, 0.009), (VirtualClock, 1e-3, 0)]
     )
     def test_answers_come_in_order_and_no_earlier_than_the_motor_stands(self, serve, on_line, clock, speed, least_s) -> None:
-        """12 dB take 0.1 s; what is asked meanwhile is answered afterwards. A virtual clock has nobody wait, not 100 s either."""
+        """12 dB take 0.1 s; what is asked meanwhile is answered afterwards. A virtual clock makes nobody wait."""
         host = serve(clock(), speed=speed)
         voa = on_line(host.addresses["voa"].path)
         measured = SystemClock()

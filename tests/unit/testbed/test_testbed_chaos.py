@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from hil.suites.contracts.fault_contract import WatchedBench
 
 from hil.errors import (
+    DeviceTimeoutError,
     FaultWithoutEvidenceError,
     HealingError,
     MissingCapabilityError,
@@ -18,6 +20,7 @@ from hil.testbed.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
+    from hil.ports.spec import FaultBench, Readings
     from hil.testbed.link import Link
     from tests.unit.testbed.conftest import Notebook
 
@@ -39,6 +42,27 @@ def break_and_raise(testbed: Testbed, error: BaseException) -> None:
     """The fibre really breaks, and then the test fails."""
     testbed.control.inject("metro", "excess_loss_db", 150.0)
     raise error
+
+
+class Mute(WatchedBench):
+    """A bench whose receiver does not answer, from the start or once something was moved."""
+
+    def __init__(self, bench: FaultBench, *, after_the_move: bool = False) -> None:
+        super().__init__(bench)
+        self._after_the_move = after_the_move
+
+    def clicks(self, device: str) -> Readings:
+        if self.moves or not self._after_the_move:
+            raise DeviceTimeoutError(device, "no answer within 2 s")
+        return super().clicks(device)
+
+
+class Stuck(WatchedBench):
+    """A bench whose switch says yes and does not move."""
+
+    def write(self, device: str, setting: str, value: float) -> None:
+        if setting != "channel":
+            super().write(device, setting, value)
 
 
 HEALTHY = (1, 30.0, 60.0)  # of the bench file: through channel, set point in degC, dark counts in Hz
@@ -241,6 +265,39 @@ class TestTrouble:
         assert any("QBER 9 %" in note for note in raised.value.__notes__)
         testbed.control.inject("metro", "excess_loss_db", 0.0)
         cut.end()
+
+    def test_what_cannot_be_looked_at_is_healed_all_the_same(self, chaos: Chaos, link: Link) -> None:
+        """A receiver that stops answering keeps nobody from putting the switch back, but the healing stays unseen."""
+        mended = chaos.bench
+        with pytest.raises(HealingError, match="could not be looked at: bob: no answer"), chaos.fiber_cut() as cut:
+            chaos.bench = Mute(mended)
+        assert settings(link) == HEALTHY
+        chaos.bench = mended
+        cut.end()
+        assert cut.healed
+
+    def test_a_fault_that_cannot_be_looked_at_is_taken_back(self, chaos: Chaos, link: Link) -> None:
+        """The receiver stops answering once the switch has moved: nothing stays in that nobody could see."""
+        chaos.bench = Mute(chaos.bench, after_the_move=True)
+        with pytest.raises(DeviceTimeoutError, match="no answer"), chaos.fiber_cut():
+            pytest.fail("was entered")
+        assert settings(link) == HEALTHY
+
+    def test_a_switch_that_sticks_is_told(self, chaos: Chaos, link: Link) -> None:
+        """Healing that the actuator does not carry out is an error with what it reads back; the others heal regardless."""
+        mended = chaos.bench
+        cut = chaos.fiber_cut()
+        with (
+            pytest.raises(HealingError, match="switch reads back channel 4, expected 1"),
+            chaos.thermal_drift(delta="2 K") as drift,
+            cut,
+        ):
+            chaos.bench = Stuck(mended)
+        assert cut.state == "broken"
+        assert drift.healed
+        chaos.bench = mended
+        cut.end()
+        assert settings(link) == HEALTHY
 
     def test_ctrl_c_stays_ctrl_c(self, chaos: Chaos, testbed: Testbed) -> None:
         """Whoever stops a run stops it, with a note of what could not be healed."""
