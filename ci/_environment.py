@@ -105,7 +105,7 @@ def _candidates(version: str) -> Iterator[str]:
             yield found
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     for folder_path in sorted((root / "versions").glob(f"{version}.*"), reverse=True):
-        yield str(folder_path / "bin" / "python")
+        yield str(folder_path / "bin" / f"python{version}")
 
 
 def _made_from(version: tuple[int, int], extra: str) -> str:

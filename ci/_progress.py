@@ -1,4 +1,4 @@
-"""Runs a command that talks too much: its last line on a terminal while it works, all of it if it fails."""
+"""Runs commands: one that is worth reading as it is, one that talks too much with its newest line only."""
 
 from __future__ import annotations
 
@@ -6,19 +6,41 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["StepFailedError", "watch"]
+__all__ = ["StepFailedError", "show", "watch"]
 
 _REMINDER_S = 15.0
+_STOPPING_S = 10.0
 
 
 class StepFailedError(Exception):
     """A command ended with another exit code than 0; the message holds what it printed."""
+
+
+def show(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> int:
+    """Run it with its output as it is and return its exit code; when interrupted, let it end by itself first."""
+    with _ended(subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, text=True)) as process:
+        return process.wait()
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that is gone afterwards. Ctrl-C on a terminal has reached it too, so it is given time to put things away."""
+    try:
+        yield process
+    finally:
+        for end in (process.terminate, process.kill):
+            try:
+                process.wait(_STOPPING_S)
+            except subprocess.TimeoutExpired:
+                end()
+        process.wait()
 
 
 def watch(label: str, command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
@@ -26,9 +48,10 @@ def watch(label: str, command: Sequence[str], *, cwd: Path, env: Mapping[str, st
     began = reminded = time.monotonic()
     printed: list[str] = []
     terminal = sys.stdout.isatty()
-    with subprocess.Popen(
+    talking = subprocess.Popen(
         command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    )
+    with talking, _ended(talking) as process:
         for line in process.stdout or ():
             printed.append(line)
             now = time.monotonic()

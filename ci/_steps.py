@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ._environment import CHECKOUT, Environment
-from ._progress import StepFailedError, watch
+from ._progress import StepFailedError, show, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,9 +110,8 @@ def _pytest(folder: str, workers: int) -> Callable[[Environment, Sequence[str]],
 def _run(environment: Environment, module: str, *arguments: str) -> None:
     """A module whose output is its own progress."""
     command = [str(environment.python), "-m", module, *arguments]
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment.variables(), stdin=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise StepFailedError(f"exit code {done.returncode}: {' '.join(command[1:])}")
+    if code := show(command, cwd=CHECKOUT, env=environment.variables()):
+        raise StepFailedError(f"exit code {code}: {' '.join(command[1:])}")
 
 
 # system and packaging tests start processes and take ports or build trees: one after the other
