@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -87,3 +88,20 @@ def test_pytest_collects_the_conformance_suite_by_name(fresh: Path) -> None:
     collect = ("--collect-only", "-q", "--hil-bench", "metro-25km", "--hil-seed", "1", "--pyargs", "hil.suites.conformance")
     printed = _run(fresh, "python", "-m", "pytest", *collect)
     assert sum("::test_" in line for line in printed.splitlines()) >= 25
+
+
+def test_the_first_test_of_the_readme_passes(fresh: Path, tree: Path, tmp_path: Path) -> None:
+    """As it stands there, on the simulated bench."""
+    (example,) = re.findall(r"^```python\n(.*?)^```$", (tree / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "test_my_link.py").write_text(example)
+    run = (
+        "--hil-bench",
+        "metro-25km",
+        "--hil-seed",
+        "1",
+        "--hil-record",
+        str(tmp_path / "record"),
+        str(tmp_path / "test_my_link.py"),
+    )
+    assert "1 passed" in _run(fresh, "python", "-m", "pytest", *run)
+    assert len(example.splitlines()) <= 15
