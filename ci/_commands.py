@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_BENCH", "benchmark", "conformance", "test"]
 
 DEFAULT_BENCH = "metro-25km"
+_SAYS_HOW_TO_SPREAD = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-pno:xdist", "no:xdist")
 
 
 def conformance(arguments: Sequence[str]) -> int:
@@ -28,8 +29,8 @@ def conformance(arguments: Sequence[str]) -> int:
     def run() -> int:
         environment = prepare("conformance", find_python(options.python))
         chosen = any(argument.startswith("--hil-bench") for argument in to_pytest)
-        bench = [] if chosen else ["--bench", DEFAULT_BENCH]
-        return _become(environment, "hil.cli", "run", "conformance", *bench, "--", *to_pytest)
+        given = ["--", *to_pytest] if chosen else ["--bench", DEFAULT_BENCH, "--", *_workers(to_pytest), *to_pytest]
+        return _become(environment, "hil.cli", "run", "conformance", *given)
 
     return _guarded(run)
 
@@ -68,6 +69,12 @@ def _parser(name: str, command: Callable[[Sequence[str]], int], epilog: str) -> 
     parser = argparse.ArgumentParser(prog=name, description=command.__doc__, epilog=epilog, allow_abbrev=False)
     parser.add_argument("--python", default="", help="version (3.12) or path; default: the running one")
     return parser
+
+
+def _workers(to_pytest: Sequence[str]) -> list[str]:
+    """Two workers where there are two cores and the caller says nothing about it; each has a simulated world of its own."""
+    told = any(argument.startswith(_SAYS_HOW_TO_SPREAD) for argument in to_pytest)
+    return [] if told or (os.cpu_count() or 1) < 2 else ["-n", "2"]
 
 
 def _become(environment: Environment, module: str, *arguments: str) -> int:

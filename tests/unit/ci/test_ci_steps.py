@@ -76,16 +76,19 @@ def test_no_python_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ([], ["--bench", "metro-25km", "--"]),
-        (["--hil-seed", "7", "-k", "fibre or cut"], ["--bench", "metro-25km", "--", "--hil-seed", "7", "-k", "fibre or cut"]),
+        ([], ["--bench", "metro-25km", "--", "-n", "2"]),
+        (["--hil-seed", "7", "-k", "a or b"], ["--bench", "metro-25km", "--", "-n", "2", "--hil-seed", "7", "-k", "a or b"]),
+        (["-n0"], ["--bench", "metro-25km", "--", "-n0"]),
+        (["--pdb"], ["--bench", "metro-25km", "--", "--pdb"]),
         (["--hil-bench", "lab.toml"], ["--", "--hil-bench", "lab.toml"]),
     ],
 )
 def test_conformance_runs_on_the_default_bench_unless_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], expected: list[str]
 ) -> None:
-    """Every other argument goes to pytest."""
+    """Every other argument goes to pytest, and on two cores two workers share the simulated bench."""
     ran: list[str] = []
+    monkeypatch.setattr(commands.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(commands, "prepare", lambda *_arguments: Environment(tmp_path))
     monkeypatch.setattr(commands, "_become", lambda _environment, *command: ran.extend(command) or 11)
     assert commands.conformance(given) == 11
