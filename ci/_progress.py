@@ -54,6 +54,8 @@ def watch(label: str, command: Sequence[str], *, cwd: Path, env: Mapping[str, st
     with talking, _ended(talking) as process:
         for line in process.stdout or ():
             printed.append(line)
+            if line.startswith("WARNING"):
+                continue
             now = time.monotonic()
             if terminal:
                 _rewrite(f"  {label}: {line.strip()}")
