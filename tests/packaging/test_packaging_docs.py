@@ -10,7 +10,7 @@ import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hil.ci import _commands as checkout_commands
@@ -89,9 +89,14 @@ def test_hil_commands_exist(said: Said, monkeypatch: pytest.MonkeyPatch, pytest_
     if len(_arguments(said)) == 1:  # prose speaks of `hil run` without saying of what
         assert _arguments(said)[0] in cli.COMMANDS
         return
-    executed = []
+    executed: list[Any] = []
+
+    def execute(arguments: Any) -> int:
+        executed.append(arguments)
+        return 0
+
     for module in cli.COMMANDS.values():
-        monkeypatch.setattr(import_module(f"hil.cli.{module}"), "execute", lambda arguments: executed.append(arguments) or 0)
+        monkeypatch.setattr(import_module(f"hil.cli.{module}"), "execute", execute)
     assert cli.main(_arguments(said)) == 0, said
     assert len(executed) == 1
     assert _options(executed[0].pytest) <= pytest_options
@@ -107,10 +112,15 @@ def test_pytest_options_exist(said: Said, pytest_options: set[str]) -> None:
 def test_commands_of_the_checkout_exist(said: Said, monkeypatch: pytest.MonkeyPatch, pytest_options: set[str]) -> None:
     """Steps and options are those that the commands take; the rest is pytest's."""
     to_pytest: list[str] = []
+
+    def become(_environment: object, *command: str) -> int:
+        to_pytest.extend(command)
+        return 0
+
     monkeypatch.setattr(checkout_commands, "prepare", lambda *_arguments, **_options: Environment(CHECKOUT))
     monkeypatch.setattr(checkout_commands, "find_python", lambda _wanted: sys.executable)
-    monkeypatch.setattr(checkout_commands, "_become", lambda _environment, *command: to_pytest.extend(command) or 0)
-    monkeypatch.setattr(checkout_commands, "run_steps", lambda _environment, _steps, extra: to_pytest.extend(extra) or [])
+    monkeypatch.setattr(checkout_commands, "_become", become)
+    monkeypatch.setattr(checkout_commands, "run_steps", lambda _environment, _steps, extra: become(None, *extra) or [])
     command = getattr(checkout_commands, said.text.split()[0].removeprefix("ci/"))
     assert command(_arguments(said)) == 0
     assert _options(to_pytest) - {"--bench", "--", "-m"} <= pytest_options

@@ -177,8 +177,7 @@ def test_no_test_sleeps() -> None:
         if path.relative_to(CHECKOUT).parts[0] not in {"tests", "suites"}:
             continue
         for node in ast.walk(_parse(path)):
-            calls = isinstance(node, ast.Attribute) and node.attr == "sleep"
-            if calls and isinstance(node.value, ast.Name) and node.value.id in {"time", "asyncio"}:
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in {"time.sleep", "asyncio.sleep"}:
                 sleeping.append(f"{_name(path)}:{node.lineno}")
             if isinstance(node, ast.ImportFrom) and node.module == "time" and "sleep" in {alias.name for alias in node.names}:
                 sleeping.append(f"{_name(path)}:{node.lineno}")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hil.ci import _environment as environment
 from hil.ci._progress import StepFailedError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -33,7 +30,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     def watch(_label: str, command: list[str], *, cwd: Path, env: object = None) -> str:
         seen.append(command)
         if command[1:3] == ["-m", "venv"]:
-            python = environment.Environment(environment.Path(command[3])).python
+            python = environment.Environment(Path(command[3])).python
             python.parent.mkdir(parents=True)
             python.symlink_to(sys.executable)
         return ""
