@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+
 from hil.ci import _commands as checkout_commands
 from hil.ci._environment import Environment
-
 from hil.discovery import KINDS
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hil.ci import _environment as environment
 from hil.ci._progress import StepFailedError
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from hil.ci import _commands as commands
 from hil.ci import _steps as steps
 from hil.ci._environment import Environment, PythonNotFoundError
