@@ -116,7 +116,10 @@ class FaultBench(Protocol):
     control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``.
     """
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The bench's clock."""
+        ...
 
     def device_of_role(self, role: str) -> str:
         """Name of the device with that role on the link under fault; MissingCapabilityError when there is none."""

@@ -13,12 +13,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find, names
-from hil.errors import BenchError, HilError, MissingCapabilityError, UnknownNameError, UsageError
+from hil.errors import BenchError, MissingCapabilityError, UnknownNameError, UsageError
 from hil.testbed._fault_settings import duration_s, settings_of
-from hil.testbed.fault import Fault
+from hil.testbed.fault import Fault, all_of
 from hil.testbed.fault_bench import TestbedFaultBench
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from hil.clock import Clock
     from hil.ports.spec import FaultBench, FaultSpec, Undo
-    from hil.testbed.guardian import Guardian
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
@@ -49,11 +49,13 @@ class Chaos:
     enter with ``with``. Faults on the same setting heal last in, first out. What is left at the end of the test is healed.
     """
 
-    def __init__(self, testbed: Testbed, link: Link, *, guardian: Guardian | None = None) -> None:
+    def __init__(self, testbed: Testbed, link: Link) -> None:
+        if getattr(link, "level", None) is None:
+            raise MissingCapabilityError(f"link {link.name} is a recording: what was recorded cannot be broken any more")
         self.link = link
         self.bench: FaultBench = TestbedFaultBench(testbed, link)
         self._testbed = testbed
-        self._guardian = guardian
+        self._guardian = testbed.guardian
         self._made: list[Fault] = []
         self._active: list[Fault] = []
 
@@ -79,25 +81,10 @@ class Chaos:
 
         UsageError for a fault that was made and never entered: the test broke nothing there.
         """
-        troubles: list[HilError] = []
-        for fault in [*reversed(self._active), *self._made]:
-            forgotten = fault.state == "made"
-            try:
-                fault.end()
-            except HilError as error:
-                troubles.append(error)
-            if forgotten:
-                troubles.append(
-                    UsageError(
-                        f"chaos.{fault.fault}(...) was made but never entered, so nothing was broken; write"
-                        f" `with chaos.{fault.fault}(...):`, or chaos.at('3 s').{fault.fault}(...)"
-                    )
-                )
+        forgotten = [fault for fault in self._made if fault.state == "made"]
+        everything = [*reversed(self._active), *self._made]
         self._made.clear()
-        if troubles:
-            for other in troubles[1:]:
-                troubles[0].add_note(f"besides: {other}")
-            raise troubles[0]
+        all_of([*(fault.end for fault in everything), *(partial(_complain, fault) for fault in forgotten)])
 
     # --- for faults ---------------------------------------------------------------------------------------------------
 
@@ -205,7 +192,7 @@ class Chaos:
             if self._guardian is None:
                 raise BenchError(
                     f"{fault}: {device} is real, and no guardian would heal it if this process were killed; nothing was moved."
-                    " Open the bench with hil.testbed.Testbed.open, or start a guardian"
+                    " Open the bench with Testbed.open, which starts one"
                 )
 
 
@@ -224,6 +211,13 @@ class Scheduler:
             return self._chaos.schedule(make(target, **settings), self._wait_s)
 
         return scheduled
+
+
+def _complain(fault: Fault) -> None:
+    raise UsageError(
+        f"chaos.{fault.fault}(...) was made but never entered, so nothing was broken; write `with chaos.{fault.fault}(...):`,"
+        f" or chaos.at('3 s').{fault.fault}(...)"
+    )
 
 
 def _spec_of(name: str) -> FaultSpec:

@@ -17,6 +17,7 @@ from hil.testbed._fault_settings import in_words
 from hil.testbed.actuators import stands
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from hil.clock import Scheduled
@@ -24,12 +25,27 @@ if TYPE_CHECKING:
     from hil.ports.spec import FaultSpec, Readings, Undo
     from hil.testbed.chaos import Chaos
 
-__all__ = ["Fault"]
+__all__ = ["Fault", "all_of"]
 
 _NS_PER_S = 1_000_000_000
 _SHORTEST_POLL_S = 0.05
 _POLLS = 40
+_TROUBLE = (HilError, OSError)
 _NOTHING_SENT = (EnvelopeError, MissingCapabilityError, UsageError)
+
+
+def all_of(steps: Iterable[Callable[[], None]]) -> None:
+    """Do every step, whatever becomes of the ones before; the first trouble is raised, with the others as notes."""
+    troubles: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        except _TROUBLE as error:
+            troubles.append(error)
+    if troubles:
+        for other in troubles[1:]:
+            troubles[0].add_note(f"besides: {other}")
+        raise troubles[0]
 
 
 class Fault:
@@ -58,6 +74,7 @@ class Fault:
         self._during: Span | None = None
         self._deadline_ns = 0
         self._commanded_ns = 0
+        self._windows = chaos.link.windows
         self._window: int | None = None
         self._overdue = False
 
@@ -84,15 +101,20 @@ class Fault:
     @property
     def window(self) -> FaultWindow | None:
         """From the command to the confirmed healing; None before, ending at infinity while it is in."""
-        return None if self._window is None else list(self._chaos.link.windows)[self._window]
+        return None if self._window is None else list(self._windows)[self._window]
 
     def __enter__(self) -> Self:
         """Inject it now and wait until the bench shows it; a scheduled one keeps its time."""
         if self.state == "made":
+            self.state = "never"  # unless something comes of it
             self._look()
             self._chaos.clock.sleep(self._spec.look_s)
             self._command()
-            self._wait("coming")
+            try:
+                self._wait("coming")
+            except BaseException:
+                self._retreat()
+                raise
         elif self.state != "waiting":
             raise UsageError(f"{self!r} was entered before; make another one with chaos.{self.fault}(...)")
         return self
@@ -101,7 +123,7 @@ class Fault:
         """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
         try:
             self.end()
-        except HilError as trouble:
+        except _TROUBLE as trouble:
             if error is None:
                 raise
             if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
@@ -118,8 +140,9 @@ class Fault:
             self._chaos.note_never(self)
         if self.state in {"never", "healed"}:
             return
-        for other in reversed(self._chaos.above(self)):
-            other.end()
+        all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
+
+    def _heal(self) -> None:
         self._wait("coming")
         if self.state in {"in", "broken"}:
             self._take_back()
@@ -147,6 +170,7 @@ class Fault:
 
     def _fire(self) -> None:
         if self.state == "waiting":
+            self.state = "never"  # unless something comes of it
             self._command()
             self._watch()
 
@@ -195,30 +219,37 @@ class Fault:
         self.state = "coming"
         try:
             self._spec.apply(chaos.bench, self.target, self.settings)
+            self._since = self._read()
+            patience_s = self._patience_s
         except BaseException as error:
-            self._abandon(error)
+            if isinstance(error, _NOTHING_SENT):
+                self._close("never", "refused, nothing was moved")
+            else:
+                self._retreat()
             raise
-        self._window = chaos.link.windows.open(
+        self._windows = chaos.link.windows
+        self._window = self._windows.open(
             self.fault, self.target, self._commanded_ns / _NS_PER_S, commanded=self.commanded, evidence=""
         )
-        self._since = self._read()
-        self._deadline_ns = chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
+        self._deadline_ns = chaos.clock.now_ns() + round(patience_s * _NS_PER_S)
         if self.duration_s is not None:
             due_ns = self._commanded_ns + round(self.duration_s * _NS_PER_S)
             self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._look)
             self._at(due_ns, self.time_is_up)
 
-    def _abandon(self, error: BaseException) -> None:
-        """Nothing, or half of it, was moved: back, and forget about it."""
-        if not isinstance(error, _NOTHING_SENT):
+    def _retreat(self) -> None:
+        """Take back what is commanded but was not seen."""
+        if self.state == "coming":
+            self._cancel()
             self._undo()
-        self.state = "never"
-        self._cancel()
-        self._chaos.release(self)
+            self._close("never", "taken back, as the bench did not show it")
 
     def _find(self) -> bool:
         """Whether this look settled what was waited for."""
         chaos, now = self._chaos, self._read()
+        if not self._since:  # the look after the move failed
+            self._since = now
+            return False
         expired = chaos.clock.now_ns() >= self._deadline_ns
         if self.state == "coming":
             assert self._before is not None
@@ -226,8 +257,9 @@ class Fault:
             finding = self._spec.shown(chaos.bench, self.target, self.settings, self._before, span)
             if finding.shown:
                 self.state, self.evidence = "in", finding.words
+                self._during = span  # until there is a later one
                 assert self._window is not None
-                chaos.link.windows.seen(self._window, finding.words)
+                self._windows.seen(self._window, finding.words)
             elif expired:
                 self._not_shown(f"within {self._patience_s:g} s: {finding.words}")
             return finding.shown
@@ -247,9 +279,7 @@ class Fault:
 
     def _not_shown(self, words: str) -> None:
         """Take it back and say that it was never seen."""
-        self._cancel()
-        self._undo()
-        self._close("never", "taken back, as the bench did not show it")
+        self._retreat()
         raise FaultWithoutEvidenceError(
             f"{self.commanded} on {self.target}: commanded, but the bench does not show it {words}. It was taken back, and what"
             " was measured meanwhile says nothing about this fault"
@@ -259,18 +289,29 @@ class Fault:
 
     def _take_back(self) -> None:
         """Undo, and from then on look whether the bench shows it."""
-        clock = self._chaos.clock
+        blind, self._overdue = None, False
+        if self.state == "in":  # on another attempt there is nothing of it left to look at
+            try:
+                self._look_before_healing()
+            except _TROUBLE as error:  # what cannot be looked at must be healed all the same
+                blind = error
+            if self.state != "in":
+                return  # its time was up during that look
+        self._cancel()
+        self._undo()
+        self.state = "healing"
+        if blind is not None:
+            self._close("broken", f"put back, but the bench could not be looked at: {blind}")
+            raise HealingError(f"{self.fault} on {self.target} was {self.healing}") from blind
+        self._since, self._first = {}, None
+        self._deadline_ns = self._chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
+        self._since = self._read()
+
+    def _look_before_healing(self) -> None:
         if self._first is None:
             self._look()
-            clock.sleep(self._spec.look_s)
-        if self.state not in {"in", "broken"}:
-            return  # its time was up during that look
-        self._cancel()
+            self._chaos.clock.sleep(self._spec.look_s)
         self._during = Span(self._first or {}, self._read())
-        self.state = "healing"
-        self._undo()
-        self._since, self._first = self._read(), None
-        self._deadline_ns = clock.now_ns() + round(self._patience_s * _NS_PER_S)
 
     def _undo(self) -> None:
         """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
@@ -281,7 +322,7 @@ class Fault:
                 found = bench.read(undo.device, undo.setting)
                 if not stands(undo.setting, found, float(undo.value)):
                     troubles.append(f"{undo.device} reads back {undo.setting} {found:g}, expected {undo.value}")
-            except (HilError, OSError) as error:
+            except _TROUBLE as error:
                 troubles.append(str(error))
                 cause = error
         if troubles:
@@ -299,7 +340,7 @@ class Fault:
         self.state, self.healing = state, words
         healed = state != "broken"
         if self._window is not None:
-            chaos.link.windows.close(self._window, end_s, healed=healed)
+            self._windows.close(self._window, end_s, healed=healed)
             if healed or not recorded:
                 chaos.record(self, self._commanded_ns / _NS_PER_S, end_s, healed=healed)
         if healed:

@@ -11,6 +11,7 @@ import queue
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -38,6 +39,7 @@ class Guardian:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+        self._lost = False
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._reader = threading.Thread(target=self._listen, name="hil-guardian", daemon=True)
         self._reader.start()
@@ -51,7 +53,7 @@ class Guardian:
         environment = {name: value for name, value in os.environ.items() if name not in HUNTED_BY}
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)  # for drivers of anyone's
         with open(log, "ab") if log else open(os.devnull, "wb") as errors:  # noqa: PTH123
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "hil.testbed.guarding"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -87,11 +89,8 @@ class Guardian:
         """Let it go; what it still holds it heals first. A second call does nothing."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        if not self._process.stdin.closed:
-            try:
-                self._process.stdin.close()
-            except OSError:  # it is gone already
-                pass
+        with suppress(OSError):  # it may be gone already
+            self._process.stdin.close()
         try:
             self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -108,12 +107,16 @@ class Guardian:
 
     def _tell(self, words: dict[str, Any], expected: str, timeout_s: float) -> None:
         assert self._process.stdin is not None
+        answer = None
         try:
+            if self._lost:  # a late answer must not be taken for the present one
+                raise BrokenPipeError
             self._process.stdin.write(msgspec.json.encode(words) + b"\n")
             self._process.stdin.flush()
             answer = self._answers.get(timeout=timeout_s)
+            self._lost = answer is None
         except (OSError, ValueError, queue.Empty):
-            answer = None
+            self._lost = True
         if answer is None or expected not in answer:
             reason = (answer or {}).get("error", f"no answer within {timeout_s:g} s")
             raise BenchError(

@@ -156,7 +156,6 @@ def _preload() -> None:
     """Import what opening a device would import, while there is time."""
     with suppress(ImportError):
         import pyvisa
-        import pyvisa_py  # noqa: F401
 
         pyvisa.ResourceManager("@py").close()
 

@@ -91,12 +91,11 @@ def _path(folder: Path, address: str) -> Path:
 def _locked(path: Path, bench: str, device: str, address: str) -> IO[bytes]:
     """The device's lock file, locked and with our name in it. The file stays: removing it would let two in."""
     file = os.fdopen(_open(path), "r+b", buffering=0)
+    if not _lock(file):
+        holder = _holder(file) or "its holder has not said who it is"
+        file.close()
+        raise BenchError(f"{device} at {address} is in use: {holder}. Wait until that is done, or end it")
     try:
-        if not _lock(file):
-            raise BenchError(
-                f"{device} at {address} is in use: {_holder(file) or 'its holder has not said who it is'} holds it."
-                " Wait until that is done, or end it"
-            )
         if (before := _holder(file)) is not None:
             logger.warning("%s: taken over from %s, which ended without giving it back", device, before)
         file.seek(0)

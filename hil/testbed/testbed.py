@@ -16,6 +16,7 @@ from hil.record.series import save_series
 from hil.seeds import derive
 from hil.testbed import safe
 from hil.testbed.opening import addresses_of, open_devices, several, shut
+from hil.testbed.protection import lease_devices, start_guardian
 from hil.testbed.twin import start_twins, twin_addresses
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from hil.record.eventlog import EventLog
     from hil.record.folder import RunFolder
     from hil.record.series import Series
+    from hil.testbed.guardian import Guardian
     from hil.testbed.link import Link
     from hil.testbed.opening import Opened
     from hil.testbed.recorded_link import RecordedLink
@@ -39,7 +41,8 @@ __all__ = ["Testbed"]
 class Testbed:
     """What a run holds on to; :meth:`open` makes it, :meth:`close` leaves no thread, port, pty or file behind.
 
-    ``clock`` is virtual where every device is a twin, else that of the system. ``devices`` are the opened drivers by name,
+    ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` heals real devices that may be broken
+    on purpose, should this process be killed; None where there are none. ``devices`` are the opened drivers by name,
     ``identities`` what each said it is, ``case`` the test that runs (empty between tests).
     """
 
@@ -54,6 +57,8 @@ class Testbed:
         clock: SystemClock | VirtualClock,
         simulated_devices: frozenset[str] = frozenset(),
         twins: TwinHost | None = None,
+        guardian: Guardian | None = None,
+        protection: ExitStack | None = None,
         log: EventLog | None = None,
         folder: RunFolder | None = None,
     ) -> None:
@@ -67,7 +72,9 @@ class Testbed:
         self.log = log
         self.folder = folder
         self.case = ""
+        self.guardian = guardian
         self._twins = twins
+        self._protection = protection or ExitStack()
         self._links: dict[str, Link | RecordedLink] = {}
         self._at_end: list[Callable[[], None]] = []
         self._closed = False
@@ -93,11 +100,14 @@ class Testbed:
         clock = VirtualClock() if set(loaded.device) == simulated else SystemClock()
         addresses = addresses_of(loaded, recording)
         with ExitStack() as stack:
+            protection = stack.enter_context(ExitStack())
+            lease_devices(loaded, simulated, protection)
             twins = start_twins(loaded, simulated, seed, clock)
             if twins is not None:
                 stack.callback(twins.close)
             opened = open_devices(loaded, addresses | twin_addresses(twins), clock)
             stack.callback(shut, opened.devices)
+            guardian = start_guardian(loaded, simulated, folder, protection)
             made = cls(
                 loaded,
                 opened,
@@ -105,6 +115,8 @@ class Testbed:
                 clock=clock,
                 simulated_devices=simulated,
                 twins=twins,
+                guardian=guardian,
+                protection=protection,
                 log=log,
                 folder=folder,
             )
@@ -199,6 +211,7 @@ class Testbed:
             return
         self._closed = True
         with ExitStack() as stack:
+            stack.callback(self._protection.close)
             if self._twins is not None:
                 stack.callback(self._twins.close)
             stack.callback(shut, self.devices)
