@@ -261,7 +261,7 @@ class Testbed:
         if protocol == "recorded-pairs":
             from hil.testbed.recorded_link import RecordedLink
 
-            return RecordedLink(self, name)
+            return RecordedLink.of(self, name)
         if protocol == "bb84-decoy":
             from hil.testbed.link import Link
 

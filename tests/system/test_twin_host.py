@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+import serial
 from hil.device_sims.host import TwinHost
 from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 
+from hil import discovery
 from hil.bench import load, simulated_devices
 from hil.clock import SystemClock, VirtualClock
 from hil.errors import BenchError, UnknownNameError, UsageError
+from hil.ports.spec import DeviceSettings
+from hil.seeds import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,8 +87,6 @@ def on_socket(held: ExitStack) -> Callable[[int], Client]:
 
 @pytest.fixture
 def on_line(held: ExitStack) -> Callable[[str], Client]:
-    import serial
-
     def connect(path: str) -> Client:
         line = held.enter_context(serial.Serial(path, 9600, timeout=20, exclusive=True))
         return Client(lambda: line.read(line.in_waiting or 1), line.write)
@@ -232,14 +234,14 @@ class TestReset:
         assert host.world.seed == 9
 
     def test_a_reply_that_was_still_to_come_never_comes(self, serve, on_line) -> None:
-        """The motor that was on its way is at power-up again."""
+        """The motor that was on its way is at power-up again; a longer move afterwards is the first to be answered."""
         host = serve(SystemClock())
         voa = on_line(host.addresses["voa"].path)
-        voa.write(b"A60\r")
-        while host.world.attenuation_db("voa", host.now_ns()) != 60.0:
+        voa.write(b"A15\r")
+        while host.world.attenuation_db("voa", host.now_ns()) != 15.0:
             pass
         host.control.reset(3)
-        assert voa.ask(b"D\r", b"Done\r\n\r\n") == b"DPos:300\r\nATTEN:3.00\r\nDone\r\n\r\n"
+        assert voa.ask(b"A17\r", b"Done\r\n\r\n") == b"Pos:1700\r\nDone\r\n\r\n"
 
 
 @needs_ptys
@@ -247,10 +249,10 @@ class TestDelays:
     """A slow device is slow on a real clock only."""
 
     @pytest.mark.parametrize(
-        ("clock", "speed", "least_s"), [(SystemClock, 1.0, 0.09), (SystemClock, 10.0, 0.009), (VirtualClock, 1.0, 0)]
+        ("clock", "speed", "least_s"), [(SystemClock, 1.0, 0.09), (SystemClock, 10.0, 0.009), (VirtualClock, 1e-3, 0)]
     )
     def test_answers_come_in_order_and_no_earlier_than_the_motor_stands(self, serve, on_line, clock, speed, least_s) -> None:
-        """12 dB take 0.1 s; what is asked meanwhile is answered afterwards."""
+        """12 dB take 0.1 s; what is asked meanwhile is answered afterwards. A virtual clock has nobody wait, not 100 s either."""
         host = serve(clock(), speed=speed)
         voa = on_line(host.addresses["voa"].path)
         measured = SystemClock()
@@ -315,22 +317,42 @@ class TestUndisturbed:
     @needs_ptys
     def test_a_serial_line_that_nobody_reads(self, serve, on_line, on_socket) -> None:
         """What does not fit is lost, as on any line without flow control; the next to open the line is served."""
-        import serial
-
-        from hil import discovery
-        from hil.ports.spec import DeviceSettings
-
         clock = VirtualClock()
         host = serve(clock)
         at = host.addresses["stage"]
         with serial.Serial(at.path, 115_200, write_timeout=20) as deaf:
             for _ in range(400):
                 deaf.write(b"id?\r" * 50)
-        assert on_socket(host.addresses["meter"].port).ask(b"*OPC?\n") == b"1\n"
+            assert on_socket(host.addresses["meter"].port).ask(b"*OPC?\n") == b"1\n"
+            assert len(host._carriers["stage"][0]._unsent) <= 1 << 16, "replies that nobody reads pile up"
         driver = discovery.find("driver", "thorlabs-tc200").build(DeviceSettings("stage", at.resource, clock))
         driver.open()
         assert driver.setpoint_c() == 30.0
         driver.close()
+
+    @needs_ptys
+    def test_noise_on_every_port_at_once(self, serve, on_socket, held, caplog) -> None:
+        """16 KiB of seeded noise to each port; other clients are answered meanwhile, and each real driver opens afterwards."""
+        clock = VirtualClock()
+        host = serve(clock)
+        noise = stream(3, "noise").bytes(1 << 14)
+        other = on_socket(host.addresses["meter"].port)
+        for at in host.addresses.values():
+            for port in filter(None, (at.port, at.data_port)):
+                babbler = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+                babbler.sendall(noise)
+            if at.path:
+                with serial.Serial(at.path, 115_200, write_timeout=20) as line:
+                    line.write(noise)
+            assert other.ask(b"*OPC?\n") == b"1\n"
+        bench = load("metro-25km")
+        for name, at in host.addresses.items():
+            settings = DeviceSettings(name, at.resource, clock, data_resource=at.data_resource, declared=bench.device[name])
+            driver = discovery.find("driver", bench.device[name].driver).build(settings)
+            driver.open()
+            assert driver.identity().vendor
+            driver.close()
+        assert "broke down" not in caplog.text
 
     def test_a_simulated_device_that_breaks_down_breaks_alone(self, serve, on_socket, monkeypatch, caplog) -> None:
         """Its error is logged with its name, the connection begins anew, and nobody else notices."""

@@ -224,10 +224,10 @@ class TestReadings:
         meter(b"SENS:POW:RANG:AUTO 1\n")
         assert ask(meter, "MEAS:POW?") == pytest.approx(TAP_W, rel=0.01)
 
-    def test_a_range_read_back_selects_itself(self, meter):
-        """Whatever the meter says its range is can be sent to it."""
-        for _ in range(3):
-            told = meter(b"SENS:POW:RANG?\n")
+    def test_a_range_read_back_selects_itself(self, world_where, talk):
+        """Whatever the meter says its range is can be sent to it, also when showing it rounded it up."""
+        meter = talk(world_where("meter", max_w=1.9952627e-2), "meter")
+        for told in (meter(b"SENS:POW:RANG?\n"), meter(b"SENS:POW:RANG? MIN\n"), meter(b"SENS:POW:RANG? MAX\n")):
             meter(b"SENS:POW:RANG " + told)
             assert meter(b"SENS:POW:RANG?\n") == told
         assert meter(b"SYST:ERR?\n") == b'+0,"No error"\n'

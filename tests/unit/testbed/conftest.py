@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from hil.bench import shipped
+from hil.record.events import checked
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 
 class Notebook:
-    """Keeps events in place of a run's record: (kind, case, fields)."""
+    """Keeps events in place of a run's record, which would refuse what this refuses: (kind, case, fields)."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str, dict[str, Any]]] = []
 
     def append(self, kind: str, case: str = "", **data: Any) -> None:
+        checked(kind, data)
         self.events.append((kind, case, data))
 
     def of(self, kind: str) -> list[dict[str, Any]]:

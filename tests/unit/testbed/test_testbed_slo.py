@@ -18,6 +18,7 @@ from hil.errors import (
 )
 from hil.physics.prediction import predict
 from hil.ports.run import Availability, CountGates, Latencies
+from hil.record.events import checked
 from hil.testbed.slo import Slo
 from hil.verdict import Outcome
 
@@ -39,6 +40,7 @@ class Stand:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
     def record(self, kind: str, **data: Any) -> None:
+        checked(kind, data)
         self.events.append((kind, data))
 
     def of(self, kind: str) -> list[dict[str, Any]]:
