@@ -50,11 +50,7 @@ class TestSpread:
 
     def test_both_workers_have_a_bench_of_their_own(self, project: Any) -> None:
         """Tests spread, every worker opens once, the record is one."""
-        project.write(
-            WHERE
-            + "@pytest.mark.parametrize('n', range(8))\n"
-            + "def test_x(bench, n):\n    note(str(n))\n"
-        )
+        project.write(WHERE + "@pytest.mark.parametrize('n', range(8))\n" + "def test_x(bench, n):\n    note(str(n))\n")
         result = project.run("-n", "2")
         assert result.ret == 0
         assert sorted(name for names in ran(project).values() for name in names) == [str(n) for n in range(8)]
