@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.device_sims.host import TwinHost
 
 from hil.bench import load
 from hil.bench.model import KmeDevice
 from hil.clock import SystemClock
+from hil.device_sims.host import TwinHost
 from hil.errors import BenchError, MissingCapabilityError
 from hil.testbed.chaos import Chaos
 from hil.testbed.guardian import HUNTED_BY, Guardian

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 import serial
-from hil.device_sims.host import TwinHost
-from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 
 from hil import discovery
 from hil.bench import load, simulated_devices
 from hil.clock import SystemClock, VirtualClock
+from hil.device_sims.host import TwinHost
+from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 from hil.errors import BenchError, UnknownNameError, UsageError
 from hil.ports.spec import DeviceSettings
 from hil.seeds import stream

@@ -6,9 +6,9 @@ import json
 import re
 
 import pytest
-from hil.reports.allure import SPEC
 
 from hil.record.reader import read_record
+from hil.reports.allure import SPEC
 
 STATUSES = {"passed", "failed", "broken", "skipped", "unknown"}  # of allure2-model's TestResult
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from hil.discovery import find, names
+from hil.record.model import BlockEntry, DeclaredRule, FaultEntry, PlotEntry, PlotMark, TableEntry, TimelineEntry, VerdictEntry
 from hil.reports._lanes import bands, bricks, marks
 from hil.reports._plots import plot, table
 from hil.reports._svg import Axis, dots, line, linear_axis, log_axis, pieces, thin
 from hil.reports._timechart import time_chart, time_ticks
 from hil.reports._verdict_rows import bar, good_side, margin
-
-from hil.discovery import find, names
-from hil.record.model import BlockEntry, DeclaredRule, FaultEntry, PlotEntry, PlotMark, TableEntry, TimelineEntry, VerdictEntry
 from hil.verdict import Outcome
 
 

@@ -6,13 +6,13 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import hil.reports
 import numpy as np
 import pytest
-from hil.reports.html import SPEC
 
+import hil.reports
 from hil.record.reader import read_record
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish, save_series
+from hil.reports.html import SPEC
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr", "col", "source", "base", "area", "embed", "track"}
 LOADING = {"src", "srcset", "poster", "data", "action", "background", "cite", "formaction", "ping", "xlink:href"}

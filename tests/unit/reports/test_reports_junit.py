@@ -6,9 +6,9 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from hil.reports.junit import SPEC
 
 from hil.record.reader import read_record
+from hil.reports.junit import SPEC
 
 COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 

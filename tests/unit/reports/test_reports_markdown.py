@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hil.reports.markdown import LONGEST, SPEC, text
-
 from hil.record.reader import read_record
+from hil.reports.markdown import LONGEST, SPEC, text
 
 
 def tables(markdown):

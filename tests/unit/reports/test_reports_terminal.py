@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from hil.reports.terminal import SPEC, render
 
 from hil.record.reader import read_record
+from hil.reports.terminal import SPEC, render
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

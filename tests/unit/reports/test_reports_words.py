@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hil.reports._numbers import count, quantity, seconds, size, spread
-from hil.reports._words import clean, headline, kind_of_bench, ordered, rules, tally, unresolved_tests, unresolved_verdicts
 
 from hil.record.reader import read_record
+from hil.reports._numbers import count, quantity, seconds, size, spread
+from hil.reports._words import clean, headline, kind_of_bench, ordered, rules, tally, unresolved_tests, unresolved_verdicts
 from hil.verdict import Outcome
 
 
