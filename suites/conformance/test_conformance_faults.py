@@ -43,8 +43,7 @@ def test_fiber_cut(link: Link, chaos: Chaos) -> None:
     with chaos.fiber_cut() as cut:
         during = link.run(3.0 * link.declared.block_s)
     assert cut.healed
-    assert link.switch is not None
-    isolation_db = link.testbed.bench.device[link.switch.name].isolation_db
+    isolation_db = link.switch_declared.isolation_db
     dark_hz = link.prediction.dark_counts_hz * len(link.receiver.detectors)
     expected_hz = dark_hz + _counts_hz(before) * 10.0 ** (-isolation_db / 10.0)
     # two thirds of leeway for a bench whose detectors are quieter or noisier than declared
@@ -86,7 +85,7 @@ def test_thermal_drift(link: Link, chaos: Chaos, clock: Clock) -> None:
     assert drift.healed
     _assert_no_key(during)
     rise = _qber(during) - _qber(before)
-    declared = 10.0 * link.testbed.bench.device[link.receiver.name].misalignment_per_k
+    declared = 10.0 * link.receiver_declared.misalignment_per_k
     assert rise > declared / 2.0, f"10 K raised the QBER by {rise:.4f}, {declared:.4f} are declared"
     after = _assert_recovered(link)
     bits = sum(block.sifted_test_bits for block in (*before.blocks, *after.blocks))

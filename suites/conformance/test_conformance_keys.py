@@ -61,12 +61,9 @@ def test_both_ends_hold_the_same_keys(link: Link) -> None:
 def test_key_length_keeps_within_an_independent_bound(link: Link) -> None:
     """No block releases more than the finite-key bound, computed anew from its counts, and none wastes a tenth of it."""
     proof, source = link.declared.proof, link.source
-    ours = DecoyProof(
-        source.intensities,
-        source.probabilities,
-        proof.epsilon_secrecy,
-        proof.epsilon_correctness,  # type: ignore[arg-type]
-    )
+    strong, weak, vacuum = source.intensities
+    often, less_often, rarely = source.probabilities
+    ours = DecoyProof((strong, weak, vacuum), (often, less_often, rarely), proof.epsilon_secrecy, proof.epsilon_correctness)
     for block in link.run(2.0 * link.declared.block_s).blocks:
         bound = key_length_bits(_decoy_counts(block), ours, block.disclosed_bits)
         assert block.secret_bits <= bound, f"block {block.sequence} released {block.secret_bits} bits, {bound} are allowed"

@@ -89,7 +89,7 @@ def test_the_switch_isolates_as_declared(link: Link) -> None:
     """On the dark port the light leaks through by the declared isolation, within 1.5 dB, and not by more."""
     link.up()
     assert link.switch is not None
-    declared = link.testbed.bench.device[link.switch.name]
+    declared = link.switch_declared
     dark_hz = sum(float(gates.counts.sum()) / gates.gate_s / 60 for gates in link.count_gates("dark", gates=60, gate="2 s"))
     lit_hz = _lit_hz(link)
     link.switch.select(declared.dark_channel)

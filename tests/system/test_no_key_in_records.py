@@ -1,4 +1,4 @@
-"""No bit of a key is in anything a run leaves or prints, in whatever spelling, also when a test fails with keys in its hands."""
+"""No key is in anything a run leaves or prints, in whatever spelling, also when a test fails with keys in its hands."""
 
 from __future__ import annotations
 
