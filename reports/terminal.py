@@ -11,6 +11,7 @@ from hil.record.reader import read_record
 from hil.verdict import Outcome
 
 from ._numbers import count, quantity, seconds, spread
+from ._terminal_tables import print_table
 from ._words import (
     case_name,
     clean,
@@ -51,7 +52,7 @@ _SHORTEST = 8
 
 
 def render(record: Record, width: int = 80, color: bool = False) -> str:
-    """The table, the reason of everything that is not PASS, the decision rules and the headline, ``width`` columns wide."""
+    """Verdicts, recorded tables, what is not PASS and why, decision rules and headline, ``width`` columns wide."""
     from rich.console import Console
 
     text = StringIO()
@@ -70,6 +71,8 @@ def render(record: Record, width: int = 80, color: bool = False) -> str:
     if record.verdicts:
         console.print(_table(record, console.width))
         console.print()
+    for entry in record.tables:
+        print_table(console, entry)
     _print_reasons(console, record)
     _print_skips(console, record)
     for rule, number in rules(ordered(record)).items():

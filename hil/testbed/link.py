@@ -11,7 +11,7 @@ from hil.physics.prediction import predict
 from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
 from hil.testbed.distilling import Session, declared_source
-from hil.testbed.released import ReleasedKeys
+from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class Link:
             self.testbed.record(
                 "key",
                 link=self.name,
-                fingerprints=tuple(key.fingerprint() for _, key, _ in keys if key.bit_length >= 128),
+                fingerprints=batch_digest(keys),
                 bits=bits,
             )
         return bits

@@ -81,3 +81,25 @@ def test_a_run_without_verdicts(write_run):
     assert "1 test: no switch" in text
     assert "INCONCLUSIVE  Nothing was decided" in text
     assert "gates: none" in text
+
+
+def test_recorded_tables_are_shown_with_their_sentences(write_run):
+    """A matrix with its axes, cells aligned under their column, and below it what it cannot support."""
+    matrix = {
+        "title": "coincidence matrix",
+        "columns": ["Bob 0", "Bob 1"],
+        "rows": [[1279, 1], [None, 341]],
+        "row_names": ["Alice 0", "Alice 1"],
+        "row_title": "Alice's channel",
+        "column_title": "Bob's channel",
+        "sentences": ["It supports no claim of a secret key."],
+    }
+    lines = render(read_record(write_run(("table", "c::t", matrix)))).splitlines()
+    assert "coincidence matrix (Alice's channel down, Bob's channel across)" in lines
+    head, first, second = (
+        next(line for line in lines if line.strip().startswith(word)) for word in ("Bob 0", "Alice 0", "Alice 1")
+    )
+    assert first.split()[2:] == ["1,279", "1"]
+    assert second.split()[2:] == ["–", "341"]
+    assert head.index("Bob 1") + len("Bob 1") == len(first) == len(second)
+    assert any("no claim of a secret key" in line for line in lines)
