@@ -17,6 +17,7 @@
     │   │   └── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
     │   ├── FaultWithoutEvidenceError      injected, but the bench does not show it
     │   ├── HealingError                   healed, but the bench does not show it
+    │   ├── SynchronisationError           the two parties' events show no common clock
     │   └── KeyStoreError                  a key store refused or broke
     │       ├── KeyNotFoundError (LookupError)
     │       └── KeysExhaustedError
@@ -60,6 +61,7 @@ __all__ = [
     "NotAGateError",
     "ObjectiveMissedError",
     "ReplyError",
+    "SynchronisationError",
     "UnknownNameError",
     "UsageError",
 ]
@@ -151,6 +153,10 @@ class FaultWithoutEvidenceError(BenchError):
 
 class HealingError(BenchError):
     """A fault was healed, but the bench does not show it."""
+
+
+class SynchronisationError(BenchError):
+    """The events of two parties show no common clock: no coincidence peak."""
 
 
 class KeyStoreError(BenchError):

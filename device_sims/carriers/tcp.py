@@ -7,7 +7,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING, cast
 
-from hil.errors import BenchError
+from hil.errors import BenchError, UsageError
 
 from ._conversation import Conversation
 
@@ -21,11 +21,12 @@ __all__ = ["TcpCarrier", "listen"]
 
 def listen(device: str, host: str, port: int) -> socket.socket:
     """A listening socket; BenchError names the device and the port that cannot be had. Port 0 takes a free one."""
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"{device}: port {port}: expected 1 to 65535, or 0 for a free one")
     try:
         return socket.create_server((host, port), backlog=64)
-    except (OSError, OverflowError) as error:
-        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        reason = "is in use" if in_use else f"cannot be opened ({error})"
+    except OSError as error:
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be opened ({error})"
         raise BenchError(
             f"{device}: port {port} of {host} {reason}; end the program that holds it, or give this device another port"
         ) from error

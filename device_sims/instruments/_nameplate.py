@@ -17,7 +17,7 @@ D = TypeVar("D")
 
 def serial_number(world: World, device: str, prefix: str) -> str:
     """The bench file's, or one made of the names of bench and device."""
-    made = hashlib.blake2b(f"{world.bench.bench.name}/{device}".encode(), digest_size=3).hexdigest().upper()
+    made = hashlib.blake2b(f"{prefix}/{world.bench.bench.name}/{device}".encode(), digest_size=3).hexdigest().upper()
     return world.bench.device[device].serial or prefix + made
 
 

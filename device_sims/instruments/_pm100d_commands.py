@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PM100D_TREE"]
 
+_AS_SHOWN = 1e-6
+"""By how much at most a number changes when it is shown and read."""
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:E[+-]?\d{1,3})?)\s*([A-Z]*)")
 
 
@@ -79,9 +81,9 @@ def _set_range(meter: Meter, parameters: list[str], _now_ns: int) -> None:
     ranges_w = meter.reading.ranges_w
     named = {"MIN": ranges_w[0], "MAX": ranges_w[-1], "DEF": ranges_w[-1]}
     power_w = named[parameters[0]] if parameters[0] in named else _value(parameters[0], _WATTS)
-    if not 0.0 <= power_w <= ranges_w[-1] * (1.0 + 1e-9):
+    if not 0.0 <= power_w <= ranges_w[-1] * (1.0 + _AS_SHOWN):
         raise ScpiError(-222)
-    meter.manual_range_w = meter.reading.range_for(power_w * (1.0 - 1e-9))
+    meter.manual_range_w = meter.reading.range_for(power_w * (1.0 - _AS_SHOWN))
 
 
 def _range(meter: Meter, parameters: list[str], now_ns: int) -> str:

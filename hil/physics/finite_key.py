@@ -156,7 +156,8 @@ def _phase_error(errors: float, test_events: float, key_events: float, epsilon: 
     both, product = test_events + key_events, test_events * key_events
     spread = both * (1.0 - ratio) * ratio / (product * math.log(2.0))
     argument = both / (product * (1.0 - ratio) * ratio) * 21.0**2 / epsilon**2
-    return min(0.5, ratio + math.sqrt(spread * math.log2(argument)))
+    # of so many events that the argument falls below one, sampling takes nothing off any more
+    return min(0.5, ratio + math.sqrt(spread * max(math.log2(argument), 0.0)))
 
 
 def _times(values: Triple, factor: float) -> Triple:

@@ -18,16 +18,20 @@ __all__ = [
     "Amplify",
     "Ask",
     "Bases",
+    "Check",
     "Confirm",
     "Corrected",
     "Detections",
+    "EventTimes",
     "Halves",
     "Header",
     "Hello",
     "Message",
+    "PairedEvents",
     "Parities",
     "Pass",
     "Seal",
+    "Settings",
     "Stop",
     "TestErrors",
     "decode",
@@ -75,7 +79,7 @@ class Detections(_Message, frozen=True):
 
 
 class Bases(_Message, frozen=True):
-    """Alice: which events she prepared in the basis they were measured in; their intensities, and her bits of the test basis."""
+    """Alice: which events she prepared in the basis they were measured in; their intensities, her bits of the test basis."""
 
     matched: bytes
     intensities: bytes
@@ -150,8 +154,55 @@ class Stop(_Message, frozen=True):
     reason: str
 
 
+class EventTimes(_Message, frozen=True):
+    """Bob, of recorded pairs: when his events were, never in which channel; ticks, in steps of ``width`` bytes."""
+
+    first: int
+    events: int
+    width: int
+    steps: bytes
+
+
+class PairedEvents(_Message, frozen=True):
+    """Alice, of recorded pairs: which of Bob's events have a partner, ascending from event 0, and her setting of each pair."""
+
+    pairs: int
+    width: int
+    steps: bytes
+    settings: bytes
+
+
+class Settings(_Message, frozen=True):
+    """Bob, of recorded pairs: his setting of each pair."""
+
+    settings: bytes
+
+
+class Check(_Message, frozen=True):
+    """Alice, of recorded pairs: what the corrected bits have to hash to."""
+
+    check_key: bytes
+    check: bytes
+
+
 Message: TypeAlias = (
-    Hello | Detections | Bases | TestErrors | Pass | Ask | Halves | Parities | Corrected | Amplify | Confirm | Seal | Stop
+    Hello
+    | Detections
+    | Bases
+    | TestErrors
+    | Pass
+    | Ask
+    | Halves
+    | Parities
+    | Corrected
+    | Amplify
+    | Confirm
+    | Seal
+    | Stop
+    | EventTimes
+    | PairedEvents
+    | Settings
+    | Check
 )
 
 _ENCODER = msgspec.msgpack.Encoder()

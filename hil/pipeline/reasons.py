@@ -19,6 +19,7 @@ class Reason(Enum):
     REFUSED = "refused"
     NOT_CORRECTED = "not corrected"
     MISMATCH = "mismatch"
+    NO_PEAK = "no peak"
     LEDGER = "ledger"
 
     @property
@@ -35,6 +36,7 @@ _SENTENCES = {
     Reason.REFUSED: "a classical message was changed, dropped, replayed or out of order",
     Reason.NOT_CORRECTED: "error correction gave up: it disclosed more than there was to correct",
     Reason.MISMATCH: "the two keys differed after error correction (verification hash)",
+    Reason.NO_PEAK: "the events of the two ends show no coincidence peak",
     Reason.LEDGER: "the block's ledger does not add up",
 }
 

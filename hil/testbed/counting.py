@@ -45,9 +45,8 @@ def gate_series(start_s: float, gate_s: float, gates: int) -> npt.NDArray[np.flo
 
 def count_series(names: Sequence[str], times_s: npt.NDArray[np.float64], gates: npt.NDArray[np.int64], gate_s: float) -> Series:
     """Count rates over time, in total and by detector."""
-    return {"counts_hz": (times_s, gates.sum(axis=1) / gate_s)} | {
-        f"{name}.counts_hz": (times_s, gates[:, number] / gate_s) for number, name in enumerate(names)
-    }
+    by_detector = {f"{name}.counts_hz": (times_s, gates[:, number] / gate_s) for number, name in enumerate(names)}
+    return {"counts_hz": (times_s, gates.sum(axis=1) / gate_s), **by_detector}
 
 
 def run(link: Link, duration_s: float) -> LinkRun:
@@ -70,6 +69,6 @@ def run(link: Link, duration_s: float) -> LinkRun:
         gate_s=gate_s,
         prediction=link.prediction,
         faults=link.windows.touching(start_s, end_s),
-        series=count_series(names, gate_series(start_s, gate_s, len(gates)), gates, gate_s) | dict(temperature.series()),
+        series={**count_series(names, gate_series(start_s, gate_s, len(gates)), gates, gate_s), **temperature.series()},
         source=link.source,
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hil.bench.model import KmeDevice
-    from hil.device_sims.kme import RunningKmes, TlsFiles
+    from hil.device_sims.kme import RunningKmes
     from hil.testbed.link import Link
     from hil.testbed.released import ReleasedKey
 
@@ -96,15 +96,15 @@ class KeyDelivery:
             raise UsageError(f"{side!r} is no side of link {self.link.name}; expected 'a' or 'b'")
         device = self._devices[side]
         if self._kmes is not None:
-            files = self._kmes.client_tls(side) if sae_id is None else self._kmes.issue_sae(sae_id)
-            made = _client(self._kmes.url_a if side == "a" else self._kmes.url_b, device, files)
+            own = self._kmes.client_tls(side) if sae_id is None else self._kmes.issue_sae(sae_id)
+            made = _client(self._kmes.url_a if side == "a" else self._kmes.url_b, device, own)
         elif sae_id not in {None, device.sae_id}:
             raise MissingCapabilityError(
                 f"{self._names[side]} is real: the bench file has a certificate of {device.sae_id} for it, and none of {sae_id}"
             )
         else:
-            files = (device.ca_file, device.certificate_file, device.private_key_file)
-            made = _client(device.address, device, cast("TlsFiles", files))
+            files = device.ca_file, device.certificate_file, device.private_key_file
+            made = _client(device.address, device, files)
         self._stack.callback(made.close)
         return made
 
@@ -152,7 +152,7 @@ def _kme(link: Link, side: Side) -> KmeDevice:
     return cast("KmeDevice", link.testbed.bench.device[name])
 
 
-def _client(url: str, device: KmeDevice, files: TlsFiles) -> Etsi014Client:
+def _client(url: str, device: KmeDevice, files: tuple[str | Path, str | Path, str | Path]) -> Etsi014Client:
     ca_file, certificate_file, private_key_file = map(str, files)
     return Etsi014Client(
         url,

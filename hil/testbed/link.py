@@ -188,7 +188,6 @@ class Link:
                 "key",
                 link=self.name,
                 fingerprints=tuple(key.fingerprint() for _, key, _ in keys if key.bit_length >= 128),
-                key_ids=tuple(key_id for key_id, _, _ in keys),
                 bits=bits,
             )
         return bits

@@ -93,7 +93,7 @@ def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected
     names = link.receiver.detectors
     gates = np.concatenate([*collected.gates, np.empty((0, len(names)), dtype=np.int64)])
     times_s = np.concatenate([*collected.gate_starts_s, np.empty(0)])
-    series = _block_series(collected.blocks) | counting.count_series(names, times_s, gates, gate_s) | dict(temperature)
+    series = {**_block_series(collected.blocks), **counting.count_series(names, times_s, gates, gate_s), **temperature}
     return LinkRun(
         link=link.name,
         level=link.level,

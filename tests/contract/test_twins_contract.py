@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,3 +126,21 @@ def test_every_device_of_the_shipped_benches_is_served_with_an_identity_its_benc
                 check_identity(name, driver.identity(), declared.firmware, declared.serial)
             finally:
                 driver.close()
+
+
+def test_every_shipped_twin_is_bound_and_found_by_its_name() -> None:
+    """A simulated device that nobody bound to the contract is not shipped; the pair of KMEs has tests of its own."""
+    bench = load("metro-25km")
+    bound = {bench.device[case.device].driver for case in _leaves(OnTwin) if case.__name__.startswith("Test")}
+    assert set(discovery.names("twin")) == bound | {"etsi014"}
+    assert {discovery.find("twin", name).name for name in bound} == bound
+
+
+def test_the_reference_page_lists_every_shipped_twin() -> None:
+    """Names of the first table of docs/reference/simulated-devices.md are those that are found."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "simulated-devices.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, flags=re.MULTILINE)) == set(discovery.names("twin"))
+
+
+def _leaves(cls: type[OnTwin]) -> list[type[OnTwin]]:
+    return [cls, *(leaf for child in cls.__subclasses__() for leaf in _leaves(child))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,6 +125,14 @@ def test_first_key_factor_is_the_edge() -> None:
     assert factor < 1
     assert key_length_bits(counts.scaled(factor * 1.002), PROOF, leak * factor * 1.002) > 0
     assert key_length_bits(counts.scaled(factor * 0.998), PROOF, leak * factor * 0.998) == 0
+
+
+def test_a_very_long_block_is_no_error() -> None:
+    """Of 10^13 events the sampling term of the phase error would be the root of a negative number; it is nothing."""
+    key, test, errors, _, _ = VECTORS[0]
+    proof = replace(PROOF, epsilon_secrecy=1e-4)
+    longest = DecoyCounts(key, test, errors).scaled(1e9)
+    assert 0 < key_length_bits(longest, proof, 0.0) < sum(longest.key)
 
 
 def test_refuses_intensities_the_bound_does_not_cover() -> None:

@@ -11,13 +11,17 @@ from hil.pipeline.stepping import Message
 from hil.testbed.auth_channel import Attack, AuthChannel
 
 if TYPE_CHECKING:
-    from tests.unit.testbed.conftest import Notebook
-
     from hil.pipeline.party import Direction
     from hil.testbed.link import Link
 
 CHANNEL = AuthChannel(cast("Any", None))
-TALK: list[tuple[Direction, bytes]] = [("b->a", b"index"), ("a->b", b"basis"), ("b->a", b"parity"), ("a->b", b"tag"), ("b->a", b"")]
+TALK: list[tuple[Direction, bytes]] = [
+    ("b->a", b"index"),
+    ("a->b", b"basis"),
+    ("b->a", b"parity"),
+    ("a->b", b"tag"),
+    ("b->a", b""),
+]
 
 
 def through(attack: Attack) -> list[tuple[Direction, list[bytes]]]:
@@ -33,7 +37,7 @@ def through(attack: Attack) -> list[tuple[Direction, list[bytes]]]:
 UNTOUCHED: list[tuple[Direction, list[bytes]]] = [(direction, [data]) for direction, data in TALK]
 
 
-def test_round_trips_are_timed_over_a_real_connection(link: Link, notebook: Notebook) -> None:
+def test_round_trips_are_timed_over_a_real_connection(link: Link, notebook: Any) -> None:
     """Each takes some time, and far less than a second; all are recorded."""
     latencies = AuthChannel(link).round_trips(60)
     assert latencies.durations_s.size == 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -13,7 +14,8 @@ from hil.testbed.testbed import Testbed
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from hil.testbed.link import Link
 
@@ -59,12 +61,35 @@ def test_the_claims_are_judged_as_claims(black_box: Link) -> None:
     assert "the device's own claim" in verdicts[0].reason
 
 
-@pytest.mark.parametrize("what", ["gates", "gaps", "interceptor"])
-def test_what_takes_raw_data_is_a_missing_capability_that_names_the_level(black_box: Link, what: str) -> None:
-    with pytest.raises(MissingCapabilityError, match=r"link metro is of evidence level L0; .* take L[13] or more"):
-        if what == "gates":
-            black_box.count_gates("dark")
-        elif what == "gaps":
-            black_box.inter_click_gaps("1 s")
-        else:
-            black_box.run("1 s", interceptor=lambda message: (message.data,))
+@pytest.mark.parametrize(
+    ("level", "ask"),
+    [
+        ("L1", lambda link: link.count_gates("dark")),
+        ("L3", lambda link: link.inter_click_gaps("1 s")),
+        ("L3", lambda link: link.run("1 s", interceptor=lambda message: (message.data,))),
+    ],
+    ids=["gates", "gaps", "interceptor"],
+)
+def test_what_takes_raw_data_is_a_missing_capability_that_names_the_level(
+    black_box: Link, level: str, ask: Callable[[Link], object]
+) -> None:
+    with pytest.raises(MissingCapabilityError, match=rf"link metro is of evidence level L0; .* take {level} or more"):
+        ask(black_box)
+
+
+def test_a_link_that_shows_counters_only_gives_counts_and_no_blocks(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
+    """Evidence level L1: counts as the closed forms have them, and a claim to blocks is refused by name."""
+    role = 'role = "receiver"\ndriver = "reference-transceiver"\n'
+    file = write_bench(tmp_path / "counters.toml", (role, f'{role}level = "L1"\n'))
+    with Testbed.open(file, seed=4) as testbed:
+        testbed.begin("a case")
+        link = cast("Link", testbed.link("metro"))
+        run = link.run("1 s")
+        assert run.level is EvidenceLevel.L1
+        assert run.blocks == ()
+        total = sum(int(gates.sum()) for gates in run.counts.values())
+        mean = link.prediction.counts_hz
+        assert abs(total - mean) < 5.0 * math.sqrt(1.2 * mean)
+        assert run.series["counts_hz"][0].size == 10
+        with pytest.raises(MissingCapabilityError, match="level L1; gaps between clicks take L3"):
+            link.inter_click_gaps("1 s")

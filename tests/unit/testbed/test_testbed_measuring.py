@@ -26,7 +26,8 @@ class TestGates:
     """Clicks in equal gates."""
 
     def test_dark_gates_count_dark_counts_only(self, link: Link) -> None:
-        """Each detector within 5 sigma of 60.6 cps over 20 s; the prediction is the closed form's."""
+        """Each within 5 sigma of 60.6 cps over 20 s, where light behind the switch's 50 dB would add 15; also of a lit link."""
+        link.up()
         for gates in link.count_gates("dark", gates=200):
             assert gates.condition == "dark"
             assert gates.counts.size == 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import tempfile
 import threading
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from tests.unit.testbed.conftest import Notebook, write_bench
 
 from hil.clock import SystemClock
 from hil.errors import BenchError, DeviceUnreachableError, HilError, IdentityError, MissingCapabilityError, UsageError
@@ -19,6 +17,8 @@ from hil.testbed.delivery import KeyDelivery
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.testbed.link import Link
 
 OPEN_FILES = Path("/proc/self/fd")
@@ -31,7 +31,7 @@ def descriptors() -> list[str]:
     found = []
     for entry in OPEN_FILES.iterdir():
         try:
-            found.append(os.readlink(entry))
+            found.append(str(entry.readlink()))
         except FileNotFoundError:
             continue
     return sorted(found)
@@ -43,14 +43,12 @@ def closed_port() -> int:
         return int(server.getsockname()[1])
 
 
-def real_bench(path: Path, *broken: str) -> Path:
+def real_bench(write_bench: Callable[..., Path], path: Path, *broken: str) -> Path:
     """The shipped bench as if it were real, twins for what is not broken, nobody at the addresses of what is."""
     changes = [("simulated = true", "mixed = true")]
     for device, role in (("alice", "transmitter"), ("bob", "receiver"), ("voa", "attenuator")):
         if device in broken:
-            where = (
-                "ASRL/dev/pts/does-not-exist::INSTR" if device == "voa" else f"TCPIP::127.0.0.1::{closed_port()}::SOCKET"
-            )
+            where = "ASRL/dev/pts/does-not-exist::INSTR" if device == "voa" else f"TCPIP::127.0.0.1::{closed_port()}::SOCKET"
             table = f'[device.{device}]\nrole = "{role}"\n'
             changes.append((table, f'{table}address = "{where}"\n'))
     return write_bench(path / "real.toml", *changes)
@@ -79,8 +77,8 @@ def test_closing_leaves_no_thread_port_pty_or_file(tmp_path: Path, monkeypatch: 
     assert list(temporary.iterdir()) == []
 
 
-def test_a_bench_that_does_not_open_leaves_nothing_either(tmp_path: Path) -> None:
-    file = real_bench(tmp_path, "bob")
+def test_a_bench_that_does_not_open_leaves_nothing_either(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
+    file = real_bench(write_bench, tmp_path, "bob")
     threads, files = threading.enumerate(), descriptors()
     with pytest.raises(DeviceUnreachableError):
         Testbed.open(file, seed=1)
@@ -88,15 +86,15 @@ def test_a_bench_that_does_not_open_leaves_nothing_either(tmp_path: Path) -> Non
     assert descriptors() == files
 
 
-def test_one_device_in_trouble_raises_its_own_error(tmp_path: Path) -> None:
-    file = real_bench(tmp_path, "bob")
-    with pytest.raises(DeviceUnreachableError, match="^bob: "):
+def test_one_device_in_trouble_raises_its_own_error(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
+    file = real_bench(write_bench, tmp_path, "bob")
+    with pytest.raises(DeviceUnreachableError, match=r"^bob: "):
         Testbed.open(file, seed=1)
 
 
-def test_several_devices_in_trouble_are_told_together(tmp_path: Path) -> None:
+def test_several_devices_in_trouble_are_told_together(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
     """As an indented tree: each device with its driver and address, under it what went wrong."""
-    file = real_bench(tmp_path, "alice", "bob", "voa")
+    file = real_bench(write_bench, tmp_path, "alice", "bob", "voa")
     with pytest.raises(BenchError) as caught:
         Testbed.open(file, seed=1)
     lines = str(caught.value).splitlines()
@@ -106,7 +104,7 @@ def test_several_devices_in_trouble_are_told_together(tmp_path: Path) -> None:
     assert any(line.startswith("    DeviceUnreachableError: alice: ") for line in lines)
 
 
-def test_a_firmware_outside_the_pin_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_firmware_outside_the_pin_is_one_clear_error(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
     """The twins run 2.4.1; both transceivers are named, each with what it has and what is pinned."""
     file = write_bench(tmp_path / "pinned.toml", ('firmware = "~=2.4"', 'firmware = "~=3.0"'))
     with pytest.raises(BenchError, match=r"2 of 6 devices cannot be used(.|\n)*alice(.|\n)*2\.4\.1(.|\n)*'~=3\.0'"):
@@ -116,7 +114,7 @@ def test_a_firmware_outside_the_pin_is_one_clear_error(tmp_path: Path) -> None:
         Testbed.open(one, seed=1)
 
 
-def test_a_mixed_bench_runs_on_real_time_and_real_randomness(tmp_path: Path) -> None:
+def test_a_mixed_bench_runs_on_real_time_and_real_randomness(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
     """Of two processes' worth of twins: the second bench reaches the first one's transmitter as if it were real."""
     with Testbed.open("metro-25km", seed=1) as lab:
         address = lab._twins.addresses["alice"]  # type: ignore[union-attr]
@@ -131,10 +129,9 @@ def test_a_mixed_bench_runs_on_real_time_and_real_randomness(tmp_path: Path) -> 
             assert cast("Link", testbed.link("metro")).simulated
 
 
-def test_every_device_is_recorded_with_who_it_said_it_is() -> None:
-    notebook = Notebook()
-    with Testbed.open("metro-25km", seed=1, log=cast("Any", notebook)):
-        devices = {data["name"]: data for data in notebook.of("device")}
+def test_every_device_is_recorded_with_who_it_said_it_is(fresh_notebook: Any) -> None:
+    with Testbed.open("metro-25km", seed=1, log=fresh_notebook):
+        devices = {data["name"]: data for data in fresh_notebook.of("device")}
     assert set(devices) == {"alice", "bob", "voa", "switch", "meter", "stage"}
     assert devices["alice"]["firmware"] == "2.4.1"
     assert devices["alice"]["simulated"] is True

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
-from tests.unit.testbed.conftest import Notebook, write_bench
 
 from hil.bench import load
 from hil.errors import (
@@ -19,10 +18,12 @@ from hil.errors import (
 )
 from hil.physics.prediction import predict
 from hil.ports.run import Availability, CountGates, Latencies
+from hil.record.events import checked
 from hil.testbed.slo import Slo
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hil.bench.model import Bench
@@ -36,10 +37,14 @@ class Stand:
         self.testbed = self
         self.bench = bench
         self.prediction = predict(bench, "metro")
-        self.notebook = Notebook()
+        self.events: list[tuple[str, dict[str, Any]]] = []
 
     def record(self, kind: str, **data: Any) -> None:
-        self.notebook.append(kind, "a case", **data)
+        checked(kind, data)
+        self.events.append((kind, data))
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [data for name, data in self.events if name == kind]
 
 
 @pytest.fixture
@@ -72,19 +77,19 @@ def test_the_rule_is_recorded_before_it_is_applied_and_once(stand: Stand) -> Non
     slo = slo_of(stand)
     slo.judge(dark([60] * 20), "dark_counts")
     slo.judge(dark([61] * 20), "dark_counts")
-    kinds = [kind for kind, _, _ in stand.notebook.events]
+    kinds = [kind for kind, _ in stand.events]
     assert kinds == ["rule", "verdict", "verdict"]
     lit = CountGates("z0", "lit", 0.1, np.full(20, 100), simulated=True, predicted_hz=1000.0)
     slo.judge(lit, "photon_counts")
-    assert {rule["rule"] for rule in stand.notebook.of("rule")} == {one["rule"] for one in stand.notebook.of("verdict")}
-    assert stand.notebook.of("rule")[0]["limit"] == 100.0
+    assert {rule["rule"] for rule in stand.of("rule")} == {one["rule"] for one in stand.of("verdict")}
+    assert stand.of("rule")[0]["limit"] == 100.0
 
 
 def test_a_rule_can_be_declared_beforehand(stand: Stand) -> None:
     slo = slo_of(stand)
     slo.declare("qber", "dark_counts")
     slo.judge(dark([60] * 20), "dark_counts")
-    assert [rule["indicator"] for rule in stand.notebook.of("rule")] == ["qber", "dark_counts"]
+    assert [rule["indicator"] for rule in stand.of("rule")] == ["qber", "dark_counts"]
 
 
 def test_a_missed_objective_is_told_in_words(stand: Stand) -> None:
@@ -124,13 +129,13 @@ def test_what_cannot_be_measured_is_a_missing_capability(stand: Stand) -> None:
         slo_of(stand).check(lit, "photon_counts")
 
 
-def test_the_bench_file_sets_the_limit(tmp_path: Path) -> None:
+def test_the_bench_file_sets_the_limit(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
     """A limit of 50 cps fails what the default lets pass."""
     file = write_bench(tmp_path / "strict.toml", ("[slo.qber]", '[slo.dark_counts]\nmax = "50 cps"\n\n[slo.qber]'))
     stand = Stand(load(file))
     with pytest.raises(ObjectiveMissedError, match="above the limit of 50 cps"):
         slo_of(stand).check(dark([60] * 20), "dark_counts")
-    assert stand.notebook.of("rule")[0]["limit_source"] == "bench"
+    assert stand.of("rule")[0]["limit_source"] == "bench"
 
 
 def test_an_indicator_nobody_has_names_the_nearest(stand: Stand) -> None:

@@ -1,0 +1,103 @@
+"""Any bytes, in any pieces: no simulated device breaks, hangs or depends on how what it hears was cut."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+from hil.device_sims.world.world import World
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hil import discovery
+from hil.bench import load
+
+if TYPE_CHECKING:
+    from hil.device_sims.spec import Session
+
+    from hil.bench.model import Bench
+
+QUERIES = {
+    "meter": (
+        b"*IDN?\n",
+        b"MEAS:POW?\n",
+        b"SENS:CORR:WAV 1310;",
+        b"SYST:ERR?\n",
+        b"*STB?;",
+        b"SENS:POW:RANG 1E-6\n",
+        b"*RST\n",
+    ),
+    "voa": (b"D\r", b"CD\r", b"A12.00\r", b"A60.0", b"H\r"),
+    "switch": (b"\x01\x11\x00\x00", b"\x01\x12\x00\x03", b"\x01\x12", b"\x01"),
+    "stage": (b"stat?\r", b"tset?\r", b"tset=40.0\r", b"ens\r", b"pgain=", b"tact?\r"),
+    "alice": (b"*IDN?\n", b"EMIT ON\n", b"SOURCE?\n", b"PULSE?\n", b"PARK\r\n", b"CALIBRATIONS?\n"),
+    "bob": (b"BLOCK START\n", b"BLOCK STOP\n", b"COUNTERS?\n", b"HISTORY? 0 1e9\n", b"BIAS ON\n", b"TEMP?\n"),
+}
+"""What each device understands, to be cut and mixed with noise."""
+
+PROBES = {
+    "meter": (b"\n*OPC?\n", b"1\n"),
+    "voa": (b"\rCD\r", b"Baud: 9600\r\nDone\r\n\r\n"),
+    "switch": (b"\x01\x11\x00\x00\x01\x11\x00\x00", None),
+    "stage": (b"\rid?\r", b"id?\rTHORLABS TC200 VERSION 2.0\r> "),
+    "alice": (b"\nROLE?\n", b"TRANSMITTER\n"),
+    "bob": (b"\nROLE?\n", b"RECEIVER\n"),
+}
+"""A question each device answers after anything, and how that answer ends."""
+
+
+@cache
+def bench() -> Bench:
+    return load("metro-25km")
+
+
+def session(device: str, endpoint: int = 0) -> Session:
+    world = World(bench(), seed=11)
+    return discovery.find("twin", bench().device[device].driver).build(world, device)[endpoint].session()
+
+
+def heard(conversation: Session, data: bytes) -> bytes:
+    return b"".join(reply.data for reply in conversation.received(data, 0))
+
+
+def pieces(device: str) -> st.SearchStrategy[bytes]:
+    """Noise between, before and after what the device understands."""
+    return st.lists(st.one_of(st.sampled_from(QUERIES[device]), st.binary(max_size=12)), max_size=12).map(b"".join)
+
+
+@pytest.mark.parametrize("device", QUERIES)
+class TestAnyBytes:
+    """Of every text and serial port."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(data=st.data())
+    def test_are_taken_and_the_next_question_is_answered(self, device: str, data: st.DataObject) -> None:
+        """Whatever came before, a whole line later the device is in step."""
+        conversation = session(device)
+        heard(conversation, data.draw(pieces(device)))
+        question, answer = PROBES[device]
+        last = heard(conversation, question)
+        assert last.endswith(answer) if answer else last[-4:-1] == question[:3]
+
+    @settings(max_examples=60, deadline=None)
+    @given(data=st.data())
+    def test_mean_the_same_however_they_are_cut(self, device: str, data: st.DataObject) -> None:
+        """Replies do not depend on how a stream was chunked."""
+        said = data.draw(pieces(device))
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(said)), max_size=6)))
+        whole, cut = session(device), session(device)
+        at_once = heard(whole, said)
+        parts = [heard(cut, said[start:end]) for start, end in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+        assert b"".join(parts) == at_once
+
+
+@pytest.mark.parametrize("device", ["alice", "bob"])
+@settings(max_examples=60, deadline=None)
+@given(noise=st.lists(st.one_of(st.binary(max_size=40), st.just(b"QHD1"), st.just(b"QHD1\x02\0\0\0\x08")), max_size=6))
+def test_any_frames_on_a_data_port_are_taken(device: str, noise: list[bytes]) -> None:
+    """Binary noise is answered with error frames or waited for, never with an exception; every answer is a frame."""
+    conversation = session(device, endpoint=1)
+    for part in noise:
+        for reply in conversation.received(part, 0):
+            assert reply.data.startswith(b"QHD1\x7f")
