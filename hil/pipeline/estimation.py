@@ -5,8 +5,8 @@ size. Written for this pipeline alone, so that the framework's yardstick can dis
 
 Cascade talks in both directions. The accounting follows D. Tupkary and N. Lütkenhaus, "Using Cascade in Quantum Key
 Distribution" (arXiv:2307.00576): Alice's parities are charged in full, and what Bob tells is a function of them and of the
-error pattern, which the eavesdropper is given. For single photons received as qubits the bound on the phase errors survives that;
-for vacuum events the error pattern together with what an eavesdropper sent would give Alice's bit away, so they are not
+error pattern, which the eavesdropper is given. For single photons received as qubits the bound on the phase errors survives
+that; for vacuum events the error pattern together with what an eavesdropper sent would give Alice's bit away, so they are not
 credited. ``both-directions`` is the chain rule instead: every parity of both parties is charged, and vacuum is credited.
 """
 

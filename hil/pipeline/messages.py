@@ -79,7 +79,7 @@ class Detections(_Message, frozen=True):
 
 
 class Bases(_Message, frozen=True):
-    """Alice: which events she prepared in the basis they were measured in; their intensities, and her bits of the test basis."""
+    """Alice: which events she prepared in the basis they were measured in; their intensities, her bits of the test basis."""
 
     matched: bytes
     intensities: bytes

@@ -28,9 +28,9 @@ IN_DOUBT_LIMIT_S = 3600.0
 
 
 def shares(available_bits: int, target_keys: int, a_to_b: tuple[int, int], b_to_a: tuple[int, int]) -> tuple[int, int]:
-    """Keys for each direction that fill the pool again after this block; ``a_to_b`` and ``b_to_a`` are (next, end) of the sender.
+    """Keys for each direction that fill the pool again after this block, a->b first where it does not yield enough.
 
-    Where the block does not yield enough, a->b goes first.
+    ``a_to_b`` and ``b_to_a`` are (next, end) of the sender's keys.
     """
     affordable = available_bits // KEY_BITS
     first = min(affordable, max(0, target_keys - (a_to_b[1] - a_to_b[0]) + KEYS_A_TO_B))

@@ -134,9 +134,12 @@ def _settle_multiples(
 
 def answer_bases(announced: Detections, prepare: Callable[[npt.NDArray[np.int64]], Preparations]) -> tuple[Bases, Sifted]:
     """Alice: what she tells about the announced events, and what she keeps."""
-    if not 0 <= announced.events <= MOST_EVENTS:
-        raise AuthenticationError(f"{announced.events} events in one block")
+    others = (announced.lost, announced.dead, announced.crossed, announced.doubled)
+    if not 0 <= announced.events <= min(MOST_EVENTS, announced.clicks) or min(others) < 0:
+        raise AuthenticationError(f"{announced.events} events out of {announced.clicks} clicks in one block")
     index = unpack_steps(announced.steps, announced.width, announced.events, announced.first)
+    if (index[1:] == index[:-1]).any():
+        raise AuthenticationError("the same pulse was announced twice")
     basis = unpack(announced.bases, announced.events)
     prepared = prepare(index)
     matched = prepared.basis == basis

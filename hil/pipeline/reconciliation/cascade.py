@@ -2,8 +2,8 @@
 
 G. Brassard, L. Salvail, "Secret-key reconciliation by public discussion", EUROCRYPT 1993. All odd blocks of one pass are
 halved in step, one message for each step: Alice's parities of the first halves go one way, Bob's bits "it is in the first
-half" the other. Every parity of either is counted, also those that repeat what was known. An error found in one pass makes blocks of the
-other passes odd, which are taken up next, shortest first, until every block of every pass is even.
+half" the other. Every parity of either is counted, also those that repeat what was known. An error found in one pass makes
+blocks of the other passes odd, which are taken up next, shortest first, until every block of every pass is even.
 
 Works with any exchange that has ``send`` and ``receive``: :class:`hil.pipeline.conversation.Conversation`.
 """
@@ -19,7 +19,7 @@ from hil.errors import AuthenticationError
 from hil.pipeline.bits import pack, unpack
 from hil.pipeline.messages import Ask, Corrected, Halves, Parities, Pass
 from hil.pipeline.reasons import NoKeyError, Reason
-from hil.pipeline.reconciliation.plan import SEED_BYTES, Cut, block_sizes
+from hil.pipeline.reconciliation.plan import MOST_PASSES, SEED_BYTES, Cut, block_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -143,6 +143,8 @@ def answer(talk: Conversation, bits: npt.NDArray[np.uint8]) -> Generator[Request
         if disclosed.by_alice > 2 * _most(bits.size):
             raise NoKeyError(Reason.NOT_CORRECTED)
         if isinstance(message, Pass):
+            if len(cuts) >= MOST_PASSES:
+                raise AuthenticationError(f"more than {MOST_PASSES} passes")
             cuts.append(Cut(bits, message.size, message.seed))
             disclosed.by_alice += cuts[-1].blocks
             disclosed.by_bob += cuts[-1].blocks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +11,11 @@ from hil.errors import AuthenticationError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["SEED_BYTES", "Cut", "block_sizes"]
+__all__ = ["MOST_PASSES", "SEED_BYTES", "Cut", "block_sizes"]
 
 SEED_BYTES = 16
 _DOUBLING_PASSES = 4
-_MOST_PASSES = 28
+MOST_PASSES = 28
 _LEFT_OVER = 1e-6
 """Bound on the expected pairs of errors that no pass separates."""
 
@@ -31,7 +30,7 @@ def block_sizes(bits: int, qber_ratio: float) -> list[int]:
         return [1] if bits else []
     first = min(max(2, round(0.73 / max(qber_ratio, 1e-9))), -(-bits // 2))
     sizes, survivors = [], bits * min(max(qber_ratio, 1.0 / bits), 0.5)
-    for number in range(_MOST_PASSES):
+    for number in range(MOST_PASSES):
         if number >= _DOUBLING_PASSES and survivors < _LEFT_OVER:
             break
         sizes.append(min(first << min(number, _DOUBLING_PASSES - 1), -(-bits // 2)))
@@ -78,11 +77,6 @@ class Cut:
     def bit_numbers(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Which bits stand at these positions."""
         return positions if self.order is None else self.order.take(positions).astype(np.int64)
-
-
-def steps_of(size: int) -> int:
-    """How often a block of this size has to be halved."""
-    return max(0, math.ceil(math.log2(size))) if size > 1 else 0
 
 
 def _shuffle(bits: int, seed: bytes) -> npt.NDArray[np.int32]:
