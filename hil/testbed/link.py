@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hil.bench.wording import nearest
 from hil.errors import MissingCapabilityError
 from hil.physics.prediction import predict
+from hil.pipeline.settings import KeyFate
 from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
 from hil.testbed.distilling import Session, declared_source
@@ -181,8 +182,10 @@ class Link:
         if self._session is None:
             self._session = Session(self)
         of_a, of_b = self._session.block(context, records, interceptor)
-        self.keep(of_a.keys, of_b.keys)
-        return of_a.report
+        for end_a, end_b in ((of_a.settled, of_b.settled), (of_a, of_b)):
+            self.keep(end_a.keys if end_a else (), end_b.keys if end_b else ())
+        # a key that one end has released and the other has in doubt is not there yet
+        return of_a.report if of_b.fate is KeyFate.RELEASED else of_b.report
 
     def keep(self, of_a: Iterable[tuple[str, SecretBytes]], of_b: Iterable[tuple[str, SecretBytes]]) -> int:
         """Keep what each end released, and record it; the bits that both have now and did not before."""

@@ -64,7 +64,7 @@ def hil_run(tmp_path: Path) -> Callable[..., Finished]:
         command += ["--hil-record", str(folder), *arguments]
         command += [str(path) for path in paths] or ["--pyargs", *(f"hil.suites.{suite}" for suite in suites)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HIL_", "PYTEST_"))}
-        done = subprocess.run(command, cwd=working, env=environment, capture_output=True, text=True, timeout=110, check=False)
+        done = subprocess.run(command, cwd=working, env=environment, capture_output=True, text=True, timeout=500, check=False)
         return Finished(done.returncode, done.stdout + done.stderr, folder)
 
     return run

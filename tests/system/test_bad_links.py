@@ -11,6 +11,8 @@ from hil.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.timeout(900)  # whole runs of suites, on a machine that may be busy
+
 _JUDGED = "test_dark_counts or test_quantum_bit_error_rate or test_secret_key_rate"
 
 

@@ -13,6 +13,8 @@ from hil.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.timeout(900)  # whole runs of suites, on a machine that may be busy
+
 _SELECTED = ("-k", "test_quantum_bit_error_rate or test_every_firmware or test_dark_counts or test_every_device_answers")
 _SUITES = Path(hil.suites.__path__[0])
 

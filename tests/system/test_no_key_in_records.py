@@ -8,9 +8,13 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+pytestmark = pytest.mark.timeout(900)  # whole runs of suites, on a machine that may be busy
 
 _TESTS = """
 import json

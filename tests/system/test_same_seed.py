@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+pytestmark = pytest.mark.timeout(900)  # whole runs of suites, on a machine that may be busy
 
 _SOME = (
     "test_dark_counts or test_quantum_bit_error_rate or test_both_ends_hold or test_dark_count_spike_in_part or test_both_sites"

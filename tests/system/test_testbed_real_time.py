@@ -62,7 +62,7 @@ def test_a_link_with_addresses_runs_in_real_time_and_makes_key(lab: Testbed) -> 
     assert not link.simulated
     assert 1 <= len(run.blocks) <= 2  # distilling takes real time here, and no block starts late
     block = run.blocks[0]
-    assert block.live_s == pytest.approx(0.25, abs=0.1)
+    assert block.live_s >= 0.25 - 1e-3  # and as much longer as this machine is busy
     assert block.released
     mean = link.prediction.counts_hz * block.live_s
     assert abs(block.detections - mean) < 5.0 * math.sqrt(1.2 * mean)

@@ -181,6 +181,34 @@ class TestRun:
         assert key["fingerprints"] == (hashlib.sha256(joined.encode()).hexdigest(),)
         assert key["bits"] == 256 * len(run.blocks[0].key_fingerprints)
 
+    def test_a_key_in_doubt_is_not_there_until_it_is_settled(self, testbed: Testbed, link: Link) -> None:
+        """Alice's last word is lost: she has released, Bob is in doubt. The next block settles it, and both keys come."""
+        words: list[Message] = []
+
+        def listen(message: Message) -> Iterable[bytes]:
+            words.append(message)
+            return (message.data,)
+
+        def lose_the_last(message: Message) -> Iterable[bytes]:
+            return () if (message.direction, message.number) == (words[-1].direction, words[-1].number) else (message.data,)
+
+        link.run("200 ms", interceptor=listen)
+        expected = {of_a.fingerprint() for _, of_a, _ in link.released()}
+        assert words[-1].direction == "a->b"
+        testbed.begin(testbed.case)  # the same case again, so the same block with the same messages
+        run = link.run("200 ms", interceptor=lose_the_last)
+        (block,) = run.blocks
+        assert not block.released
+        assert "in doubt" in block.sentence
+        assert run.net_secret_bits < 0
+        assert not link.released()
+        (after,) = link.run("200 ms").blocks
+        assert after.released
+        keys = link.released()
+        assert all(of_a == of_b for _, of_a, of_b in keys)
+        assert expected <= {of_a.fingerprint() for _, of_a, _ in keys}
+        assert len(keys) == len(expected) + len(after.key_fingerprints)
+
     def test_an_interceptor_sees_the_messages(self, link: Link) -> None:
         """What stands between the parties is handed every message of both directions."""
         seen: list[str] = []
