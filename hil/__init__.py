@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hil.testbed.chaos import Chaos
+    from hil.testbed.detector import Detector
     from hil.testbed.link import Link
     from hil.testbed.slo import Slo
     from hil.testbed.testbed import Testbed as Bench
     from hil.verdict import Outcome, Verdict
 
-__all__ = ["Bench", "Chaos", "Link", "Outcome", "Slo", "Verdict"]
+__all__ = ["Bench", "Chaos", "Detector", "Link", "Outcome", "Slo", "Verdict"]
 
 _HOMES = {
     "Bench": ("hil.testbed.testbed", "Testbed"),
     "Chaos": ("hil.testbed.chaos", "Chaos"),
+    "Detector": ("hil.testbed.detector", "Detector"),
     "Link": ("hil.testbed.link", "Link"),
     "Outcome": ("hil.verdict", "Outcome"),
     "Slo": ("hil.testbed.slo", "Slo"),

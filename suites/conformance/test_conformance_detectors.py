@@ -9,8 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hil import Slo
-    from hil.fixtures.detectors import Detector
+    from hil import Detector, Slo
     from hil.ports.run import CountGates, InterClickGaps
 
     Observation = TypeVar("Observation", CountGates, InterClickGaps)
