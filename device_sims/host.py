@@ -135,13 +135,13 @@ class TwinHost:
         return TcpCarrier(port, listen(port.device, _HOST, self._ports.pop(key, 0)))
 
     def _drop_carriers(self) -> None:
-        def close() -> None:
+        async def close() -> None:
             for carriers in self._carriers.values():
                 for carrier in carriers:
-                    carrier.close()
+                    await carrier.close()
             self._carriers.clear()
 
-        self._thread.run(close)
+        self._thread.wait(close())
 
 
 class Control:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .kme.etsi014 import RunningKmes
 
     OpenStore = Callable[[Path, int], SharedKeyStore]
+    _Pair = tuple[tuple[str, KmeDevice], tuple[str, KmeDevice]]
 
 __all__ = ["ServedBench", "serve"]
 
@@ -64,8 +65,8 @@ class ServedBench:
             self.host = stack.enter_context(TwinHost(bench, simulated, seed, SpeedClock(speed), ports=ports, speed=speed))
             self.addresses: dict[str, dict[str, Any]] = {name: _plain(at) for name, at in self.host.addresses.items()}
             self.kmes: dict[str, RunningKmes] = {}
-            for link, devices in _kme_pairs(bench).items():
-                self._serve_kmes(link, devices, open_store, stack)
+            for link, pair in _kme_pairs(bench).items():
+                self._serve_kmes(link, pair, open_store, stack)
             self._stack = stack.pop_all()
 
     def close(self) -> None:
@@ -78,19 +79,19 @@ class ServedBench:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _serve_kmes(self, link: str, devices: dict[str, KmeDevice], open_store: OpenStore, stack: ExitStack) -> None:
+    def _serve_kmes(self, link: str, pair: _Pair, open_store: OpenStore, stack: ExitStack) -> None:
         from .kme.etsi014 import start_kme_pair
 
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-sim-")))
         stores = []
-        for name, device in devices.items():
+        for name, device in pair:
             stores.append(open_store(directory / f"{name}.db", device.max_keys))
             stack.callback(stores[-1].close)
-        kmes = start_kme_pair(*devices.values(), *stores, directory)
+        (name_a, kme_a), (name_b, kme_b) = pair
+        kmes = start_kme_pair(kme_a, kme_b, stores[0], stores[1], directory)
         stack.callback(kmes.close)
         self.kmes[link] = kmes
-        files = kmes.client_tls("a"), kmes.client_tls("b")
-        for name, url, tls in zip(devices, (kmes.url_a, kmes.url_b), files, strict=True):
+        for name, url, tls in ((name_a, kmes.url_a, kmes.client_tls("a")), (name_b, kmes.url_b, kmes.client_tls("b"))):
             at = urlsplit(url)
             self.addresses[name] = {"device": name, "resource": url, "host": at.hostname, "port": at.port} | {
                 "ca_file": str(tls.ca),
@@ -132,14 +133,14 @@ def _plain(address: Any) -> dict[str, Any]:
     return {key: value for key, value in asdict(address).items() if value}
 
 
-def _kme_pairs(bench: Bench) -> dict[str, dict[str, KmeDevice]]:
-    """The KMEs of each link that has two, side a first."""
-    pairs: dict[str, dict[str, KmeDevice]] = {}
-    for name, link in bench.link.items():
-        devices = {kme: bench.device[kme] for side in ("a", "b") if (kme := link.kmes.get(side)) is not None}
-        kmes = {kme: device for kme, device in devices.items() if isinstance(device, KmeDevice)}
-        if len(kmes) == 2:
-            pairs[name] = kmes
+def _kme_pairs(bench: Bench) -> dict[str, _Pair]:
+    """The KMEs of each link that has two, with their names, side a first."""
+    pairs: dict[str, _Pair] = {}
+    for link_name, link in bench.link.items():
+        names = [link.kmes.get("a", ""), link.kmes.get("b", "")]
+        kme_a, kme_b = (bench.device.get(name) for name in names)
+        if isinstance(kme_a, KmeDevice) and isinstance(kme_b, KmeDevice):
+            pairs[link_name] = (names[0], kme_a), (names[1], kme_b)
     return pairs
 
 

@@ -92,28 +92,54 @@ def case_name(case: str) -> str:
 def headline(record: Record) -> str:
     """One sentence for the whole run."""
     gates = [verdict for verdict in record.verdicts if verdict.gate]
-    by_outcome = {outcome: [gate for gate in gates if gate.outcome is outcome] for outcome in Outcome}
     tests = Counter(test.outcome for test in record.tests)
-    passed = len(by_outcome[Outcome.PASS])
     match record.outcome:
         case Outcome.PASS:
-            skipped = f"; {tests[Outcome.SKIPPED]} skipped" if tests[Outcome.SKIPPED] else ""
-            return f"All {plural(passed, 'gate')} met, {plural(tests[Outcome.PASS], 'test')} passed{skipped}."
+            return _passed(gates, tests)
         case Outcome.FAIL:
-            missed = by_outcome[Outcome.FAIL]
-            names = ", ".join(dict.fromkeys(f"{title_of(record, gate.indicator)} of {gate.subject}" for gate in missed[:3]))
-            more = f" and {len(missed) - 3} more" if len(missed) > 3 else ""
-            said = f"{len(missed)} of {plural(len(gates), 'gate')} missed: {names}{more}. " if missed else ""
-            endings = ((Outcome.FAIL, "failed"), (Outcome.ERROR, "broke"), (Outcome.INCONCLUSIVE, "stayed undecided"))
-            ended = ", ".join(f"{plural(tests[outcome], 'test')} {word}" for outcome, word in endings if tests[outcome])
-            return f"{said}{ended}." if ended else said.rstrip()
+            return _failed(record, gates, tests)
         case Outcome.ERROR:
-            if not tests[Outcome.ERROR]:
-                return "The run ended early or lost part of its record, so it has not passed."
-            return f"The bench or the framework broke in {plural(tests[Outcome.ERROR], 'test')}, so the run has not passed."
+            return _broke(gates, tests)
         case _:
-            undecided = len(by_outcome[Outcome.INCONCLUSIVE])
-            if undecided or tests[Outcome.INCONCLUSIVE]:
-                said = f"{undecided} of {plural(len(gates), 'gate')} and {plural(tests[Outcome.INCONCLUSIVE], 'test')}"
-                return f"Undecided: {said} had too little data for the declared rule."
-            return "Nothing was decided: no gate was judged and no test passed."
+            return _undecided(gates, tests)
+
+
+def _passed(gates: list[VerdictEntry], tests: Counter[Outcome]) -> str:
+    met = sum(gate.outcome is Outcome.PASS for gate in gates)
+    left = len(gates) - met
+    passed = f"{plural(tests[Outcome.PASS], 'test')} passed"
+    skipped = f"; {tests[Outcome.SKIPPED]} skipped" if tests[Outcome.SKIPPED] else ""
+    if not met:
+        return f"{passed}{skipped}; no gate was judged."
+    if left:
+        return f"{plural(met, 'gate')} met, {left} not measured; {passed}{skipped}."
+    return f"{'The one gate' if met == 1 else f'All {met:,} gates'} met, {passed}{skipped}."
+
+
+def _failed(record: Record, gates: list[VerdictEntry], tests: Counter[Outcome]) -> str:
+    missed = [gate for gate in gates if gate.outcome is Outcome.FAIL]
+    names = ", ".join(dict.fromkeys(f"{title_of(record, gate.indicator)} of {gate.subject}" for gate in missed[:3]))
+    more = f" and {len(missed) - 3} more" if len(missed) > 3 else ""
+    said = f"{len(missed)} of {plural(len(gates), 'gate')} missed: {names}{more}. " if missed else ""
+    endings = ((Outcome.FAIL, "failed"), (Outcome.ERROR, "broke"), (Outcome.INCONCLUSIVE, "stayed undecided"))
+    ended = ", ".join(f"{plural(tests[outcome], 'test')} {word}" for outcome, word in endings if tests[outcome])
+    return f"{said}{ended}." if ended else said.rstrip()
+
+
+def _broke(gates: list[VerdictEntry], tests: Counter[Outcome]) -> str:
+    broken = sum(gate.outcome is Outcome.ERROR for gate in gates)
+    if tests[Outcome.ERROR]:
+        where = f"in {plural(tests[Outcome.ERROR], 'test')}"
+    elif broken:
+        where = f"while {plural(broken, 'gate')} was judged" if broken == 1 else f"while {broken} gates were judged"
+    else:
+        return "The run ended early or lost part of its record, so it has not passed."
+    return f"The bench or the framework broke {where}, so the run has not passed."
+
+
+def _undecided(gates: list[VerdictEntry], tests: Counter[Outcome]) -> str:
+    undecided = sum(gate.outcome is Outcome.INCONCLUSIVE for gate in gates)
+    if not undecided and not tests[Outcome.INCONCLUSIVE]:
+        return "Nothing was decided: no gate was judged and no test passed."
+    said = f"{undecided} of {plural(len(gates), 'gate')} and {plural(tests[Outcome.INCONCLUSIVE], 'test')}"
+    return f"Undecided: {said} had too little data for the declared rule."

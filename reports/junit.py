@@ -44,7 +44,7 @@ def _document(record: Record) -> ET.Element:
     if record.outcome is not Outcome.PASS and not _red(tests) and not _red(verdicts):
         run = ET.SubElement(verdicts, "testcase", classname="run", name="outcome", time="0")
         _settle(run, record.outcome, "\n".join([headline(record), *record.problems]))
-    root = ET.Element("testsuites", name=f"hil {record.bench} {record.run_id}")
+    root = ET.Element("testsuites", name=clean(f"hil {record.bench} {record.run_id}"))
     totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     for suite in (tests, verdicts):
         counts = _counts(suite)

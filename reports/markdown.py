@@ -78,10 +78,10 @@ def _row(verdict: VerdictEntry, numbers: dict[str, int]) -> str:
         f"{_SIGNS[verdict.outcome]} {verdict.outcome.value}",
         _escape(verdict.indicator) + ("" if verdict.gate else " (no gate)"),
         _escape(verdict.subject),
-        estimate,
-        interval,
+        _escape(estimate),
+        _escape(interval),
         count(verdict.n) if verdict.n else "–",
-        quantity(verdict.limit, verdict.unit, digits=4),
+        _escape(quantity(verdict.limit, verdict.unit, digits=4)),
         str(numbers.get(verdict.rule, "–")),
     ]
     return f"| {' | '.join(cells)} |"

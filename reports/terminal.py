@@ -11,6 +11,7 @@ from hil.record.reader import read_record
 from hil.verdict import Outcome
 
 from ._numbers import count, quantity, seconds, spread
+from ._terminal_tables import print_table
 from ._words import (
     case_name,
     clean,
@@ -51,7 +52,7 @@ _SHORTEST = 8
 
 
 def render(record: Record, width: int = 80, color: bool = False) -> str:
-    """The table, the reason of everything that is not PASS, the decision rules and the headline, ``width`` columns wide."""
+    """Verdicts, recorded tables, what is not PASS and why, decision rules and headline, ``width`` columns wide."""
     from rich.console import Console
 
     text = StringIO()
@@ -70,6 +71,8 @@ def render(record: Record, width: int = 80, color: bool = False) -> str:
     if record.verdicts:
         console.print(_table(record, console.width))
         console.print()
+    for entry in record.tables:
+        print_table(console, entry)
     _print_reasons(console, record)
     _print_skips(console, record)
     for rule, number in rules(ordered(record)).items():
@@ -108,9 +111,10 @@ def _numbers(verdicts: list[VerdictEntry]) -> list[str]:
 
 
 def _cells(verdict: VerdictEntry, rule: str, *, wide: bool) -> list[str]:
-    estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, verdict.unit)
+    unit = clean(verdict.unit)
+    estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, unit)
     outcome = verdict.outcome.value + ("" if verdict.gate else "*")
-    ending = [count(verdict.n) if verdict.n else "–", quantity(verdict.limit, verdict.unit, digits=4), rule]
+    ending = [count(verdict.n) if verdict.n else "–", quantity(verdict.limit, unit, digits=4), rule]
     if wide:
         return [outcome, verdict.indicator, verdict.subject, case_name(verdict.case), estimate, interval, *ending]
     return [outcome, f"{verdict.indicator}\n{verdict.subject}", f"{estimate}\n{interval}".rstrip(), *ending]
@@ -176,12 +180,14 @@ def _hang(console: Console, mark: str, text: str, style: str, aside: str = "") -
 def _print_headline(console: Console, record: Record) -> None:
     from rich.text import Text
 
-    console.print(Text.assemble((record.outcome.value, _STYLES[record.outcome]), f"  {headline(record)}"))
+    console.print(Text.assemble((record.outcome.value, _STYLES[record.outcome]), f"  {clean(headline(record))}"))
     tests = tally(test.outcome for test in record.tests) or "none"
     gates = tally(verdict.outcome for verdict in record.verdicts if verdict.gate) or "none"
     console.print(Text(f"tests: {tests}"))
     console.print(Text(f"gates: {gates}"))
-    console.print(Text(f"bench: {record.bench} ({kind_of_bench(record)}), seed {record.seed}, {seconds(record.duration_s)}"))
+    console.print(
+        Text(f"bench: {clean(record.bench)} ({kind_of_bench(record)}), seed {record.seed}, {seconds(record.duration_s)}")
+    )
 
 
 def _write(run: Path) -> Path:

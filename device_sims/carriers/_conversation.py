@@ -9,9 +9,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from hil.device_sims.spec import Endpoint, Reply
-
     from hil.clock import Clock
+    from hil.device_sims.spec import Endpoint, Reply
 
 __all__ = ["Conversation", "Port"]
 

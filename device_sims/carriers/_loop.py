@@ -19,7 +19,7 @@ class LoopThread:
     """An asyncio loop in a daemon thread, from construction until :meth:`close`."""
 
     def __init__(self, name: str) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = asyncio.SelectorEventLoop()  # Windows' own default watches no plain descriptors
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 

@@ -46,8 +46,8 @@ class PtyCarrier:
         self._forget()
         termios.tcflush(self._slave, termios.TCIOFLUSH)
 
-    def close(self) -> None:
-        """Give the pty back; in the loop's thread."""
+    async def close(self) -> None:
+        """Give the pty back."""
         self._conversation.end()
         self._forget()
         self._port.loop.remove_reader(self._master)

@@ -51,8 +51,12 @@ class TcpCarrier:
         """Put a fresh device behind open connections; in the loop's thread."""
         self._port.power_cycle(endpoint)
 
-    def close(self) -> None:
-        """Stop listening and drop every connection; in the loop's thread."""
+    async def close(self) -> None:
+        """Stop listening and drop every connection, also those that asyncio is still about to hand over."""
+        # a closed server would fail those that arrive, and lose their sockets
+        self._port.loop.remove_reader(self._listener)
+        if arriving := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(arriving)
         if self._server is not None:
             self._server.close()
         self._listener.close()

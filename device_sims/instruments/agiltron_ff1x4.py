@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hil.device_sims.spec import Endpoint, Reply, TwinSpec
-
 from hil.bench.model import SwitchDevice
+from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 
 from ._nameplate import declared_as
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hil.device_sims.spec import Endpoint, Reply, TwinSpec
-
 from hil.bench.model import AttenuatorDevice
+from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 
 from ._lines import LineBuffer
 from ._nameplate import declared_as, serial_number

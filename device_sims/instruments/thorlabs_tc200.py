@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.device_sims.spec import Endpoint, Reply, TwinSpec
-
 from hil.bench.model import TemperatureControllerDevice
+from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 
 from ._lines import LineBuffer
 from ._nameplate import declared_as

@@ -7,9 +7,8 @@ import json
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
-from hil.device_sims.spec import Reply
-
 from hil.bench.model import ReceiverDevice, TransmitterDevice
+from hil.device_sims.spec import Reply
 from hil.errors import UsageError
 
 from ._device import Refusal, deliverable

@@ -7,6 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from hil.device_sims.spec import Reply
 
 from ._device import Refusal, deliverable

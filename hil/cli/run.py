@@ -50,9 +50,10 @@ def arguments_for_pytest(arguments: argparse.Namespace) -> list[str]:
     for name in arguments.suites:
         if name not in known:
             raise UnknownNameError(f"no suite named {name!r}; expected {nearest(name, known)}")
-    given = [part for bench in arguments.bench for part in ("--hil-bench", bench)]
+    # joined by "=": pytest takes a path that stands alone for one of tests, and its folder for the project's
+    given = [f"--hil-bench={bench}" for bench in arguments.bench]
     given += ["--hil-simulate"] if arguments.simulate else []
     for name in _VALUES:
         value = getattr(arguments, name)
-        given += [f"--hil-{name}", value] if value is not None else []
+        given += [f"--hil-{name}={value}"] if value is not None else []
     return [*given, *arguments.pytest, "--pyargs", *(f"hil.suites.{name}" for name in dict.fromkeys(arguments.suites))]

@@ -50,12 +50,12 @@ class ClockMap:
         return self.rate * 1e6
 
     def to_alice(self, bob: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Bob's times in whole ticks of Alice's clock; half ticks round up, so that equal times stay equal."""
+        """Bob's times in whole ticks of Alice's clock."""
         whole = math.floor(self.delay_ticks)
         since = bob - whole
         drift = since * (self.rate / (1.0 + self.rate))  # small, so that it stays exact where the times are large
         rest = (self.delay_ticks - whole) / (1.0 + self.rate)
-        moved: npt.NDArray[np.int64] = since - np.ceil(drift + rest - 0.5).astype(np.int64)
+        moved: npt.NDArray[np.int64] = since - np.rint(drift + rest).astype(np.int64)
         return moved
 
 

@@ -14,7 +14,7 @@ from hil.verdict import Outcome  # noqa: TC001  (msgspec resolves annotations at
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["KINDS", "Event", "checked", "read_events"]
+__all__ = ["KINDS", "Event", "LatencyEvent", "TestEvent", "checked", "read_events"]
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["finish"]
 
 T = TypeVar("T", bound=msgspec.Struct)
+S = TypeVar("S", model.TableEntry, model.PlotEntry)
 
 _RAW_DATA = ("events-*.jsonl", "telemetry/*", "logs/**/*", "tapes/**/*")
 
@@ -72,8 +73,8 @@ def finish(folder: RunFolder, header: RunHeader) -> model.Record:
         blocks=blocks,
         timeline=timeline(faults, blocks, notes),
         notes=_distinct(notes),
-        tables=_distinct(_entries(events, "table", model.TableEntry)),
-        plots=_distinct(_entries(events, "plot", model.PlotEntry)),
+        tables=_shown_once(_entries(events, "table", model.TableEntry)),
+        plots=_shown_once(_entries(events, "plot", model.PlotEntry)),
         latencies=_latencies(events),
         keys=_entries(events, "key", model.KeyEntry),
         series=series,
@@ -184,6 +185,14 @@ def _distinct(entries: tuple[T, ...]) -> tuple[T, ...]:
     seen: dict[Any, T] = {}
     for entry in entries:
         seen.setdefault(msgspec.json.encode(entry), entry)
+    return tuple(seen.values())
+
+
+def _shown_once(entries: tuple[S, ...]) -> tuple[S, ...]:
+    """What several tests show alike (all of a recording show its matrix) stays with the first of them."""
+    seen: dict[Any, S] = {}
+    for entry in entries:
+        seen.setdefault(msgspec.json.encode(msgspec.structs.replace(entry, case="")), entry)
     return tuple(seen.values())
 
 

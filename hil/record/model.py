@@ -137,7 +137,7 @@ class BlockEntry(Struct, frozen=True, kw_only=True):
 
 
 class KeyEntry(Struct, frozen=True, kw_only=True):
-    """Keys that were made or delivered, by SHA-256 fingerprint only."""
+    """Keys that were made or delivered, by SHA-256 fingerprint only: of each key, or of a batch's fingerprints in order."""
 
     fingerprints: tuple[str, ...]
     key_ids: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Recorder", "Series"]
+__all__ = ["Labels", "Recorder", "Series"]
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -11,13 +11,13 @@ from hil.physics.prediction import predict
 from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
 from hil.testbed.distilling import Session, declared_source
-from hil.testbed.released import ReleasedKeys
+from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hil.bench.model import ReceiverDevice, TransmitterDevice
+    from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
     from hil.pipeline.settings import BlockContext
     from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, SourceDeclaration
@@ -92,6 +92,11 @@ class Link:
     def receiver_declared(self) -> ReceiverDevice:
         """The receiver's table of the bench file."""
         return cast("ReceiverDevice", self.testbed.bench.device[self.receiver.name])
+
+    @property
+    def switch_declared(self) -> SwitchDevice:
+        """The switch's table of the bench file; MissingCapabilityError for a link without one."""
+        return cast("SwitchDevice", self.testbed.bench.device[self.device_of_role("switch")])
 
     @property
     def source(self) -> SourceDeclaration:
@@ -187,7 +192,7 @@ class Link:
             self.testbed.record(
                 "key",
                 link=self.name,
-                fingerprints=tuple(key.fingerprint() for _, key, _ in keys if key.bit_length >= 128),
+                fingerprints=batch_digest(keys),
                 bits=bits,
             )
         return bits

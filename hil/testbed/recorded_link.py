@@ -70,7 +70,7 @@ class RecordedLink:
         declared = testbed.bench.link[name]
         device = declared.parties["a"]
         table = cast("RecordingDevice", testbed.bench.device[device])
-        made = cls(name, declared, testbed.device(device), table, seed=testbed.seed, record=testbed.record)
+        made = cls(name, declared, cast("Recording", testbed.device(device)), table, seed=testbed.seed, record=testbed.record)
         made.testbed = testbed
         return made
 

@@ -41,8 +41,8 @@ __all__ = ["Testbed"]
 class Testbed:
     """What a run holds on to; :meth:`open` makes it, :meth:`close` leaves no thread, port, pty or file behind.
 
-    ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` heals real devices that may be broken
-    on purpose, should this process be killed; None where there are none. ``devices`` are the opened drivers by name,
+    ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` heals real devices that may be
+    broken on purpose, should this process be killed; None where there are none. ``devices`` are the opened drivers by name,
     ``identities`` what each said it is, ``case`` the test that runs (empty between tests).
     """
 

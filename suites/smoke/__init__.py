@@ -1,1 +1,1 @@
-"""Ten seconds that say whether a bench is worth a longer run."""
+"""Is the bench alive: seconds, before anything longer is started."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hil.device_sims.world.world import World
 
 from hil.bench import load
 from hil.bench.model import ReceiverDevice, TransmitterDevice
+from hil.device_sims.world.world import World
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import Authenticator, KeyPool
 from hil.pipeline.conversation import Conversation

@@ -11,13 +11,13 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.suites.contracts.driver_contract import DriverContract
 
 from hil import discovery
 from hil.bench.model import RecordingDevice, SwitchDevice
 from hil.clock import VirtualClock
 from hil.drivers import agiltron_ff1x4, ozoptics_dd100mc, recording, reference_transceiver, thorlabs_pm100d, thorlabs_tc200
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,10 +6,10 @@ import pkgutil
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from hil.suites.contracts.fault_contract import FaultContract
 
 from hil import faults
 from hil.faults import dark_count_spike, fiber_cut, thermal_drift
+from hil.suites.contracts.fault_contract import FaultContract
 from hil.testbed.chaos import Chaos
 from hil.testbed.testbed import Testbed
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.suites.contracts.keystore_contract import KeyStoreContract
 
 from hil import discovery
 from hil.ports.spec import KeyStoreSettings, KeyStoreSpec
+from hil.suites.contracts.keystore_contract import KeyStoreContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

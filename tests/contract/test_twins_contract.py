@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.device_sims.host import TwinHost
-from hil.suites.contracts.driver_contract import DriverContract
 
 from hil import discovery
 from hil.bench import envelope_of, load, simulated_devices
 from hil.clock import VirtualClock
+from hil.device_sims.host import TwinHost
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +134,12 @@ def test_every_shipped_twin_is_bound_and_found_by_its_name() -> None:
     bound = {bench.device[case.device].driver for case in _leaves(OnTwin) if case.__name__.startswith("Test")}
     assert set(discovery.names("twin")) == bound | {"etsi014"}
     assert {discovery.find("twin", name).name for name in bound} == bound
+
+
+def test_the_reference_page_lists_every_shipped_twin() -> None:
+    """Names of the first table of docs/reference/simulated-devices.md are those that are found."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "simulated-devices.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, flags=re.MULTILINE)) == set(discovery.names("twin"))
 
 
 def _leaves(cls: type[OnTwin]) -> list[type[OnTwin]]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.device_sims.host import TwinHost
 
 from hil.bench import load
 from hil.bench.model import KmeDevice
 from hil.clock import SystemClock
+from hil.device_sims.host import TwinHost
 from hil.errors import BenchError, MissingCapabilityError
 from hil.testbed.chaos import Chaos
 from hil.testbed.guardian import HUNTED_BY, Guardian
@@ -131,6 +131,8 @@ def test_a_killed_test_leaves_no_cut_fibre(lab: TwinHost, tmp_path: Path, end: s
         variables = Path(f"/proc/{guardian}/environ").read_bytes()
         assert not any(name.encode() in variables for name in HUNTED_BY)
         assert os.getsid(guardian) != os.getsid(holder.pid)
+        for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # who sweeps up a job asks its processes first
+            os.kill(guardian, asked)
         killed_s = time.monotonic()
         holder.send_signal(end)
         assert wait_for_end(guardian, 20.0), "the guardian did not end"

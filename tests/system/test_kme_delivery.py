@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from hil.device_sims.kme import RunningKmes, TlsFiles, start_kme_pair
 
 from hil import bench
 from hil.bench.model import KmeDevice
+from hil.device_sims.kme import RunningKmes, TlsFiles, start_kme_pair
 from hil.errors import KeyNotFoundError, KeysExhaustedError, KeyStoreError
 from hil.keystores.embedded import EmbeddedKeyStore
 from hil.keystores.etsi014 import Etsi014Client

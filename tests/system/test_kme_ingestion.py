@@ -7,10 +7,10 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hil.device_sims.kme import start_kme_pair
 
 from hil import bench
 from hil.bench.model import KmeDevice
+from hil.device_sims.kme import start_kme_pair
 from hil.errors import KeysExhaustedError, KeyStoreError
 from hil.keystores.embedded import EmbeddedKeyStore
 from hil.keystores.etsi014 import Etsi014Client

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
-from hil.device_sims.host import TwinHost
 
 from hil.bench import load
 from hil.bench.model import KmeDevice
 from hil.clock import SystemClock
+from hil.device_sims.host import TwinHost
 from hil.errors import MissingCapabilityError
 from hil.pipeline.entropy import SystemEntropy
 from hil.testbed.testbed import Testbed

@@ -8,10 +8,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.device_sims.host import TwinHost
 
 from hil.bench import load, simulated_devices
 from hil.clock import VirtualClock
+from hil.device_sims.host import TwinHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import socket
@@ -17,12 +18,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 import serial
-from hil.device_sims.host import TwinHost
-from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 
 from hil import discovery
 from hil.bench import load, simulated_devices
 from hil.clock import SystemClock, VirtualClock
+from hil.device_sims.host import TwinHost
+from hil.device_sims.spec import Endpoint, Reply, TwinSpec
 from hil.errors import BenchError, UnknownNameError, UsageError
 from hil.ports.spec import DeviceSettings
 from hil.seeds import stream
@@ -122,6 +123,18 @@ class TestLeavesNothing:
         assert descriptors() == files
         with closing(socket.create_server(("127.0.0.1", port))):
             pass
+
+    def test_no_connection_that_was_just_arriving(self) -> None:
+        """Closing a host while clients connect leaves no socket behind, whatever stage their connection has come to."""
+        bench = load("metro-25km")
+        for _ in range(30):
+            host = TwinHost(bench, {"meter"}, 3, VirtualClock())
+            port = host.addresses["meter"].port
+            with ExitStack() as clients:
+                for _ in range(8):
+                    clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+                host.close()
+            gc.collect()  # an unclosed socket warns, and a warning is an error
 
     def test_a_port_in_use_is_one_error_with_device_and_port_and_what_was_begun_is_undone(self) -> None:
         threads = set(threading.enumerate())
@@ -252,7 +265,7 @@ class TestDelays:
         ("clock", "speed", "least_s"), [(SystemClock, 1.0, 0.09), (SystemClock, 10.0, 0.009), (VirtualClock, 1e-3, 0)]
     )
     def test_answers_come_in_order_and_no_earlier_than_the_motor_stands(self, serve, on_line, clock, speed, least_s) -> None:
-        """12 dB take 0.1 s; what is asked meanwhile is answered afterwards. A virtual clock has nobody wait, not 100 s either."""
+        """12 dB take 0.1 s; what is asked meanwhile is answered afterwards. A virtual clock makes nobody wait."""
         host = serve(clock(), speed=speed)
         voa = on_line(host.addresses["voa"].path)
         measured = SystemClock()

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.device_sims._speed import SpeedClock
-from hil.device_sims.serve import serve
 
 from hil.bench import load
+from hil.device_sims._speed import SpeedClock
+from hil.device_sims.serve import serve
 from hil.errors import UsageError
 from hil.keystores import etsi014
 from hil.keystores.embedded import EmbeddedKeyStore

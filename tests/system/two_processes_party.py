@@ -12,10 +12,9 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from hil.device_sims.world.world import World
-
 from hil.bench import load
 from hil.bench.model import ReceiverDevice, TransmitterDevice
+from hil.device_sims.world.world import World
 from hil.pipeline.authentication import KeyPool
 from hil.pipeline.binding import run_over_socket
 from hil.pipeline.distiller import Alice, Bob

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from hil.device_sims.world.world import World
 
 from hil import discovery
 from hil.bench import load
+from hil.device_sims.world.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

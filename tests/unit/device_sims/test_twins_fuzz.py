@@ -6,17 +6,16 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from hil.device_sims.world.world import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil import discovery
 from hil.bench import load
+from hil.device_sims.world.world import World
 
 if TYPE_CHECKING:
-    from hil.device_sims.spec import Session
-
     from hil.bench.model import Bench
+    from hil.device_sims.spec import Session
 
 QUERIES = {
     "meter": (

@@ -7,10 +7,10 @@ from datetime import date
 from statistics import mean, stdev
 
 import pytest
-from hil.device_sims.world.world import World
 
 from hil.bench import load
 from hil.bench.model import Calibration
+from hil.device_sims.world.world import World
 
 SECOND = 1_000_000_000
 TAP_W = 10 ** (-38.7 / 10) * 1e-3

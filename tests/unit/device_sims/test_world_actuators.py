@@ -6,9 +6,9 @@ from math import exp
 
 import msgspec
 import pytest
-from hil.device_sims.world.world import World
 
 from hil.bench import load
+from hil.device_sims.world.world import World
 from hil.errors import UnknownNameError, UsageError
 
 SECOND = 1_000_000_000

@@ -6,6 +6,7 @@ import heapq
 
 import numpy as np
 import pytest
+
 from hil.device_sims.world.detectors import Carry, draw_marks, resolve, survivors
 from hil.device_sims.world.reception import Reception
 from hil.device_sims.world.sampler import Candidates

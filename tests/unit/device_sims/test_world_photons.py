@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
-from hil.device_sims.world.world import World
 from scipy import stats
 
 from hil.bench import load
+from hil.device_sims.world.world import World
 
 if TYPE_CHECKING:
     from hil.bench.model import Bench

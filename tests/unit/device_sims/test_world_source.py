@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hil.device_sims.world.source import PulseClock
-from hil.device_sims.world.world import World
 from scipy import stats
 
 from hil.bench import load
+from hil.device_sims.world.source import PulseClock
+from hil.device_sims.world.world import World
 
 PULSES = 600_000
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
-from hil.device_sims.world.world import World
 
 from hil.bench import load
 from hil.bench.model import ReceiverDevice, TransmitterDevice
+from hil.device_sims.world.world import World
 from hil.errors import AuthenticationKeyExhaustedError
 from hil.physics import finite_key
 from hil.pipeline.authentication import KeyPool

@@ -96,6 +96,23 @@ class TestExchange:
         assert np.array_equal(truth.alice.ticks[alice.events] + 12_345, truth.bob.ticks[bob.events])
         assert bob.synchronisation is None
 
+    def test_pairs_that_cross_in_time_stay_together(self):
+        """Alice's 10 goes to Bob's 11, her 12 to his 8: both parties list the two in the same order."""
+        truth, end = _truth(), 10**7
+        alice = TimeTags(
+            np.append(truth.alice.ticks, [end + 10, end + 12]), np.append(truth.alice.channel, [0, 1]).astype(np.uint8)
+        )
+        late = np.array([8, 11]) + end + 12_345
+        bob = TimeTags(np.append(truth.bob.ticks, late), np.append(truth.bob.channel, [1, 0]).astype(np.uint8))
+        settings = PairSettings(window_ticks=4)
+        of_a, of_b = run_pair(
+            AlicePairs(settings, SeededEntropy(5, "a")).exchange(alice), BobPairs(settings, SeededEntropy(5, "b")).exchange(bob)
+        )
+        assert (alice.ticks[of_a.events[-2:]] - end).tolist() == [12, 10]
+        assert (bob.ticks[of_b.events[-2:]] - 12_345 - end).tolist() == [8, 11]
+        assert of_a.errors == truth.errors
+        assert of_a.bits == of_b.bits
+
     def test_parities_are_charged_as_they_go_over_the_channel(self):
         """Bits charged to Alice fit the bytes of her parity messages, of which less than a byte each is padding."""
         listener = _Listener()

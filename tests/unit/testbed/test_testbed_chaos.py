@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hil.suites.contracts.fault_contract import WatchedBench
 
 from hil.errors import (
     DeviceTimeoutError,
@@ -16,6 +15,7 @@ from hil.errors import (
     UnknownNameError,
     UsageError,
 )
+from hil.suites.contracts.fault_contract import WatchedBench
 from hil.testbed.chaos import Chaos
 from hil.testbed.testbed import Testbed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any, cast
 
@@ -169,14 +170,16 @@ class TestRun:
         assert gates[1] < leak + 5.0 * math.sqrt(leak) + 5.0
 
     def test_what_a_run_made_is_recorded(self, link: Link, notebook: Any) -> None:
-        """One event a block, with its ledger; the keys by fingerprint."""
+        """One event a block, with its ledger; the keys by one digest of their fingerprints in order."""
         run = link.run("200 ms")
         (block,) = notebook.of("block")
         assert block["link"] == "metro"
         assert block["secret_bits"] == run.blocks[0].secret_bits
         assert block["ledger"] == run.blocks[0].ledger
         (key,) = notebook.of("key")
-        assert key["fingerprints"] == run.blocks[0].key_fingerprints
+        joined = "".join(run.blocks[0].key_fingerprints)
+        assert key["fingerprints"] == (hashlib.sha256(joined.encode()).hexdigest(),)
+        assert key["bits"] == 256 * len(run.blocks[0].key_fingerprints)
 
     def test_an_interceptor_sees_the_messages(self, link: Link) -> None:
         """What stands between the parties is handed every message of both directions."""

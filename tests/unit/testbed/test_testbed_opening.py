@@ -135,7 +135,7 @@ def test_every_device_is_recorded_with_who_it_said_it_is(fresh_notebook: Any) ->
     assert set(devices) == {"alice", "bob", "voa", "switch", "meter", "stage"}
     assert devices["alice"]["firmware"] == "2.4.1"
     assert devices["alice"]["simulated"] is True
-    assert devices["meter"]["calibration"] == "responsivity due 2027-06-01 (simulated)"
+    assert devices["meter"]["calibration"] == "responsivity due 2099-12-31 (simulated)"
 
 
 def test_a_recording_needs_a_file_and_nothing_else_takes_one(tmp_path: Path) -> None:

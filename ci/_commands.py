@@ -1,0 +1,106 @@
+"""What the checkout's three commands do: ``ci/conformance``, ``ci/test`` and ``ci/benchmark``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from ._environment import CHECKOUT, Environment, PythonNotFoundError, find_python, prepare
+from ._progress import StepFailedError, show
+from ._steps import STEPS, run_steps, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["DEFAULT_BENCH", "benchmark", "conformance", "test"]
+
+DEFAULT_BENCH = "metro-25km"
+_SAYS_HOW_TO_SPREAD = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-pno:xdist", "no:xdist")
+
+
+def conformance(arguments: Sequence[str]) -> int:
+    """Run the conformance suite on the simulated bench metro-25km, in an environment without any development tool."""
+    parser = _parser("ci/conformance", conformance, "Every other argument goes to pytest.")
+    options, to_pytest = parser.parse_known_args(arguments)
+
+    def run() -> int:
+        environment = prepare("conformance", find_python(options.python))
+        chosen = any(argument.startswith("--hil-bench") for argument in to_pytest)
+        given = ["--", *to_pytest] if chosen else ["--bench", DEFAULT_BENCH, "--", *_workers(to_pytest), *to_pytest]
+        return _become(environment, "hil.cli", "run", "conformance", *given)
+
+    return _guarded(run)
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run the project's tests, each step even after one failed, and show at the end what became of them."""
+    parser = _parser("ci/test", test, "Arguments after -- go to pytest.")
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}; default: all, in this order")
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    options, to_pytest = parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
+    if unknown := [step for step in options.steps if step not in STEPS]:
+        parser.error(f"no step named {', '.join(unknown)}; there are {', '.join(STEPS)}")
+
+    def run() -> int:
+        environment = prepare("test", find_python(options.python), extra="dev")
+        results = run_steps(environment, options.steps or list(STEPS), to_pytest)
+        print(f"\n{table(results)}", flush=True)
+        return 0 if all(result.passed for result in results) else 1
+
+    return _guarded(run)
+
+
+def benchmark(arguments: Sequence[str]) -> int:
+    """Measure throughput and the cost of the unused plugin, with the wheel installed as users have it."""
+    parser = _parser("ci/benchmark", benchmark, "Every other argument goes to pytest.")
+    options, to_pytest = parser.parse_known_args(arguments)
+
+    def run() -> int:
+        environment = prepare("benchmark", find_python(options.python), extra="dev", editable=False)
+        return _become(environment, "pytest", "tests/benchmarks", "--benchmark-only", "-p", "no:xdist", *to_pytest)
+
+    return _guarded(run)
+
+
+def _parser(name: str, command: Callable[[Sequence[str]], int], epilog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, description=command.__doc__, epilog=epilog, allow_abbrev=False)
+    parser.add_argument("--python", default="", help="version (3.12) or path; default: the running one")
+    return parser
+
+
+def _workers(to_pytest: Sequence[str]) -> list[str]:
+    """Two workers where there are two cores and the caller says nothing about it; each has a simulated world of its own."""
+    told = any(argument.startswith(_SAYS_HOW_TO_SPREAD) for argument in to_pytest)
+    return [] if told or (os.cpu_count() or 1) < 2 else ["-n", "2"]
+
+
+def _become(environment: Environment, module: str, *arguments: str) -> int:
+    """Be replaced by the run, so that every signal reaches it and its exit code is ours; where that is not to be had, wait."""
+    command = [str(environment.python), "-m", module, *arguments]
+    if os.name == "posix":
+        os.chdir(CHECKOUT)
+        sys.stdout.flush()
+        os.execve(command[0], command, environment.variables())  # noqa: S606 - no shell is wanted
+    return show(command, cwd=CHECKOUT, env=environment.variables())
+
+
+def _interrupted(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _guarded(run: Callable[[], int]) -> int:
+    """What a person can act on, instead of a traceback: 4 for a wrong use, 10 for what broke, 130 for an interruption."""
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        return run()
+    except PythonNotFoundError as error:
+        print(error, flush=True)
+        return 4
+    except StepFailedError as error:
+        print(error, flush=True)
+        return 10
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,43 @@
+"""Each single-photon detector: counts with and without light, and dead time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hil import Slo
+    from hil.fixtures.detectors import Detector
+    from hil.ports.run import CountGates, InterClickGaps
+
+    Observation = TypeVar("Observation", CountGates, InterClickGaps)
+
+
+def _of(detector: Detector, observations: Iterable[Observation]) -> Observation:
+    return next(one for one in observations if one.detector == detector.name)
+
+
+@pytest.mark.hil_level("L1")
+def test_dark_counts(detector: Detector, slo: Slo) -> None:
+    """Without light, and with the path shut, the detector counts less than its limit."""
+    slo.declare("dark_counts")
+    gates = detector.link.count_gates("dark", gates=20, gate="500 ms")
+    slo.check(_of(detector, gates), "dark_counts")
+
+
+@pytest.mark.hil_level("L1")
+def test_photon_counts(detector: Detector, slo: Slo) -> None:
+    """With light the detector counts what power, loss, efficiency and dead time let expect."""
+    slo.declare("photon_counts")
+    gates = detector.link.count_gates("lit", gates=20, gate="100 ms")
+    slo.check(_of(detector, gates), "photon_counts")
+
+
+@pytest.mark.hil_level("L3")
+def test_dead_time(detector: Detector, slo: Slo) -> None:
+    """The gaps between clicks begin where the declared dead time ends."""
+    slo.declare("dead_time")
+    slo.check(_of(detector, detector.link.inter_click_gaps("1 s")), "dead_time")

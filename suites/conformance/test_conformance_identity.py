@@ -1,0 +1,71 @@
+"""Who the devices are, and that they are at rest before anything is asked of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+if TYPE_CHECKING:
+    from hil import Bench, Link
+    from hil.clock import Clock
+    from hil.ports.roles import Receiver, Transmitter
+
+
+def test_every_device_is_the_one_the_bench_names(bench: Bench) -> None:
+    """Vendor and model are told, and serial numbers are those the bench file pins."""
+    for name, device in bench.devices.items():
+        said = device.identity()
+        assert said.vendor, f"{name} does not tell its vendor"
+        assert said.model, f"{name} does not tell its model"
+        pinned = bench.bench.device[name].serial
+        assert pinned in {"", said.serial}, f"{name} has serial number {said.serial}, the bench file pins {pinned}"
+
+
+def test_every_firmware_is_in_its_range(bench: Bench) -> None:
+    """Each firmware version lies in the range that the bench file pins."""
+    for name, device in bench.devices.items():
+        pinned, said = bench.bench.device[name].firmware, device.identity().firmware
+        allowed = SpecifierSet(pinned, prereleases=True)
+        assert not pinned or said in allowed, f"{name} has firmware {said}, the bench file pins {pinned}"
+
+
+@pytest.mark.hil_needs("transmitter", "receiver")
+def test_a_parked_link_is_dark(link: Link) -> None:
+    """Before a test brings the link up there is no light, no bias, and the path is shut."""
+    assert not link.transmitter.emitting(), f"{link.transmitter.name} emits while parked"
+    assert not link.receiver.biased(), f"{link.receiver.name} has bias while parked"
+    if link.switch is not None:
+        assert link.switch.channel() != link.switch_declared.through_channel, f"{link.switch.name} passes the link while parked"
+
+
+@pytest.mark.hil_level("L3")
+def test_the_transmitter_sends_what_it_declares(link: Link) -> None:
+    """Basis and intensity of a hundred thousand pulses come as often as declared, within five standard deviations."""
+    import numpy as np
+
+    number = 100_000
+    source = link.source
+    sent = link.transmitter.prepare(np.arange(number, dtype=np.int64))
+    shares = [("key basis", sent.basis == 0, source.key_basis_probability), ("bit 1", sent.bit == 1, 0.5)]
+    shares += [
+        (f"intensity {intensity:g}", sent.intensity == place, probability)
+        for place, (intensity, probability) in enumerate(zip(source.intensities, source.probabilities, strict=True))
+    ]
+    for what, found, probability in shares:
+        deviation = (probability * (1.0 - probability) / number) ** 0.5
+        share = float(found.mean())
+        assert abs(share - probability) < 5.0 * deviation, f"{what}: {share:.4f} of the pulses, declared {probability:.4f}"
+
+
+@pytest.mark.hil_level("L3")
+def test_both_ends_count_the_same_time(transmitter: Transmitter, receiver: Receiver, clock: Clock, link: Link) -> None:
+    """Over ten seconds both devices' clocks advance alike, within 100 ppm, and the pulse index with them."""
+    pulse_rate_hz = link.source.pulse_rate_hz
+    before = transmitter.device_time_ns(), receiver.device_time_ns(), transmitter.pulse_index()
+    clock.sleep(10.0)
+    after = transmitter.device_time_ns(), receiver.device_time_ns(), transmitter.pulse_index()
+    at_a, at_b, pulses = (end - start for end, start in zip(after, before, strict=True))
+    assert at_a == pytest.approx(at_b, rel=1e-4)
+    assert pulses == pytest.approx(at_a * 1e-9 * pulse_rate_hz, rel=1e-4)

@@ -1,0 +1,97 @@
+"""The key pipeline: error rate, key rate, key length, and that both ends hold the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hil.physics.finite_key import DecoyCounts, DecoyProof, key_length_bits
+
+if TYPE_CHECKING:
+    from hil import Link, Slo
+    from hil.ports.run import BlockReport
+
+pytestmark = pytest.mark.hil_needs("transmitter", "receiver")
+
+
+def _decoy_counts(block: BlockReport) -> DecoyCounts:
+    """The block's counts by basis and intensity, as its report has them."""
+    bits: Counter[tuple[int, int]] = Counter()
+    errors: Counter[tuple[int, int]] = Counter()
+    for intensity, basis, sifted, wrong in block.by_intensity:
+        bits[basis, intensity] += sifted
+        errors[basis, intensity] += wrong or 0
+    key, test, wrong_test = (
+        (counted[basis, 0], counted[basis, 1], counted[basis, 2]) for counted, basis in ((bits, 0), (bits, 1), (errors, 1))
+    )
+    return DecoyCounts(key, test, wrong_test)
+
+
+def test_quantum_bit_error_rate(link: Link, slo: Slo) -> None:
+    """The QBER of the sifted key is below its limit."""
+    slo.declare("qber")
+    slo.check(link.run(2.0 * link.declared.block_s), "qber")
+
+
+def test_secret_key_rate(link: Link, slo: Slo) -> None:
+    """The net secret key rate reaches the minimum and the contract."""
+    slo.declare("key_rate", "contract_key_rate")
+    slo.check(link.run(4.0 * link.declared.block_s), "key_rate", "contract_key_rate")
+
+
+def test_entanglement_fidelity(link: Link, slo: Slo) -> None:
+    """Distributed pairs are near the ideal state; a prepare-and-measure link has none."""
+    slo.check(link.run(link.declared.block_s), "entanglement_fidelity")
+
+
+def test_both_ends_hold_the_same_keys(link: Link) -> None:
+    """Every key of a run has one ID and the same bits at both ends, and no two keys are alike."""
+    run = link.run(2.0 * link.declared.block_s)
+    keys = link.released()
+    assert keys, "; ".join(block.sentence for block in run.blocks) or "the link delivered no key"
+    different = [key_id for key_id, of_a, of_b in keys if of_a != of_b]
+    assert not different, f"{len(different)} of {len(keys)} keys differ between the two ends, the first is {different[0]}"
+    assert len({key_id for key_id, _, _ in keys}) == len(keys), "a key ID was used twice"
+    assert len({of_a.fingerprint() for _, of_a, _ in keys}) == len(keys), "two keys have the same bits"
+
+
+@pytest.mark.hil_level("L3")
+def test_key_length_keeps_within_an_independent_bound(link: Link) -> None:
+    """No block releases more than the finite-key bound, computed anew from its counts, and none wastes a tenth of it."""
+    proof, source = link.declared.proof, link.source
+    strong, weak, vacuum = source.intensities
+    often, less_often, rarely = source.probabilities
+    ours = DecoyProof((strong, weak, vacuum), (often, less_often, rarely), proof.epsilon_secrecy, proof.epsilon_correctness)
+    for block in link.run(2.0 * link.declared.block_s).blocks:
+        bound = key_length_bits(_decoy_counts(block), ours, block.disclosed_bits)
+        assert block.secret_bits <= bound, f"block {block.sequence} released {block.secret_bits} bits, {bound} are allowed"
+        assert block.secret_bits > 0.9 * bound, f"block {block.sequence}: {block.secret_bits} of {bound} bits; {block.sentence}"
+
+
+@pytest.mark.hil_level("L3")
+def test_the_ledger_adds_up(link: Link) -> None:
+    """Every block says what it spent: fewer bits out than sifted and not disclosed, and authentication is paid for."""
+    run = link.run(2.0 * link.declared.block_s)
+    for block in run.blocks:
+        assert block.ledger, f"block {block.sequence} has no ledger"
+        assert block.disclosed_bits > 0
+        assert block.authentication_bits > 0
+        assert block.secret_bits <= block.sifted_key_bits - block.disclosed_bits
+        assert block.sifted_key_bits + block.sifted_test_bits <= block.detections
+    assert run.net_secret_bits == sum(block.secret_bits - block.authentication_bits for block in run.blocks)
+    delivered = sum(of_a.bit_length for _, of_a, _ in link.released())
+    assert delivered <= run.net_secret_bits
+
+
+@pytest.mark.hil_level("L3")
+@pytest.mark.hil_needs("twin")
+def test_nothing_is_released_above_the_qber_limit(link: Link) -> None:
+    """A receiver so misaligned that the QBER passes the proof's limit makes no key, and says why."""
+    link.up()
+    link.testbed.control.inject(link.receiver.name, "misalignment", link.declared.proof.qber_limit + 0.05)
+    run = link.run(2.0 * link.declared.block_s)
+    assert [block.secret_bits for block in run.blocks] == [0, 0]
+    assert not link.released()
+    assert all("QBER" in block.sentence for block in run.blocks), run.blocks[0].sentence

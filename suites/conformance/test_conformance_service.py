@@ -1,0 +1,33 @@
+"""What shows only over days: availability and the interval between calibrations.
+
+On a twin 30 days pass in a moment. On hardware a short look decides nothing, and its sentence says how long it would take.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from hil import Link, Slo
+
+pytestmark = pytest.mark.hil_needs("transmitter", "receiver")
+
+
+def _duration(link: Link) -> str:
+    return "30 d" if link.testbed.clock.virtual else "2 min"
+
+
+def test_link_availability(link: Link, slo: Slo) -> None:
+    """The link makes key in all but one of a thousand minutes."""
+    slo.declare("link_availability")
+    availability, _ = link.watch(_duration(link))
+    slo.check(availability, "link_availability")
+
+
+def test_calibration_interval(link: Link, slo: Slo) -> None:
+    """The transmitter calibrates itself at least once a week."""
+    slo.declare("calibration_interval")
+    _, calibrations = link.watch(_duration(link))
+    slo.check(calibrations, "calibration_interval")

@@ -1,0 +1,23 @@
+"""What holds for every test of the framework."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TIMEOUT_S = 120.0
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test a time limit, if it has none of its own.
+
+    Not by an ini key, which is unknown where a suite is run in the checkout without development tools. pytest reads this file
+    there too, so it looks at its own tests only.
+    """
+    if not config.pluginmanager.hasplugin("timeout"):
+        return
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
