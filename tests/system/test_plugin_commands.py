@@ -52,8 +52,9 @@ class TestBenchTrouble:
     def test_wrong_firmware_is_said_once(self, tmp_path: Path) -> None:
         """The twin answers with another firmware than the bench file pins."""
         (tmp_path / "test_link.py").write_text(self.SOURCE)
-        done = run_pytest(tmp_path, "--hil-bench", changed(tmp_path, 'firmware = "~=2.4"
-site = "north"', 'firmware = "~=9.1"'))
+        done = run_pytest(
+            tmp_path, "--hil-bench", changed(tmp_path, 'firmware = "~=2.4"\nsite = "north"', 'firmware = "~=9.1"')
+        )
         said = done.stdout + done.stderr
         assert done.returncode == 10
         assert said.count("pins '~=9.1'") == 1
