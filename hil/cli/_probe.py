@@ -16,6 +16,7 @@ from hil.drivers import check_identity
 from hil.errors import HilError
 from hil.ports.spec import DeviceSettings, KeyStoreSettings
 from hil.testbed.opening import Address, addresses_of
+from hil.testbed.protection import lease_devices
 from hil.testbed.twin import start_twins, twin_addresses
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ class Probe:
 
 
 def probe_bench(bench: Bench, *, simulate: bool, recording: Path | None) -> Iterator[Probe]:
-    """Each device in the order of the bench file; twins are started for the question. UsageError, BenchError for no twins."""
+    """Each device in the order of the bench file; twins are started for the question. BenchError for devices in use."""
     simulated = simulated_devices(bench, simulate=simulate)
     clock = VirtualClock() if set(bench.device) == simulated else SystemClock()
     addresses = addresses_of(bench, recording)
     with ExitStack() as stack:
+        lease_devices(bench, simulated, stack)  # a question in the middle of somebody's run would break it
         twins = start_twins(bench, simulated, 0, clock)
         if twins is not None:
             stack.callback(twins.close)

@@ -5,25 +5,18 @@ Unused it costs next to nothing: the parts that open benches and write records a
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 pytest.register_assert_rewrite("hil.suites", "hil.fixtures")
 
 from hil.plugin import options  # noqa: E402  (rewriting is registered before anything it covers could be imported)
 
-__all__ = ["pytest_addhooks", "pytest_addoption", "pytest_configure", "pytest_plugins"]
+__all__ = ["pytest_addhooks", "pytest_addoption", "pytest_configure"]
 
-pytest_plugins = [
-    "hil.fixtures.bench",
-    "hil.fixtures.transceivers",
-    "hil.fixtures.detectors",
-    "hil.fixtures.channels",
-    "hil.fixtures.keys",
-    "hil.fixtures.chaos",
-    "hil.fixtures.slo",
-    "hil.fixtures.telemetry",
-    "hil.fixtures.clock",
-]
+FIXTURES = ("bench", "transceivers", "detectors", "channels", "keys", "chaos", "slo", "telemetry", "clock")
+"""Modules of hil.fixtures; as ``pytest_plugins``, each would have pytest look through all installed packages again."""
 
 MARKERS = (
     "hil_level(level): skip where the link shows less raw data than this evidence level, L0 to L3",
@@ -45,9 +38,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Describe the markers and, where a bench is named, start the parts that use it."""
+    """Describe the markers, offer the fixtures and, where a bench is named, start the parts that use it."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    for name in FIXTURES:
+        config.pluginmanager.register(import_module(f"hil.fixtures.{name}"), f"hil.fixtures.{name}")
     chosen = options.resolve(config)
     if chosen.benches:
         from hil.plugin.activation import activate

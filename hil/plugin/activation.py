@@ -11,7 +11,8 @@ import pytest
 from hil.bench import load
 from hil.bench.model import RecordingDevice
 from hil.errors import HilError
-from hil.fixtures.benches import BENCHES, Benches
+from hil.fixtures.benches import Benches
+from hil.fixtures.places import BENCHES
 from hil.plugin.opening import open_bench
 from hil.plugin.progress import Progress
 from hil.plugin.recording import Recording

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hil.errors import HilError, Inconclusive, MissingCapabilityError, NotAGateError, ObjectiveMissedError
-from hil.fixtures.benches import BENCH_TIME_S, BENCHES, CASE, BenchNotOpenError
+from hil.fixtures.benches import BenchNotOpenError
+from hil.fixtures.places import BENCH_TIME_S, BENCHES, CASE
 from hil.plugin.cases import case_id, is_hil, title
 from hil.verdict import Outcome
 

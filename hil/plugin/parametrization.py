@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hil.fixtures.benches import Place
+from hil.fixtures.places import Place
 from hil.plugin.cases import PLACE
 from hil.plugin.session import RUN
 

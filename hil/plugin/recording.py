@@ -12,7 +12,7 @@ import pytest
 
 from hil.bench import bench_hash
 from hil.discovery import find, names
-from hil.fixtures.benches import BENCHES, CASE
+from hil.fixtures.places import BENCHES, CASE
 from hil.plugin.cases import title, twice
 from hil.record.writer import RunHeader, finish
 from hil.verdict import Outcome

@@ -10,7 +10,7 @@ import pytest
 
 from hil.bench import model
 from hil.discovery import find
-from hil.fixtures.benches import Place
+from hil.fixtures.places import Place
 from hil.plugin.cases import PLACE
 from hil.plugin.session import RUN
 

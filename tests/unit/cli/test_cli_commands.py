@@ -226,7 +226,7 @@ class TestRun:
         """Each with its prefix; what stood after -- comes as it is."""
         given = ["smoke", "conformance", "--bench", "a.toml", "--bench", "b.toml", "--simulate", "--seed", "7"]
         assert self.arguments(*given, "--record", "out", pytest_arguments=("-n", "2")) == [
-            *("--hil-bench", "a.toml", "--hil-bench", "b.toml", "--hil-simulate", "--hil-seed", "7", "--hil-record", "out"),
+            *("--hil-bench=a.toml", "--hil-bench=b.toml", "--hil-simulate", "--hil-seed=7", "--hil-record=out"),
             *("-n", "2", "--pyargs", "hil.suites.smoke", "hil.suites.conformance"),
         ]
 
@@ -244,6 +244,13 @@ class TestProcess:
         """``python -m hil.cli`` is ``hil``."""
         done = subprocess.run([sys.executable, "-m", "hil.cli", "--help"], capture_output=True, text=True, check=True)
         assert all(f"\n    {command} " in done.stdout for command in COMMANDS)
+
+    def test_guard_without_a_holder(self) -> None:
+        """Nothing was ever held, so there is nothing to heal."""
+        done = subprocess.run(
+            [sys.executable, "-m", "hil.cli", "guard"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     def test_closed_pipe(self) -> None:
         """``hil bench schema | head`` ends without a traceback."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np  # noqa: F401  (runs in this process forget what they import, and numpy cannot be loaded twice)
 import pytest
 
-import hil.plugin.activation  # noqa: F401  (runs in this process forget what they import; numpy cannot be loaded twice)
+import hil.plugin.activation  # noqa: F401  (the same, for speed)
 from hil.discovery import find, names
 from hil.record.reader import read_record
 

@@ -1,0 +1,119 @@
+"""The command line and the plugin with the real testbed and twins behind them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hil.bench import shipped
+from hil.record.reader import read_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("HIL_", "PYTEST_"))}
+
+
+def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def changed(tmp_path: Path, old: str, new: str) -> str:
+    """The shipped bench with one thing different."""
+    text = shipped()["metro-25km"].read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / "bench.toml"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    return str(file)
+
+
+class TestBenchTrouble:
+    """Exit code 10, one clear message, no traceback, every test an ERROR."""
+
+    SOURCE = "def test_one(link): pass\ndef test_two(detector): pass\ndef test_three(slo): pass\n"
+
+    def test_wrong_firmware_is_said_once(self, tmp_path: Path) -> None:
+        """The twin answers with another firmware than the bench file pins."""
+        (tmp_path / "test_link.py").write_text(self.SOURCE)
+        done = run_pytest(
+            tmp_path, "--hil-bench", changed(tmp_path, 'firmware = "~=2.4"\nsite = "north"', 'firmware = "~=9.1"')
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 10
+        assert said.count("pins '~=9.1'") == 1
+        assert "Traceback" not in said
+        record = read_record("latest", tmp_path / ".hil")
+        assert [test.outcome.value for test in record.tests] == ["ERROR"] * 6
+        assert all("pins '~=9.1'" in test.reason for test in record.tests)
+
+    def test_missing_addresses_are_mistakes_of_the_file(self, tmp_path: Path) -> None:
+        """A bench that is not simulated has to say where its devices are; nothing is opened before."""
+        (tmp_path / "test_link.py").write_text(self.SOURCE)
+        done = run_pytest(tmp_path, "--hil-bench", changed(tmp_path, "simulated = true", "simulated = false"))
+        said = done.stdout + done.stderr
+        assert done.returncode == 4
+        assert "device.alice.address" in said
+        assert "Traceback" not in said
+        assert not (tmp_path / ".hil").exists()
+
+
+class TestRun:
+    """A run on the shipped bench of twins."""
+
+    def test_serial_and_parallel_agree(self, tmp_path: Path) -> None:
+        """The same seed gives the same keys, in any order and in any worker."""
+        (tmp_path / "test_link.py").write_text(
+            "def test_first(link): assert link.run('1 s').net_secret_bits > 0\n"
+            "def test_second(link, clock):\n    link.run('1 s')\n    assert clock.virtual\n"
+        )
+        digests = []
+        for number, arguments in enumerate([(), ("-n", "2")]):
+            done = run_pytest(
+                tmp_path, "--hil-bench", "metro-25km", "--hil-seed", "3", "--hil-record", f"run-{number}", *arguments
+            )
+            assert done.returncode == 0, done.stdout
+            record = read_record(tmp_path / f"run-{number}")
+            digests.append({entry.case: entry.fingerprints for entry in record.keys})
+        assert digests[0] == digests[1]
+        assert len(digests[0]) == 2
+        assert len(set(digests[0].values())) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stops the server by SIGTERM, which Windows lacks")
+class TestSim:
+    """hil sim serves until it is stopped."""
+
+    def test_addresses_answer_and_are_gone(self, tmp_path: Path) -> None:
+        """The file names every device; a program that knows nothing of us can talk to one; a signal ends it in order."""
+        file = tmp_path / "addresses.json"
+        command = [sys.executable, "-m", "hil.cli", "sim", "--bench", "metro-25km", "--seed", "4", "--addresses", str(file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+            assert process.stdout is not None
+            try:
+                assert process.stdout.readline() == "hil sim: bench metro-25km, seed 4, speed 1; Ctrl-C stops it\n"
+                addresses = json.loads(file.read_text())
+                assert {"alice", "bob", "voa", "switch", "meter", "stage"} <= set(addresses)
+                with socket.create_connection((addresses["meter"]["host"], addresses["meter"]["port"]), timeout=10) as meter:
+                    meter.sendall(b"*IDN?\n")
+                    assert b"PM100D" in meter.recv(200)
+            finally:
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        assert not file.exists()
