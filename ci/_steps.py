@@ -99,10 +99,9 @@ def _expect_sources(printed: str, pattern: str) -> None:
     print(f"  {seen} files checked, as many as the tree has", flush=True)
 
 
-def _pytest(folder: str, workers: int) -> Callable[[Environment, Sequence[str]], None]:
+def _pytest(folder: str, *how: str) -> Callable[[Environment, Sequence[str]], None]:
     def step(environment: Environment, extra: Sequence[str]) -> None:
-        spread = ["-n", str(workers)] if workers > 1 else []
-        _run(environment, "pytest", "-q", f"tests/{folder}", *spread, *extra)
+        _run(environment, "pytest", "-q", f"tests/{folder}", "-n", "2", *how, *extra)
 
     return step
 
@@ -114,13 +113,13 @@ def _run(environment: Environment, module: str, *arguments: str) -> None:
         raise StepFailedError(f"exit code {code}: {' '.join(command[1:])}")
 
 
-# system and packaging tests start processes and take ports or build trees: one after the other
+# system tests take a free port each and wait for what happens, so they share two workers too; the long ones are not queued up
 STEPS: dict[str, Callable[[Environment, Sequence[str]], None]] = {
     "lint": _lint,
     "types": _types,
     "layers": _layers,
-    "unit": _pytest("unit", 2),
-    "contract": _pytest("contract", 2),
-    "system": _pytest("system", 1),
-    "packaging": _pytest("packaging", 2),
+    "unit": _pytest("unit"),
+    "contract": _pytest("contract"),
+    "system": _pytest("system", "--dist", "worksteal"),
+    "packaging": _pytest("packaging"),
 }

@@ -8,6 +8,8 @@ import pytest
 
 TIMEOUT_S = 120.0
 HERE = Path(__file__).parent
+WHOLE_RUNS = HERE / "system"
+WHOLE_RUNS_TIMEOUT_S = 300.0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -20,4 +22,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.path.is_relative_to(HERE) and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+            limit_s = WHOLE_RUNS_TIMEOUT_S if item.path.is_relative_to(WHOLE_RUNS) else TIMEOUT_S
+            item.add_marker(pytest.mark.timeout(limit_s))
