@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "Scheduled", "SystemClock", "VirtualClock"]
+__all__ = ["NS_PER_S", "Clock", "Scheduled", "SystemClock", "VirtualClock"]
 
 NS_PER_S = 1_000_000_000
 

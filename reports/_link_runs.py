@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hil.record.model import BlockEntry, FaultEntry, Record, SeriesEntry, TestEntry, TimelineEntry
+    from hil.record.series import Series
 
-    from ._timechart import Series
     from ._verdict_rows import Row
 
 __all__ = ["Blocks", "FaultStory", "LinkRunSection", "link_runs"]

@@ -12,14 +12,13 @@ from ._svg import Axis, dots, line, linear_axis, log_axis, pieces, thin
 from ._words import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
-    import numpy.typing as npt
 
     from hil.record.model import BlockEntry, DeclaredRule, FaultEntry, TimelineEntry, VerdictEntry
+    from hil.record.series import Series
 
-    Series = Mapping[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
 
 __all__ = ["Chart", "Curve", "Limit", "Panel", "Tick", "time_chart", "time_ticks"]
 

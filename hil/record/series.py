@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hil.errors import UsageError
 from hil.record.model import SeriesColumn, SeriesEntry
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from hil.record.folder import RunFolder
 
-    Series = Mapping[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
 
-__all__ = ["UNITS", "describe", "read_series", "save_series", "unit_of"]
+__all__ = ["UNITS", "Series", "describe", "read_series", "save_series", "unit_of"]
+
+Series: TypeAlias = "Mapping[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]"
+"""Name with unit -> (times in bench seconds, values)."""
 
 UNITS = {
     "ratio": "",
