@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hil import discovery
 from hil.bench.model import KmeDevice, RecordingDevice
+from hil.bench.wording import nearest
 from hil.errors import UnknownNameError, UsageError
 
 from .carriers._conversation import Port
@@ -83,7 +84,8 @@ class TwinHost:
             for name, spec in specs.items():
                 self._serve(name, spec)
             if self._ports:
-                raise UsageError(f"no simulated device's port goes by {', '.join(map(repr, self._ports))}")
+                unknown = next(iter(self._ports))
+                raise UsageError(f"no simulated device's port goes by {unknown!r}; expected {nearest(unknown, specs)}")
             self._stack = stack.pop_all()
         self.control = Control(self)
 

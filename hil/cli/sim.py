@@ -27,12 +27,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--addresses", type=Path, metavar="FILE", help="write where each device answers, as JSON")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the simulated world; drawn and shown when not given")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="seconds of the world per second; default 1")
+    parser.add_argument(
+        "--port",
+        action="append",
+        default=[],
+        metavar="DEVICE=N",
+        help="fixed TCP port of a device (alice, alice.data); repeatable",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve; Ctrl-C or SIGTERM ends it."""
     if not arguments.speed > 0:
         raise UsageError(f"--speed {arguments.speed:g}: expected a number above zero")
+    ports = dict(_port(text) for text in arguments.port)
     seed = draw_seed() if arguments.seed is None else arguments.seed
     bench = load(arguments.bench, simulate=True)
     from hil.device_sims.serve import serve
@@ -42,8 +50,15 @@ def execute(arguments: argparse.Namespace) -> int:
         where = [[name, ", ".join(f"{key} {value}" for key, value in at.items())] for name, at in served.addresses.items()]
         print(columns(where), flush=True)
 
-    serve(bench, seed, arguments.addresses, open_store=_open_store, speed=arguments.speed, ready=tell)
+    serve(bench, seed, arguments.addresses, open_store=_open_store, speed=arguments.speed, ports=ports, ready=tell)
     return 0
+
+
+def _port(text: str) -> tuple[str, int]:
+    device, _, number = text.partition("=")
+    if not device or not number.isdecimal():
+        raise UsageError(f"--port {text}: expected the name of a device and a port, such as alice=5025")
+    return device, int(number)
 
 
 def _open_store(path: Path, max_keys: int) -> SharedKeyStore:

@@ -100,6 +100,24 @@ class TestRun:
 class TestSim:
     """hil sim serves until it is stopped."""
 
+    @pytest.mark.parametrize(
+        ("port", "code", "told"),
+        [
+            ("alice={taken}", 10, "alice: port {taken} of 127.0.0.1 is in use"),
+            ("alcie=5025", 4, "expected 'alice'"),
+            ("alice=x", 4, "such as alice=5025"),
+        ],
+    )
+    def test_a_port_that_cannot_be_had(self, port: str, code: int, told: str) -> None:
+        """A port in use is trouble of the bench, a port of nobody a mistake of the caller; one message each."""
+        with socket.create_server(("127.0.0.1", 0)) as held:
+            taken = held.getsockname()[1]
+            command = [sys.executable, "-m", "hil.cli", "sim", "--bench", "metro-25km", "--port", port.format(taken=taken)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
+        assert done.returncode == code
+        assert told.format(taken=taken) in done.stderr
+        assert "Traceback" not in done.stderr
+
     def test_addresses_answer_and_are_gone(self, tmp_path: Path) -> None:
         """The file names every device; a program that knows nothing of us can talk to one; a signal ends it in order."""
         file = tmp_path / "addresses.json"
