@@ -79,7 +79,8 @@ def _workers(to_pytest: Sequence[str]) -> list[str]:
 
 def _become(environment: Environment, module: str, *arguments: str) -> int:
     """Be replaced by the run, so that every signal reaches it and its exit code is ours; where that is not to be had, wait."""
-    command = [str(environment.python), "-m", module, *arguments]
+    # -P: the checkout's own folder hil, half of the package, must not come before what is installed
+    command = [str(environment.python), "-P", "-m", module, *arguments]
     if os.name == "posix":
         os.chdir(CHECKOUT)
         sys.stdout.flush()

@@ -118,3 +118,14 @@ def test_a_command_that_fails_shows_all_it_printed(tmp_path: Path, capsys: pytes
 def test_a_commands_exit_code_is_passed_on(tmp_path: Path) -> None:
     """11 stays 11."""
     assert show([sys.executable, "-c", "raise SystemExit(11)"], cwd=tmp_path) == 11
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the command waits for the run instead")
+def test_the_run_finds_what_is_installed_and_not_the_checkouts_half(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Started in the checkout, Python would put its folder ``hil`` first."""
+    became: list[list[str]] = []
+    monkeypatch.setattr(commands.os, "chdir", lambda _path: None)
+    monkeypatch.setattr(commands.os, "execve", lambda _path, command, _variables: became.append(command))
+    monkeypatch.setattr(commands, "show", lambda *_arguments, **_options: 0)
+    commands._become(Environment(tmp_path), "pytest", "-q")
+    assert became[0][1:] == ["-P", "-m", "pytest", "-q"]
