@@ -71,6 +71,8 @@ class Killable:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # a shell's background job ignores SIGINT, and its children would inherit that
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (takes no lock)
             )
         seen: set[str] = set()
         while len(seen) < tests:  # a FIFO ends when its last writer closes it, and each test opens it once
