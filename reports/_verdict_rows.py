@@ -22,6 +22,7 @@ Side = Literal["below", "above", "within", ""]
 _BELOW = re.compile(r"PASS if the upper bound <|FAIL if one > limit")
 _ABOVE = re.compile(r"PASS if the lower bound >")
 _WITHIN = re.compile(r"within ([0-9.]+) % of")
+_LIES_WITHIN = re.compile(r"PASS if the interval lies within")
 _DECADES = 30.0
 _WIDTH = 160.0
 _ROOM = 8.0
@@ -73,6 +74,8 @@ def _row(record: Record, verdict: VerdictEntry, rule: int | None) -> Row:
     limit = quantity(verdict.limit, verdict.unit, digits=4)
     if side == "within" and verdict.limit is not None and tolerance is not None:
         limit = f"{limit} ± {100 * tolerance:g} %"
+    elif side == "within":
+        limit = f"about {limit}"
     return Row(
         entry=verdict,
         title=title_of(record, verdict.indicator),
@@ -96,6 +99,8 @@ def good_side(verdict: VerdictEntry) -> tuple[Side, float | None]:
     """
     if found := _WITHIN.search(verdict.rule):
         return "within", float(found[1].rstrip(".")) / 100
+    if _LIES_WITHIN.search(verdict.rule):  # a tolerance of several parts, which the rule spells out
+        return "within", None
     if _BELOW.search(verdict.rule):
         return "below", None
     if _ABOVE.search(verdict.rule):

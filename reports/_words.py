@@ -41,7 +41,10 @@ def clean(text: str) -> str:
 
 def kind_of_bench(record: Record) -> str:
     """``simulated``, ``real`` or ``mixed``, from what each device is; from the run where it names no device."""
-    kinds = {device.simulated for device in record.devices} or {record.simulated}
+    kinds = {device.simulated for device in record.devices}
+    if not kinds and (said := record.labels.get("bench kind")):  # no device was ever opened
+        return said
+    kinds = kinds or {record.simulated}
     return "mixed" if len(kinds) == 2 else "simulated" if True in kinds else "real"
 
 
@@ -123,7 +126,7 @@ def _failed(record: Record, gates: list[VerdictEntry], tests: Counter[Outcome]) 
     said = f"{len(missed)} of {plural(len(gates), 'gate')} missed: {names}{more}. " if missed else ""
     endings = ((Outcome.FAIL, "failed"), (Outcome.ERROR, "broke"), (Outcome.INCONCLUSIVE, "stayed undecided"))
     ended = ", ".join(f"{plural(tests[outcome], 'test')} {word}" for outcome, word in endings if tests[outcome])
-    return f"{said}{ended}." if ended else said.rstrip()
+    return f"{said}{ended}." if ended else said.rstrip() or "Tests that use no bench failed."
 
 
 def _broke(gates: list[VerdictEntry], tests: Counter[Outcome]) -> str:

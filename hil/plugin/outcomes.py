@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOT_OPENED", "classify", "pytest_itemcollected", "pytest_report_teststatus", "pytest_runtest_makereport"]
 
-NOT_OPENED = "without a bench"
+NOT_OPENED = "errors, bench not open"
 """Category of the tests whose bench could not be opened: said once in the summary, not once per test."""
 
 _MEANINGS: dict[type[BaseException], Outcome] = {

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recording"]
 
+_NOTHING_DECIDED = 11
 _EARLY_ENDS = {2, 3, 4}
 _BROKEN = 10
 
@@ -95,7 +96,12 @@ class Recording:
         run = self._run
         for bench, trouble in self._config.stash[BENCHES].close().items():
             run.log.append("test", f"{bench}::closing", outcome=Outcome.ERROR, reason=trouble, title=f"leaving bench {bench}")
-        if run.worker or not run.made:
+        if run.worker:
+            return
+        asked_for = bool(self._config.getoption("hil_bench"))  # an ini file's bench changes nothing for ordinary sessions
+        if asked_for and int(exitstatus) == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = _NOTHING_DECIDED
+        if not run.made:
             return
         self._settle_unfinished(interrupted=int(exitstatus) == pytest.ExitCode.INTERRUPTED)
         if not self._reports:
@@ -132,7 +138,23 @@ class Recording:
             bench_hash=", ".join(hashes),
             exit_code=code,
             command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            labels={"bench kind": self._kind()},
+            problems=self._outside(),
         )
+
+    def _kind(self) -> str:
+        """What the bench files say, for a record in which no device could be opened."""
+        run = self._run
+        kinds = {name in run.simulated(bench) for bench in run.benches.values() for name in bench.device}
+        return "mixed" if len(kinds) == 2 else "simulated" if True in kinds else "real"
+
+    def _outside(self) -> tuple[str, ...]:
+        """Failures that pytest reports and no bench has to do with; they end the run with 1 all the same."""
+        number = self._run.ordinary_failures
+        if not number:
+            return ()
+        what = "a test or file that uses no bench" if number == 1 else f"{number} tests or files that use no bench"
+        return (f"{what} failed: see pytest's own output; this record holds the tests on benches only",)
 
     def _report(self) -> None:
         run = self._run

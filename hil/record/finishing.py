@@ -48,7 +48,7 @@ def finish(folder: RunFolder, header: RunHeader) -> model.Record:
     notes = _entries(events, "note", model.NoteEntry)
     rules = _distinct((*header.rules, *_entries(events, "rule", model.DeclaredRule)))
     series, unreadable = _series(folder)
-    problems += [*unreadable, *_undeclared(verdicts, rules)]
+    problems += [*unreadable, *_undeclared(verdicts, rules), *header.problems]
     outcome, code = settle(tests, verdicts, broken=lost, process_code=header.exit_code)
     record = model.Record(
         schema_version=model.SCHEMA_VERSION,

@@ -20,7 +20,7 @@ class RunHeader:
 
     ``exit_code`` is what the process will return, None to have it settled from the outcomes; one that only an interrupted or
     broken run has (2, 3, 4) makes the run's outcome ERROR at best. ``rules`` are the decision rules declared beforehand.
-    ``labels`` are free (operator, commit, CI job).
+    ``labels`` are free (operator, commit, CI job); ``problems`` are sentences for whoever reads the record.
     """
 
     bench: str
@@ -34,6 +34,7 @@ class RunHeader:
     rules: tuple[DeclaredRule, ...] = ()
     command: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
 
 def default_versions() -> dict[str, str]:

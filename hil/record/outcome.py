@@ -30,5 +30,7 @@ def settle(
     seen += [verdict.outcome for verdict in verdicts if verdict.gate]
     if broken or (process_code is not None and process_code not in (*EXIT_CODES, 5)):
         seen.append(Outcome.ERROR)
+    if process_code == 1:  # also where the failure is of a test that no bench has to do with
+        seen.append(Outcome.FAIL)
     code = exit_code(seen)
     return EXIT_CODES[code], code if process_code is None else process_code

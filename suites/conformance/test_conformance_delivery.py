@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from hil.errors import KeyNotFoundError, KeysExhaustedError, KeyStoreError
+from hil.errors import KeyNotFoundError, KeysExhaustedError, KeyStoreError, ObjectiveMissedError
 
 if TYPE_CHECKING:
     from hil import Link, Slo
@@ -20,9 +20,16 @@ pytestmark = pytest.mark.hil_needs("kme")
 def filled(link: Link, key_store: KeyDelivery) -> KeyDelivery:
     """Both sites' key management entities, with the keys of one block in them."""
     if key_store.simulated:
-        link.run(max(1.0, link.declared.block_s))
+        _make_keys(link)
         key_store.deliver()
     return key_store
+
+
+def _make_keys(link: Link) -> None:
+    run = link.run(max(1.0, link.declared.block_s))
+    said = "; ".join(block.sentence for block in run.blocks) or "the link delivered no key"
+    if not link.released():
+        raise ObjectiveMissedError(f"there is no key to deliver: {said}")
 
 
 def test_both_sites_fetch_the_same_key(filled: KeyDelivery) -> None:
@@ -79,5 +86,5 @@ def test_a_stranger_gets_no_key(filled: KeyDelivery) -> None:
 def test_key_ingestion(link: Link, key_store: KeyDelivery, slo: Slo) -> None:
     """A released key is ready at both sites in time."""
     slo.declare("key_ingestion")
-    link.run(max(1.0, link.declared.block_s))
+    _make_keys(link)
     slo.check(key_store.deliver(), "key_ingestion")

@@ -23,6 +23,12 @@ def test_link_availability(link: Link, slo: Slo) -> None:
     """The link makes key in all but one of a thousand minutes."""
     slo.declare("link_availability")
     availability, _ = link.watch(_duration(link))
+    # a device that logs itself as up while no key comes is not believed
+    run = link.run(max(1.0, link.declared.block_s))
+    said = run.blocks[-1].sentence if run.blocks else "nothing was delivered"
+    assert run.net_secret_bits > 0 or not availability.good, (
+        f"{link.receiver.name} logged {availability.good:,} of {availability.total:,} minutes as up and makes no key: {said}"
+    )
     slo.check(availability, "link_availability")
 
 

@@ -63,6 +63,23 @@ class TestBenchTrouble:
         assert [test.outcome.value for test in record.tests] == ["ERROR"] * 6
         assert all("pins '~=9.1'" in test.reason for test in record.tests)
 
+    def test_a_device_that_is_not_there(self, tmp_path: Path) -> None:
+        """One real device of a mixed bench has no port: an ERROR that names it, and the record says that the bench is mixed."""
+        (tmp_path / "test_link.py").write_text(self.SOURCE)
+        bench = changed(tmp_path, "simulated = true", "mixed = true")
+        text = (
+            (tmp_path / "bench.toml")
+            .read_text()
+            .replace('role = "switch"', 'role = "switch"\naddress = "ASRL/dev/hil-nothing-there::INSTR"')
+        )
+        (tmp_path / "bench.toml").write_text(text)
+        done = run_pytest(tmp_path, "--hil-bench", bench)
+        said = done.stdout + done.stderr
+        assert done.returncode == 10
+        assert "switch: no connection to ASRL/dev/hil-nothing-there::INSTR" in said
+        assert "metro-25km (mixed)" in said
+        assert "Traceback" not in said
+
     def test_missing_addresses_are_mistakes_of_the_file(self, tmp_path: Path) -> None:
         """A bench that is not simulated has to say where its devices are; nothing is opened before."""
         (tmp_path / "test_link.py").write_text(self.SOURCE)
@@ -76,6 +93,23 @@ class TestBenchTrouble:
 
 class TestRun:
     """A run on the shipped bench of twins."""
+
+    def test_a_failure_beside_the_bench_is_in_the_record(self, tmp_path: Path) -> None:
+        """A test on the bench passes, an ordinary one fails: neither exit code nor record nor table says PASS."""
+        (tmp_path / "test_link.py").write_text("def test_bench(bench): pass\n\ndef test_plain(): assert 1 == 2\n")
+        done = run_pytest(tmp_path, "--hil-bench", "metro-25km")
+        record = read_record("latest", tmp_path / ".hil")
+        assert done.returncode == record.exit_code == 1
+        assert record.outcome.value == "FAIL"
+        assert any("uses no bench failed" in problem for problem in record.problems)
+        assert "Tests that use no bench failed." in done.stdout
+
+    def test_nothing_selected_decides_nothing(self, tmp_path: Path) -> None:
+        """A selection that matches no test is not a pass, and leaves no record."""
+        (tmp_path / "test_link.py").write_text("def test_bench(bench): pass\n")
+        done = run_pytest(tmp_path, "--hil-bench", "metro-25km", "-k", "nothing_of_that_name")
+        assert done.returncode == 11
+        assert not list(tmp_path.glob(".hil/runs/*"))
 
     def test_serial_and_parallel_agree(self, tmp_path: Path) -> None:
         """The same seed gives the same keys, in any order and in any worker."""
