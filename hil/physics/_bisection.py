@@ -31,8 +31,8 @@ def crossing(function: Callable[[float], float], low: float, high: float) -> flo
 
 def peak(function: Callable[[float], float], low: float, high: float, steps: int = 200) -> float:
     """Place of the largest value between two positive ends: a scan in equal ratios, then a golden section around its best."""
-    ratio = (high / low) ** (1.0 / steps)
-    best = max((low * ratio**step for step in range(steps + 1)), key=function)
+    ratio = math.pow(high / low, 1.0 / steps)
+    best = max((low * math.pow(ratio, step) for step in range(steps + 1)), key=function)
     left, right = max(low, best / ratio), min(high, best * ratio)
     while right - left > 1e-9 * right:
         inner, outer = right - _GOLDEN * (right - left), left + _GOLDEN * (right - left)

@@ -20,4 +20,4 @@ def optimal_signal_intensity(misalignment: float, correction_efficiency: float =
     if correction_efficiency * entropy >= 1.0 - entropy:
         return 0.0
     cost = correction_efficiency * entropy / (1.0 - entropy)
-    return crossing(lambda mu: (1.0 - mu) * math.exp(-mu) - cost, 0.0, 1.0)
+    return crossing(lambda mu: (1.0 - mu) * math.exp(-mu) - cost, 0.0, 2.0)
