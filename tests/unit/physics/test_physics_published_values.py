@@ -55,7 +55,7 @@ NOT_REPRODUCED: Mapping[str, str] = {}
 
 
 def _eta(g: Given, km: float) -> float:
-    return g["receiver"] * transmittance(g["loss_db_per_km"] * km)
+    return float(g["receiver"]) * transmittance(g["loss_db_per_km"] * km)
 
 
 def _bounds(g: Given, km: float, decoy: float | None) -> tuple[float, float]:
