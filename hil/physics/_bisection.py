@@ -14,7 +14,7 @@ _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 def crossing(function: Callable[[float], float], low: float, high: float) -> float:
-    """Last bit of the place between ``low`` and ``high`` where the function falls (or rises) through zero.
+    """Where the function falls (or rises) through zero between ``low`` and ``high``, to the last bit.
 
     ValueError when it has the same sign at both ends.
     """

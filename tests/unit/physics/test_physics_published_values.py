@@ -50,9 +50,6 @@ Found = dict[str, Any]
 
 VALUES: Mapping[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("published_values.toml").read_text("utf-8"))
 
-# what no closed form or reference model of this package reproduces, with the reason
-NOT_REPRODUCED: Mapping[str, str] = {}
-
 
 def _eta(g: Given, km: float) -> float:
     return float(g["receiver"]) * transmittance(g["loss_db_per_km"] * km)
@@ -306,13 +303,6 @@ REPRODUCTIONS: Mapping[str, Callable[[Given], Found]] = {
 }
 
 
-def _items() -> list[Any]:
-    return [
-        pytest.param(item, marks=pytest.mark.xfail(strict=True, reason=NOT_REPRODUCED[item]) if item in NOT_REPRODUCED else ())
-        for item in sorted({*VALUES, *REPRODUCTIONS})
-    ]
-
-
 def _amiss(check: Mapping[str, Any], found: Any) -> str:
     """What is wrong with a value that was found, nothing if it is as it should be."""
     if "brackets" in check:
@@ -325,7 +315,7 @@ def _amiss(check: Mapping[str, Any], found: Any) -> str:
     return "" if found == expected else f"{check['of']}: found {found}, published {expected}"
 
 
-@pytest.mark.parametrize("item", _items())
+@pytest.mark.parametrize("item", sorted({*VALUES, *REPRODUCTIONS}))
 def test_published_value_is_reproduced(item: str) -> None:
     """Each quantity of the item, within its tolerance."""
     assert item in VALUES, f"{item} is reproduced, but no value of that name is published"
