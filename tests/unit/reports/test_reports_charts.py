@@ -173,6 +173,10 @@ class TestVerdictRows:
 
     def test_of_other_rules_the_outcome_tells(self):
         assert good_side(verdict("PASS", low=1.0, high=2.0, limit=3.0)) == ("below", None)
+        # a dead time's tolerance is a tick and a share of the declared value: no side, and no margin in one number
+        two_parts = "PASS if the interval lies within one tick of 1 ns and 2 % of the declared dead time, FAIL if outside"
+        assert good_side(verdict("PASS", low=51.0, high=52.0, limit=50.0, rule=two_parts)) == ("within", None)
+        assert margin(verdict("PASS", low=51.0, high=52.0, limit=50.0, rule=two_parts)) == "–"
         assert good_side(verdict("FAIL", low=1.0, high=2.0, limit=3.0)) == ("above", None)
         assert good_side(verdict("PASS", low=4.0, high=5.0, limit=3.0)) == ("above", None)
         assert good_side(verdict("INCONCLUSIVE", low=1.0, high=5.0, limit=3.0)) == ("", None)

@@ -114,3 +114,18 @@ def test_kinds_of_bench(write_run):
     assert kind_of_bench(read_record(write_run(*devices))) == "mixed"
     assert kind_of_bench(read_record(write_run(devices[0], simulated=True))) == "real"
     assert kind_of_bench(read_record(write_run(simulated=True))) == "simulated"
+
+
+def test_a_bench_of_which_nothing_opened_is_what_its_file_says(write_run):
+    """Without a device in the record the label of the bench file's kind counts, before the flag of the run."""
+    run = write_run(("test", "c::t", {"outcome": "ERROR", "reason": "no switch"}), labels={"bench kind": "mixed"})
+    assert kind_of_bench(read_record(run)) == "mixed"
+
+
+def test_a_failure_beside_the_bench_is_the_headline(write_run):
+    """Everything on the bench passed, the process ends with 1: the record says FAIL, and why."""
+    run = write_run(("test", "c::t", {"outcome": "PASS"}), exit_code=1, problems=("a test that uses no bench failed",))
+    record = read_record(run)
+    assert record.outcome is Outcome.FAIL
+    assert headline(record) == "Tests that use no bench failed."
+    assert record.problems == ("a test that uses no bench failed",)
