@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "doctor",
     "sim": "sim",
     "report": "report",
+    "ledger": "ledger",
     "safe": "safe",
     "guard": "guard",
 }
