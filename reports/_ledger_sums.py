@@ -70,16 +70,16 @@ def _sifted(block: LedgerBlock) -> Iterator[Sum]:
         )
         yield Sum("clicks", terms, ("events announced", announced), "third and further clicks of one pulse")
         other = get("sifting", "dropped: measured in the other basis") or 0.0
-        terms = (
+        events = (
             ("events announced", announced),
             ("measured in the other basis", -other),
             ("test basis, disclosed and removed", -float(block.sifted_test_bits)),
         )
-        yield Sum("sifting", terms, ("sifted bits of the key basis", float(block.sifted_key_bits)))
+        yield Sum("sifting", events, ("sifted bits of the key basis", float(block.sifted_key_bits)))
     pairs, different = get("synchronisation", "coincidences in the window"), get("sifting", "dropped: different settings")
     if pairs is not None and different is not None:
-        terms = (("coincidences", pairs), ("different settings", -different))
-        yield Sum("sifting", terms, ("sifted bits", float(block.sifted_key_bits)))
+        coincidences = (("coincidences", pairs), ("different settings", -different))
+        yield Sum("sifting", coincidences, ("sifted bits", float(block.sifted_key_bits)))
 
 
 def _disclosed(block: LedgerBlock) -> Iterator[Sum]:

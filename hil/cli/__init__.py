@@ -24,6 +24,7 @@ COMMANDS = {
     "sim": "sim",
     "report": "report",
     "ledger": "ledger",
+    "judge": "judge",
     "safe": "safe",
     "guard": "guard",
 }
