@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["Sum", "broken_rules", "charges_both", "sums"]
 
 _TOLERANCE = 1e-6
+_NEEDED = (
+    ("sifting", "clicks"),
+    ("sifting", "announced"),
+    ("estimation", "single-photon events"),
+    ("estimation", "phase errors"),
+    ("correction", "parities disclosed by Alice"),
+    ("correction", "charged to the key"),
+    ("verification", "hash disclosed"),
+    ("authentication", "one-time keys"),
+    ("amplification", "allowed by the proof"),
+    ("amplification", "secret bits"),
+    ("release", "into the authentication pool"),
+    ("release", "keys of"),
+    ("proof", "secrecy"),
+    ("proof", "correctness promised"),
+)
+"""Lines without which the sums of a released block would not be all there."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +79,16 @@ def _sifted(block: LedgerBlock) -> Iterator[Sum]:
     get = block.value
     clicks, announced = get("sifting", "clicks"), get("sifting", "announced")
     if clicks is not None and announced is not None:
+        crossed, doubled = get("sifting", "dropped: clicks in both") or 0.0, get("sifting", "random bit") or 0.0
         terms = (
             ("clicks", clicks),
             ("a detector may have been dead", -(get("sifting", "dropped: a detector") or 0.0)),
-            ("clicks in both bases, two of each pulse", -2.0 * (get("sifting", "dropped: clicks in both") or 0.0)),
-            ("second clicks of pulses that became a random bit", -(get("sifting", "random bit") or 0.0)),
+            ("clicks in both bases, two of each pulse", -2.0 * crossed),
+            ("second clicks of pulses that became a random bit", -doubled),
         )
-        yield Sum("clicks", terms, ("events announced", announced), "third and further clicks of one pulse")
+        # two detectors a basis: only a pulse with clicks in both can have more than two, and no more than four
+        most = 2.0 * crossed + 0.5
+        yield Sum("clicks", terms, ("events announced", announced), "third and fourth clicks of one pulse", most)
         other = get("sifting", "dropped: measured in the other basis") or 0.0
         events = (
             ("events announced", announced),
@@ -142,8 +162,9 @@ def broken_rules(block: LedgerBlock) -> Iterator[str]:
             yield f"{entry.stage}, {entry.what}: {entry.value:g}, where a number of at least 0 belongs"
     if not block.released and (block.secret_bits or block.value("release", "keys of")):
         yield f"{block.secret_bits:,} secret bits of a block that was not released"
-    if block.released and not block.ledger:
-        yield "released without a ledger"
+    if block.released:
+        lost = [f"{stage}, {what}" for stage, what in _NEEDED if block.line(stage, what) is None]
+        yield from (f"released without the line: {what} ..." for what in lost)
 
 
 def _twice_told(block: LedgerBlock) -> Iterator[tuple[str, float | None, float | None]]:

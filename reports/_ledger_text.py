@@ -8,7 +8,7 @@ from hil.statistics.binomial import clopper_pearson
 
 from ._ledger_sums import broken_rules, charges_both, sums
 from ._numbers import quantity, seconds, spread
-from ._words import clean
+from ._words import clean, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,12 +80,12 @@ def _qber(block: LedgerBlock) -> Iterator[str]:
             continue
         interval = clopper_pearson(errors, bits, 0.95, "two")
         ratio, between = spread(interval.estimate, interval.low, interval.high, "ratio")
-        yield _row(f"{basis}, {errors:,} errors of {bits:,}", f"{ratio} (95 %: {between} %)")
+        yield _row(f"{basis}, {plural(errors, 'error')} of {bits:,}", f"{ratio} (95 %: {between} %)")
 
 
 def _intensities(block: LedgerBlock) -> Iterator[str]:
     for number, basis, bits, errors in block.by_intensity:
-        wrong = "errors not counted" if errors is None else f"{errors:,} errors"
+        wrong = "errors not counted" if errors is None else plural(errors, "error")
         yield _row(f"intensity {number + 1}, {'test' if basis else 'key'} basis", f"{bits:,} bits, {wrong}")
 
 

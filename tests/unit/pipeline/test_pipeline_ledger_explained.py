@@ -119,6 +119,25 @@ def test_a_changed_line_is_found(
     assert "THIS BLOCK DOES NOT ADD UP" in said
 
 
+@pytest.mark.parametrize(("stage", "beginning"), _LINES[5:7] + _LINES[8:15], ids=lambda words: words)
+def test_a_line_left_out_is_found(
+    released: dict[str, Any], ledger: Callable[..., tuple[int, str]], stage: str, beginning: str
+) -> None:
+    """A released block whose sums cannot be made does not add up either."""
+    lines = [entry for entry in released["ledger"] if (entry.stage, entry.what.startswith(beginning)) != (stage, True)]
+    code, said = ledger(released | {"ledger": tuple(lines)})
+    assert code == 10
+    assert f"released without the line: {stage}, {beginning}" in said
+
+
+@pytest.mark.parametrize(("more", "code"), [(7, 10), (8, 0), (14, 0), (15, 10)])
+def test_clicks_of_one_pulse(released: dict[str, Any], ledger: Callable[..., tuple[int, str]], more: int, code: int) -> None:
+    """Three pulses across bases had two to four clicks each, two within a basis one click more than the event."""
+    told = {"clicks": more, "dropped: clicks in both bases": 3, "random bit: several clicks in one basis": 2}
+    lines = tuple(dataclasses.replace(entry, value=entry.value + told.get(entry.what, 0)) for entry in released["ledger"])
+    assert ledger(released | {"ledger": lines, "detections": released["detections"] + more})[0] == code
+
+
 @pytest.mark.parametrize(
     "field",
     ["detections", "sifted_key_bits", "test_errors", "key_errors", "disclosed_bits", "authentication_bits", "secret_bits"],
