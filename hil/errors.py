@@ -5,6 +5,7 @@
     HilError
     ├── UsageError (ValueError)            the caller or a bench file is wrong
     │   ├── BenchFileError                 every mistake of one bench file, at once
+    │   ├── CountersFileError              every mistake of one file of exported counters, at once
     │   └── UnknownNameError               no driver, twin, fault, ... of that name
     ├── BenchError                         the bench or its wiring broke: outcome ERROR, never FAIL
     │   ├── DeviceError                    one named device
@@ -42,6 +43,7 @@ __all__ = [
     "BenchFileError",
     "ChannelClosedError",
     "ClassicalChannelError",
+    "CountersFileError",
     "DeviceError",
     "DeviceTimeoutError",
     "DeviceUnreachableError",
@@ -77,9 +79,10 @@ class UsageError(HilError, ValueError):
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing wrong in a bench file.
+    """One thing wrong in a file.
 
-    ``where`` is the dotted key, ``found`` what stands there, ``expected`` the accepted form or the nearest known name.
+    ``where`` is the dotted key or the line, ``found`` what stands there, ``expected`` the accepted form or the nearest known
+    name.
     """
 
     where: str
@@ -96,8 +99,21 @@ class BenchFileError(UsageError):
     def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
         self.file = file
         self.mistakes = mistakes
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        super().__init__("\n".join([f"{file}: {count}", *(f"  {mistake}" for mistake in mistakes)]))
+        super().__init__(_listed(file, mistakes))
+
+
+class CountersFileError(UsageError):
+    """Every mistake of one file of counters that a device exported, reported together before anything is judged."""
+
+    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.file = file
+        self.mistakes = mistakes
+        super().__init__(_listed(file, mistakes))
+
+
+def _listed(file: str, mistakes: tuple[Mistake, ...]) -> str:
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return "\n".join([f"{file}: {count}", *(f"  {mistake}" for mistake in mistakes)])
 
 
 class UnknownNameError(UsageError):

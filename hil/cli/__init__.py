@@ -23,6 +23,8 @@ COMMANDS = {
     "doctor": "doctor",
     "sim": "sim",
     "report": "report",
+    "ledger": "ledger",
+    "judge": "judge",
     "safe": "safe",
     "guard": "guard",
 }

@@ -131,10 +131,10 @@ def _events(counts: Triple, proof: DecoyProof) -> tuple[float, float]:
 
 
 def _single_photon_errors(errors: Triple, proof: DecoyProof) -> float:
-    """Upper bound on the errors of single-photon events (equation 4)."""
+    """Upper bound on the errors of single-photon events (equation 4); one at least, as none seen does not show that none is."""
     _, mu2, mu3 = proof.intensities
     upper, lower = _bounded(errors, proof)
-    return max(0.0, proof.emitted(1) * (upper[1] - lower[2]) / (mu2 - mu3))
+    return max(1.0, proof.emitted(1) * (upper[1] - lower[2]) / (mu2 - mu3))
 
 
 def _bounded(counts: Triple, proof: DecoyProof) -> tuple[list[float], list[float]]:
@@ -151,8 +151,6 @@ def _phase_error(errors: float, test_events: float, key_events: float, epsilon: 
     if test_events <= 0.0 or key_events <= 0.0 or errors >= 0.5 * test_events:
         return 0.5
     ratio = errors / test_events
-    if ratio == 0.0:
-        return 0.0
     both, product = test_events + key_events, test_events * key_events
     spread = both * (1.0 - ratio) * ratio / (product * math.log(2.0))
     argument = both / (product * (1.0 - ratio) * ratio) * 21.0**2 / epsilon**2

@@ -117,6 +117,14 @@ def test_no_counts_give_no_key() -> None:
     assert math.isinf(first_key_factor(noise, PROOF, 0.0))
 
 
+def test_no_errors_seen_are_not_none() -> None:
+    """A finite test without errors bounds the phase errors as one with an error does: above nothing, below a hundredth here."""
+    key, test, _, _, _ = VECTORS[0]
+    flawless = key_bound(DecoyCounts(key, test, (0, 0, 0)), PROOF, 0.0)
+    assert flawless.single_photon_test_errors == 1.0
+    assert 0.0 < flawless.phase_error_ratio < 0.01
+
+
 def test_first_key_factor_is_the_edge() -> None:
     """A block a little longer than the factor says gives key, a little shorter gives none."""
     key, test, errors, observed, _ = VECTORS[0]

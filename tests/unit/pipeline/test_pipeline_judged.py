@@ -1,0 +1,80 @@
+"""The judge of other pipelines, given an honest export of this one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hil.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hil.pipeline.settings import DistillSettings
+    from hil.ports.run import BlockReport
+
+
+def export(report: BlockReport, **changes: Any) -> dict[str, Any]:
+    """As a device that hides nothing would."""
+    table = {(basis, number): (bits, errors) for number, basis, bits, errors in report.by_intensity}
+    key, test = ([table[basis, number] for number in range(3)] for basis in (0, 1))
+    return {
+        "block": report.sequence,
+        "key_bits": report.secret_bits,
+        "duration_s": report.end_s - report.start_s,
+        "key_counts": [bits for bits, _ in key],
+        "key_errors": [errors for _, errors in key] if report.key_errors is not None else None,
+        "test_counts": [bits for bits, _ in test],
+        "test_errors": [errors for _, errors in test],
+        "disclosed_bits": report.disclosed_bits,
+        "sifted_bits": report.sifted_key_bits + report.sifted_test_bits,
+    } | changes
+
+
+def write(file: Path, settings: DistillSettings, blocks: list[dict[str, Any]]) -> Path:
+    """With what holds for every block beside them."""
+    common = {
+        "intensities": settings.source.intensities,
+        "probabilities": settings.source.probabilities,
+        "epsilon_secrecy": settings.epsilon_secrecy,
+        "epsilon_correctness": settings.epsilon_correctness,
+        "accounting": settings.leakage,
+        "pulse_rate_hz": settings.source.pulse_rate_hz,
+        "loss_db": 10,
+    }
+    file.write_text(json.dumps({**common, "blocks": blocks}))
+    return file
+
+
+@pytest.mark.parametrize("leakage", ["error-pattern", "both-directions"])
+def test_an_honest_export_passes(
+    small: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], leakage: str
+) -> None:
+    """Blocks with key pass under the accounting they were made with; one too short for any claims none."""
+    link = small()
+    link = small(settings=replace(link.settings, leakage=leakage))
+    reports = [
+        link.run(**about)[0].report for about in ({"events": 40_000}, {"events": 30_000, "qber": 0.005}, {"events": 2_000})
+    ]
+    assert [report.released for report in reports] == [True, True, False]
+    file = write(tmp_path / "ours.json", link.settings, [export(report) for report in reports])
+    assert main(["judge", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "PASS: the device was never more optimistic than allowed (1 SKIPPED, 2 PASS of 3)" in said
+
+
+def test_the_same_export_with_the_leakage_kept_fails(
+    small: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a bit of slack hides the parities: they are added to the key, and the judge finds them."""
+    link = small()
+    report = link.run()[0].report
+    greedy = export(report, key_bits=report.secret_bits + report.disclosed_bits)
+    assert main(["judge", str(write(tmp_path / "greedy.json", link.settings, [greedy]))]) == 1
+    assert "FAIL          block 0: more optimistic than allowed" in capsys.readouterr().out
+    always = export(link.run(events=2_000)[0].report, key_bits=256)
+    assert main(["judge", str(write(tmp_path / "always.json", link.settings, [always]))]) == 1
