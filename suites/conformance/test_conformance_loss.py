@@ -86,7 +86,7 @@ def test_key_rate_follows_the_attenuator(link: Link) -> None:
 @pytest.mark.hil_level("L1")
 @pytest.mark.hil_needs("switch")
 def test_the_switch_isolates_as_declared(link: Link) -> None:
-    """On the dark port the light leaks through by the declared isolation, within 1.5 dB, and not by more."""
+    """On the dark port no more light leaks through than the declared isolation lets, within 1.5 dB; on a twin it does leak."""
     link.up()
     assert link.switch is not None
     declared = link.switch_declared
@@ -97,6 +97,9 @@ def test_the_switch_isolates_as_declared(link: Link) -> None:
     seen_hz = sum(float(one.counts.sum()) / one.gate_s / 60 for one in gates)
     counting_s = 60 * gates[0].gate_s
     deviation_hz = math.sqrt((dark_hz + seen_hz) / counting_s) * 1.1  # afterpulses spread counts a little more than Poisson
+    leak_hz = lit_hz * 10.0 ** (-declared.isolation_db / 10.0)
+    if link.simulated and leak_hz > 10.0 * deviation_hz:  # hardware may be better than it says, a twin may not
+        assert seen_hz - dark_hz > leak_hz / 2.0, f"{seen_hz - dark_hz:.1f} cps leak, {leak_hz:.1f} cps are declared"
     most_hz = lit_hz * 10.0 ** (-(declared.isolation_db - 1.5) / 10.0)
     assert seen_hz - dark_hz < most_hz + 3.0 * deviation_hz, (
         f"{seen_hz - dark_hz:.1f} cps leak through {link.switch.name}, not {most_hz:.1f} cps"
