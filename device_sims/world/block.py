@@ -15,7 +15,7 @@ import numpy as np
 from hil.seeds import derive
 
 from .detectors import Carry, resolve
-from .sampler import Candidates, dark_counts, merged, photo_detections
+from .sampler import Candidates, dark_counts, merged
 from .scene import Segment
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ class Block:
         assert window.end is not None
         first, width = window.first, window.end - window.first
         rng = np.random.Generator(np.random.SFC64(derive(self._seed, "clicks", receiver.name, first, width)))
-        misalignment = self._scene.misalignment(window.number, first, window.end)
-        photons = photo_detections(rng, (receiver, reception), first, width, misalignment)
+        photons = self._scene.light.candidates(rng, self._scene, window)
         dark = merged(dark_counts(rng, reception, first, width), progress.carry.pending)
         candidates = merged(photons, dark).within(progress.at, window.end)
         clicks, progress.carry = resolve(rng, candidates, reception, progress.carry, (progress.at, stop))

@@ -41,11 +41,17 @@ def photo_detections(
     seen_by: tuple[Receiver, Reception],
     first: int,
     length: int,
+    *,
     misalignment: float | Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
+    survival: float | Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]] = 1.0,
 ) -> Candidates:
-    """Photo-detections of ``length`` pulses from ``first`` on; the misalignment is a number, or a function of the index."""
+    """Photo-detections of ``length`` pulses from ``first`` on; misalignment, survival: numbers, or functions of the index."""
     receiver, reception = seen_by
     index = _ascending(rng, int(rng.poisson(reception.proposals_per_pulse * length)), first, length)
+    if callable(survival):
+        index = index[rng.random(index.size) < survival(index)]
+    elif survival < 1.0:
+        index = index[rng.random(index.size) < survival]
     if index.size == 0 or receiver.source is None:
         return Candidates(index[:0], np.empty(0, dtype=np.uint8))
     setting = receiver.source.codes(index)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .light import PulsedLight
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
+    from .light import Light
     from .optics import Optics
     from .parameters import Parameters
     from .reception import Receiver, Reception
@@ -48,6 +51,7 @@ class Scene:
         optics: Optics,
         stage: tuple[Stage, float] | None,
     ) -> None:
+        self.light: Light = PulsedLight()
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline
@@ -96,6 +100,15 @@ class Scene:
             return misaligned(reception, stage.continued_c(start_ns, times_ns), setpoint_c)
 
         return drifting
+
+    def survival(self, number: int, first: int, end: int) -> float | Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]:
+        """Share of the proposed photo-detections that are real, from pulse ``first`` to ``end`` of a state: at most 1.
+
+        A state's reception is its brightest moment; whatever dims the light of single pulses or moments multiplies in here.
+        """
+        assert self.reception(number) is not None
+        assert first <= end
+        return 1.0
 
     def misalignments(self, reception: Reception, times_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Misalignment at many times of one state, shape (n,)."""

@@ -1,0 +1,19 @@
+"""What light goes through between two sites."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from hil.bench.tables.quantities import Actual, Decibels, DecibelsPerKm, Kilometres, Table
+
+__all__ = ["Fibre"]
+
+
+class Fibre(Table, frozen=True, kw_only=True):
+    """``[link.X.fibre]``."""
+
+    length_km: Kilometres = field(name="length")
+    attenuation_db_per_km: DecibelsPerKm = field(name="attenuation", default=0.2)
+    excess_loss_db: Decibels = field(name="excess_loss", default=0.0)
+    actual: Actual = {}
+    """Twins only: what the laid fibre is really like (``actual = { length = "85 km" }``)."""

@@ -1,0 +1,42 @@
+"""``[link.X]``: parties, path, proof and contract."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from hil.bench.tables.channels import Fibre
+from hil.bench.tables.quantities import BitsPerSecond, Ratio, SomeSeconds, Table
+
+__all__ = ["Contract", "Link", "Proof"]
+
+
+class Proof(Table, frozen=True, kw_only=True):
+    """``[link.X.proof]``: what the key length is computed with."""
+
+    epsilon_secrecy: Annotated[float, Meta(gt=0.0, lt=1.0)] = 1e-9
+    epsilon_correctness: Annotated[float, Meta(gt=0.0, lt=1.0)] = 1e-15
+    qber_limit: Ratio = 0.08
+    """Above this, nothing is released from a block."""
+
+
+class Contract(Table, frozen=True, kw_only=True):
+    """``[link.X.contract]``: what the supplier promised; without it, 80 % of the predicted key rate."""
+
+    key_rate_bps: BitsPerSecond = field(name="key_rate")
+
+
+class Link(Table, frozen=True, kw_only=True):
+    """``[link.X]``: parties, and the optical path from a to b in order; ``"fibre"`` stands for the fibre itself."""
+
+    protocol: Literal["bb84-decoy", "recorded-pairs"]
+    parties: dict[Literal["a", "b"], str]
+    path: tuple[str, ...] = ()
+    fibre: Fibre | None = None
+    block_s: SomeSeconds = field(name="block", default=1.0)
+    proof: Proof = field(default_factory=Proof)
+    contract: Contract | None = None
+    kmes: dict[Literal["a", "b"], str] = {}
+    auxiliary: tuple[str, ...] = ()
+    """Devices that belong to the link without standing in its path (temperature controllers)."""

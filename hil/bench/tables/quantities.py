@@ -1,0 +1,56 @@
+"""Types of a bench file's values: strings with a unit, ratios, intervals; and the base of its tables."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+__all__ = [
+    "ABOVE_ZERO",
+    "Actual",
+    "BitsPerSecond",
+    "Celsius",
+    "Decibels",
+    "DecibelsPerKm",
+    "Envelope",
+    "Hertz",
+    "Kilometres",
+    "Nanometres",
+    "PositiveRatio",
+    "Ratio",
+    "Seconds",
+    "SomeHertz",
+    "SomeSeconds",
+    "Table",
+    "Watts",
+    "quantity",
+]
+
+
+def quantity(name: str) -> Meta:
+    """Marks a number that the file gives as a string with a unit of this quantity."""
+    return Meta(extra={"quantity": name})
+
+
+ABOVE_ZERO = Meta(gt=0.0)
+
+Seconds = Annotated[float, quantity("time")]
+SomeSeconds = Annotated[Seconds, ABOVE_ZERO]
+Hertz = Annotated[float, quantity("rate")]
+SomeHertz = Annotated[Hertz, ABOVE_ZERO]
+Decibels = Annotated[float, quantity("loss")]
+DecibelsPerKm = Annotated[float, quantity("loss per length")]
+Kilometres = Annotated[float, quantity("length")]
+Watts = Annotated[float, quantity("power")]
+Celsius = Annotated[float, quantity("temperature")]
+BitsPerSecond = Annotated[float, quantity("bit rate")]
+Nanometres = Annotated[float, quantity("wavelength"), ABOVE_ZERO]
+Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
+PositiveRatio = Annotated[float, Meta(gt=0.0, le=1.0)]
+Envelope = Annotated[dict[str, tuple[float | str, float | str]], Meta(extra={"settings": "interval"})]
+Actual = Annotated[dict[str, float | str], Meta(extra={"settings": "value"})]
+
+
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every table of a bench file."""
