@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from ._environment import CHECKOUT, Environment, PythonNotFoundError, find_python, prepare
+from ._environment import CHECKOUT, Environment, PythonNotFoundError, find_python, prepare, prepare_peers
 from ._progress import StepFailedError, show
 from ._steps import STEPS, run_steps, table
 
@@ -60,9 +60,11 @@ def benchmark(arguments: Sequence[str]) -> int:
     options, to_pytest = parser.parse_known_args(arguments)
 
     def run() -> int:
-        environment = prepare("benchmark", find_python(options.python), extra="dev", editable=False)
-        one_thread = dict.fromkeys(_THREADS, "1")
-        told = one_thread | {"HIL_BENCHMARKS": str(CHECKOUT / ".hil" / "benchmarks.json")}
+        python = find_python(options.python)
+        environment = prepare("benchmark", python, extra="dev", editable=False)
+        told = dict.fromkeys(_THREADS, "1") | {"HIL_BENCHMARKS": str(CHECKOUT / ".hil" / "benchmarks.json")}
+        if peers := prepare_peers(python):
+            told["HIL_BENCHMARK_PEERS"] = str(peers.python)
         arguments = ("tests/benchmarks", "--benchmark-quiet", "-p", "no:xdist", *to_pytest)
         return _become(environment, "pytest", *arguments, variables=told)
 

@@ -139,9 +139,11 @@ def test_the_command_names_the_file_and_holds_libraries_to_one_thread(monkeypatc
     monkeypatch.setattr(commands.os, "execve", lambda _path, command, variables: became.append((command, variables)))
     monkeypatch.setattr(commands, "show", lambda *_arguments, **_options: 0)
     monkeypatch.setattr(commands, "prepare", lambda *_arguments, **_options: Environment(tmp_path))
+    monkeypatch.setattr(commands, "prepare_peers", lambda _python: Environment(tmp_path / "peers"))
     commands.benchmark(["-k", "world"])
     (command, variables), *_ = became
     assert command[-2:] == ["-k", "world"]
     assert "tests/benchmarks" in command
     assert variables["HIL_BENCHMARKS"] == str(CHECKOUT / ".hil" / "benchmarks.json")
+    assert variables["HIL_BENCHMARK_PEERS"].startswith(str(tmp_path / "peers"))
     assert variables["NUMBA_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
