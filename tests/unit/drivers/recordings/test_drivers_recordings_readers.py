@@ -137,7 +137,7 @@ class TestPicoquant:
             return struct.pack("<32siI8s", name.encode(), -1, typecode, value)
 
         whole, real = 0x10000008, 0x20000008
-        header = b"PQTTTR\0\01.0.00\0\0" + b"".join(
+        header = struct.pack("<8s8s", b"PQTTTR", b"1.0.00") + b"".join(
             (
                 tag("Measurement_Mode", whole, struct.pack("<q", 3 if t3 else 2)),
                 tag("TTResultFormat_TTTRRecType", whole, struct.pack("<q", kind)),
