@@ -74,6 +74,8 @@ def _locate(path: Path, header: int, number: int) -> str:
 def _looks(head: bytes, size: int, *, header: int) -> bool:
     if size < header + 2 * _EVENT.itemsize or (size - header) % _EVENT.itemsize:
         return False
+    if header and _looks(head, size, header=0):  # what stands there are events
+        return False
     body = head[header:]
     events = np.frombuffer(body[: len(body) // _EVENT.itemsize * _EVENT.itemsize], _EVENT)
     ascending = bool((events["time"][1:] >= events["time"][:-1]).all())
