@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.checks_link import check_kmes
 from hil.bench.route import route
-from hil.bench.wording import nearest
+from hil.bench.wording import nearest, show
 from hil.errors import Mistake
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ _DEFAULT_KEY_BITS = 256
 def check_chain(chain: Walked, name: str, bench: Walked) -> Iterator[Mistake]:
     """Every mistake of one chain towards the links and devices of its bench."""
     where = f"chain.{name}"
-    known, links = bench.get("link") or {}, chain.get("links") or ()
+    known, links = bench.get("link") or {}, chain.get("links")
     if name in known:
         yield Mistake(where, repr(name), "another name than any link has, as records go by it")
-    wrong = list(_check_links(links, where, bench))
+    wrong = list(_check_links(links, where, bench)) if links is not None else []
     yield from wrong
     yield from check_kmes(chain, where, bench)
     if not wrong and links:
@@ -36,6 +36,8 @@ def check_chain(chain: Walked, name: str, bench: Walked) -> Iterator[Mistake]:
 
 def _check_links(links: tuple[str, ...], where: str, bench: Walked) -> Iterator[Mistake]:
     known, readable = bench.get("link") or {}, bench.tables("link")
+    if len(links) < 2:
+        yield Mistake(f"{where}.links", show(list(links)), "two links or more")
     for number, link in enumerate(links):
         place = f"{where}.links[{number}]"
         if link in links[:number]:
@@ -70,4 +72,6 @@ def _check_sizes(chain: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     if not chain.get("kmes"):
         del sizes["chain"]
     if None not in sizes.values() and len(set(sizes.values())) > 1:
-        yield Mistake(where, ", ".join(f"{label} {size} bits" for label, size in sizes.items()), "one key size all along the chain")
+        yield Mistake(
+            where, ", ".join(f"{label} {size} bits" for label, size in sizes.items()), "one key size all along the chain"
+        )

@@ -105,8 +105,8 @@ class RelayNode:
     def receive(self, wire: bytes, *, from_up: bool) -> Outgoing | None:
         """What follows from a message of a neighbour; None at the end of a batch.
 
-        AuthenticationError for what is changed, replayed or out of place, AuthenticationKeyExhaustedError where the next hop has
-        no key for the batch; either ends the batch.
+        AuthenticationError for what is changed, replayed or out of place, AuthenticationKeyExhaustedError where the next
+        hop has no key for the batch; either ends the batch.
         """
         hop = self.up if from_up else self.down
         assert hop is not None
@@ -184,7 +184,9 @@ class RelayNode:
         assert self.down is not None
         names = self.down.oldest(len(keys))
         pads = self.down.take(names)
-        entries = [(key_id, name, _xor(pad, key.reveal()).reveal()) for (key_id, key), name, pad in zip(keys, names, pads, strict=True)]
+        entries = [
+            (key_id, name, _xor(pad, key.reveal()).reveal()) for (key_id, key), name, pad in zip(keys, names, pads, strict=True)
+        ]
         self._expected = (_Done,)
         return self._on(_Relay(self._batch, tuple(entries)))
 
@@ -199,11 +201,11 @@ class RelayNode:
 
     def _on(self, body: _Body) -> Outgoing:
         assert self.down is not None
-        return Outgoing(True, self.down.seal(msgspec.msgpack.encode(body)))
+        return Outgoing(onward=True, data=self.down.seal(msgspec.msgpack.encode(body)))
 
     def _back(self, body: _Body) -> Outgoing:
         assert self.up is not None
-        return Outgoing(False, self.up.seal(msgspec.msgpack.encode(body)))
+        return Outgoing(onward=False, data=self.up.seal(msgspec.msgpack.encode(body)))
 
 
 def _decoded(body: bytes) -> _Message:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from hil.bench.model import KmeDevice
     from hil.device_sims.kme import RunningKmes
     from hil.testbed.link import Link
-    from hil.testbed.released import ReleasedKey
     from hil.testbed.relay_chain import RelayChain
+    from hil.testbed.released import ReleasedKey
 
 __all__ = ["KeyDelivery", "Side", "batches"]
 
@@ -37,7 +37,7 @@ _LARGE_BATCH = 256
 
 
 class KeyDelivery:
-    """The key management entities of a link, or of the ends of a chain, and an application (SAE) at each side; the fixture ``key_store``.
+    """Key management entities of a link, or of a chain's ends, and an application (SAE) at each side; fixture ``key_store``.
 
     ``a`` and ``b`` are the applications' clients, each at its own site. On twins the entities are made afresh, on stores in a
     private folder. Closed at the end of the test by itself.

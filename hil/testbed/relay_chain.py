@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from hil.bench.route import chain_sites
 from hil.errors import MissingCapabilityError
-from hil.pipeline.hop_keys import HopEnd
+from hil.pipeline.hop_keys import POOL_BITS, HopEnd
 from hil.pipeline.relay import RelayNode
 from hil.pipeline.relaying import run_batch
 from hil.ports.identity import EvidenceLevel
@@ -44,7 +45,8 @@ class ChainRun(LinkRun):
 class RelayChain:
     """A chain of the bench; its links stay ordinary links, whose released keys its runs consume.
 
-    ``declared`` is its table of the bench file, ``links`` its links in order, ``sites`` the sites from end to end.
+    ``declared`` is its table of the bench file, ``links`` its links in order, ``sites`` the sites from end to end,
+    ``key_bits`` the size of every key.
     """
 
     def __init__(self, testbed: Testbed, name: str) -> None:
@@ -53,7 +55,7 @@ class RelayChain:
         self.declared = testbed.bench.chain[name]
         self.sites = chain_sites(testbed.bench, name)
         self.links = tuple(cast("Link", testbed.link(link)) for link in self.declared.links)
-        self._key_bits = key_size_bits(self.links[0])
+        self.key_bits = key_size_bits(self.links[0])
         self.forget()
 
     def forget(self) -> None:
@@ -63,6 +65,11 @@ class RelayChain:
         self._nodes: list[RelayNode] = []
         self._senders: list[HopEnd] = []
         self._takers: list[HopEnd] = []
+
+    @property
+    def tag_bits(self) -> int:
+        """What a batch takes of each hop's key for its tags: whole keys of ``key_bits``."""
+        return math.ceil(POOL_BITS / self.key_bits) * self.key_bits
 
     @property
     def trusted(self) -> tuple[str, ...]:
@@ -131,10 +138,10 @@ class RelayChain:
         if self._nodes:
             return
         names = [(link.name, f"{self.name}/{link.name}") for link in self.links]
-        self._senders = [HopEnd(hop, "a->b", self._key_bits, subject) for hop, subject in names]
-        self._takers = [HopEnd(hop, "b->a", self._key_bits, subject) for hop, subject in names]
+        self._senders = [HopEnd(hop, "a->b", self.key_bits, subject) for hop, subject in names]
+        self._takers = [HopEnd(hop, "b->a", self.key_bits, subject) for hop, subject in names]
         self._nodes = [
-            RelayNode(up, down, self._key_bits, self.testbed.entropy(self.name, site))
+            RelayNode(up, down, self.key_bits, self.testbed.entropy(self.name, site))
             for site, up, down in zip(self.sites, [None, *self._takers], [*self._senders, None], strict=True)
         ]
 
@@ -157,7 +164,7 @@ class RelayChain:
         most = min(end.waiting for end in self._senders)
         stop = run_batch(self._nodes, most, interceptor)
         reached = len(self.links) if stop is None else stop.hop + 1
-        spent = sum(end.pool_keys for end in self._senders[:reached]) * self._key_bits
+        spent = reached * self.tag_bits
         keys = self._released.add(self._nodes[0].take(), self._nodes[-1].take())
         if keys:
             bits = sum(key.bit_length for _, key, _ in keys)
@@ -180,11 +187,11 @@ class RelayChain:
             key_errors=None,
             disclosed_bits=0,
             authentication_bits=0,
-            secret_bits=keys * self._key_bits,
+            secret_bits=keys * self.key_bits,
             released=keys > 0,
             sentence=sentence,
             ledger=(
-                LedgerEntry("relay", "end-to-end key, one-time pad on every hop", keys * self._key_bits),
+                LedgerEntry("relay", "end-to-end key, one-time pad on every hop", keys * self.key_bits),
                 LedgerEntry("relay", "hop keys spent on tags, all hops together", spent_bits),
                 LedgerEntry("proof", f"trusted: {', '.join(self.trusted)}", len(self.trusted), "nodes"),
             ),

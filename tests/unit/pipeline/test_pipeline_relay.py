@@ -150,13 +150,14 @@ def test_a_forged_request_spends_nothing() -> None:
     assert network.batch() is None
 
 
+STOCKS = st.lists(st.integers(0, 9), min_size=4, max_size=4)
 DISTURBANCES = st.sampled_from(["pass", "drop", "flip", "replay", "truncate"])
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     hops=st.integers(1, 4),
-    plan=st.lists(st.tuples(st.lists(st.integers(0, 9), min_size=4, max_size=4), st.dictionaries(st.integers(0, 15), DISTURBANCES)), max_size=6),
+    plan=st.lists(st.tuples(STOCKS, st.dictionaries(st.integers(0, 15), DISTURBANCES)), max_size=6),
     place=st.integers(0, 10_000),
 )
 def test_ends_have_equal_keys_or_none_whatever_happens_on_the_way(hops, plan, place) -> None:
@@ -191,6 +192,4 @@ def test_ends_have_equal_keys_or_none_whatever_happens_on_the_way(hops, plan, pl
     assert network.nodes[0].in_doubt == 0
     named = network.named_keys()
     assert len(set(named)) == len(named), "a hop key was named twice"
-    ids = [list(network.first)]
-    assert all(len(set(one)) == len(one) for one in ids)
     assert all(a.reveal() != b.reveal() for a, b in pairwise(network.first.values()))
