@@ -67,7 +67,7 @@ def _check_sizes(chain: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     tables, devices = bench.tables("link"), bench.tables("device")
     sizes = {}
     for label, table in (("chain", chain), *((link, tables[link]) for link in chain.get("links") if link in tables)):
-        kme = devices.get((table.get("kmes") or {}).get("a"))
+        kme = devices.get(str((table.get("kmes") or {}).get("a")))
         sizes[label] = _DEFAULT_KEY_BITS if kme is None else kme.get("key_size")
     if not chain.get("kmes"):
         del sizes["chain"]

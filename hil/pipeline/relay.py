@@ -58,7 +58,7 @@ class _Done(_Body, frozen=True):
 
 
 _Message: TypeAlias = _Request | _Offer | _Relay | _Done
-_DECODER = msgspec.msgpack.Decoder(_Message)
+_DECODER: msgspec.msgpack.Decoder[_Message] = msgspec.msgpack.Decoder(_Message)
 
 
 class Outgoing(NamedTuple):

@@ -10,7 +10,7 @@ from hil.errors import AuthenticationKeyExhaustedError, ClassicalChannelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hil.pipeline.relay import RelayNode
+    from hil.pipeline.relay import Outgoing, RelayNode
 
 __all__ = ["HopMessage", "Interceptor", "Stop", "run_batch"]
 
@@ -45,7 +45,7 @@ def run_batch(nodes: Sequence[RelayNode], most: int, interceptor: Interceptor | 
     """
     place = hop = 0
     try:
-        outgoing = nodes[0].begin(most)
+        outgoing: Outgoing | None = nodes[0].begin(most)
         while outgoing is not None:
             hop = place if outgoing.onward else place - 1
             message = HopMessage(hop, outgoing.onward, outgoing.data)
