@@ -1,8 +1,8 @@
 """A chain of elementary links with memories, joined by entanglement swapping: expected rate and fidelity in closed form.
 
 Each elementary link succeeds with probability p in each attempt and waits in its memories until all have; then the inner
-nodes swap. Valid for attempts of one common period, one memory a link and side, no attempt while waiting, and a fresh start after a failed
-swap. States are Werner states; a memory depolarises exponentially.
+nodes swap. Valid for attempts of one common period, one memory a link and side, no attempt while waiting, and a fresh start
+after a failed swap. States are Werner states; a memory depolarises exponentially.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ def elementary_success_probability(
 ) -> float:
     """A pair from a source in the middle is detected or stored at both ends of a fibre, in one attempt.
 
-    Each photon crosses half of the fibre, so the pair sees all of its loss (N. Sangouard, C. Simon, H. de Riedmatten and N. Gisin,
-    Rev. Mod. Phys. 83, 33, 2011).
+    Each photon crosses half of the fibre, so the pair sees all of its loss (N. Sangouard, C. Simon, H. de Riedmatten and
+    N. Gisin, Rev. Mod. Phys. 83, 33, 2011).
     """
-    return pair_probability * efficiency_a * efficiency_b * 10.0 ** (-attenuation_db_per_km * length_km / 10.0)
+    transmittance: float = 10.0 ** (-attenuation_db_per_km * length_km / 10.0)
+    return pair_probability * efficiency_a * efficiency_b * transmittance
 
 
 def expected_attempts(success: Sequence[float]) -> float:

@@ -42,7 +42,8 @@ def together(
     def advance(name: str) -> None:
         due_ns.pop(name, None)
         try:
-            due_ns[name] = clock.now_ns() + round(next(runs[name]) * NS_PER_S)
+            wait_s = next(runs[name])  # first, as a step may itself take bench time
+            due_ns[name] = clock.now_ns() + round(wait_s * NS_PER_S)
         except StopIteration as end:
             results[name] = end.value
         except Exception as error:  # noqa: BLE001  (handed to the caller)

@@ -114,3 +114,14 @@ def test_runs_in_steps_overlap_and_one_that_fails_does_not_stop_the_others() -> 
     assert seen == [("a", 1.0), ("c", 2.0), ("c", 2.5), ("a", 3.0)]
     with pytest.raises(InstrumentError):
         through(clock, broken())
+
+
+def test_a_wait_begins_when_it_is_asked_for() -> None:
+    clock = VirtualClock()
+
+    def run() -> Steps[float]:
+        clock.sleep(0.3)
+        yield 1.0
+        return clock.now_ns() / 1e9
+
+    assert through(clock, run()) == pytest.approx(1.3)
