@@ -211,7 +211,7 @@ class RelayNode:
 def _decoded(body: bytes) -> _Message:
     try:
         return _DECODER.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):  # msgspec lets the second one out of a string that is no UTF-8
         raise AuthenticationError("a message that cannot be read") from None
 
 

@@ -150,6 +150,17 @@ def test_a_forged_request_spends_nothing() -> None:
     assert network.batch() is None
 
 
+UNREADABLE = [b"", b"\x90", bytes([0x91, 0xA2, 0xFF, 0xFF]), b"\x95\xa8_Request\x01\x91\xa1\xff\x01\x90"]
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+def test_what_cannot_be_read_is_refused(body: bytes) -> None:
+    network = Network(1)
+    network.feed(0, 10)
+    with pytest.raises(AuthenticationError, match="cannot be read"):
+        network.nodes[1].receive(bytes(SEAL_BYTES) + body, from_up=True)
+
+
 STOCKS = st.lists(st.integers(0, 9), min_size=4, max_size=4)
 DISTURBANCES = st.sampled_from(["pass", "drop", "flip", "replay", "truncate"])
 
