@@ -11,6 +11,7 @@ from hil.bench.model import (
     AttenuatorDevice,
     PowerMeterDevice,
     ReceiverDevice,
+    RepeaterNodeDevice,
     SwitchDevice,
     TemperatureControllerDevice,
     TransmitterDevice,
@@ -55,6 +56,11 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
     PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
     TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
+    RepeaterNodeDevice: {
+        "coherence_time_s": Bounds(1e-9, 1e9),
+        "swap_success": Bounds(0.0, 1.0),
+        "swap_fidelity": Bounds(0.25, 1.0),
+    },
 }
 """Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``."""
 
@@ -63,6 +69,15 @@ FIBRE = {
     "length_km": Bounds(0.0, 2000.0),
     "attenuation_db_per_km": Bounds(0.0, 100.0),
 }
+
+SEGMENT = {
+    **FIBRE,
+    "attempt_rate_hz": Bounds(1e-3, 1e12),
+    "pair_probability": Bounds(0.0, 1.0),
+    "efficiency": Bounds(0.0, 1.0),
+    "fidelity": Bounds(0.25, 1.0),
+}
+"""Of the elementary links of a repeater chain, as ``segment1.<parameter>`` of the link, counted from its end a."""
 
 _NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0}
 
@@ -85,13 +100,19 @@ class Parameters:
                 self._base |= {
                     (name, parameter): float(actual.get(parameter, getattr(fibre, parameter))) for parameter in FIBRE
                 }
+            for number, segment in enumerate(link.segments, 1):
+                actual = actual_of(segment)
+                self._base |= {
+                    (name, f"segment{number}.{parameter}"): float(actual.get(parameter, getattr(segment, parameter)))
+                    for parameter in SEGMENT
+                }
 
     def value(self, state: State, device: str, parameter: str) -> float:
         """The true value: injected, else actual, else declared; a detector without its own has its receiver's."""
         key = (device, parameter)
         if key in state:
             return state[key]
-        if "." in parameter:
+        if "." in parameter and key not in self._base:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
 
@@ -126,7 +147,11 @@ class Parameters:
         links: dict[str, Link] = self._bench.link
         link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
         if link in links:
-            return link, FIBRE if links[link].fibre is not None else {}
+            numbers = range(1, len(links[link].segments) + 1)
+            of_segments = {
+                f"segment{number}.{parameter}": bounds for number in numbers for parameter, bounds in SEGMENT.items()
+            }
+            return link, FIBRE if links[link].fibre is not None else of_segments
         everything = ", ".join([*self._bench.device, *links])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
 
@@ -157,3 +182,5 @@ def _settings(device: object) -> Iterator[tuple[str, float]]:
         yield "emitting", 0.0
     elif isinstance(device, ReceiverDevice):
         yield "biased", 0.0
+    elif isinstance(device, RepeaterNodeDevice):
+        yield "repeating", 0.0

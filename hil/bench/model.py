@@ -20,6 +20,7 @@ from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, Swi
 from hil.bench.tables.links import Contract, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
+from hil.bench.tables.repeaters import RepeaterNodeDevice, Segment
 from hil.bench.tables.sources import TransmitterDevice
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "Proof",
     "ReceiverDevice",
     "RecordingDevice",
+    "RepeaterNodeDevice",
+    "Segment",
     "Site",
     "SloLimit",
     "SwitchDevice",
@@ -65,6 +68,7 @@ Device = (
     | TemperatureControllerDevice
     | KmeDevice
     | RecordingDevice
+    | RepeaterNodeDevice
 )
 
 

@@ -13,7 +13,7 @@ from hil.bench.model import Bench, RecordingDevice
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hil.bench.model import Device, Fibre, SloLimit
+    from hil.bench.model import Device, Fibre, Segment, SloLimit
 
 __all__ = ["actual_of", "bench_hash", "envelope_of", "simulated_devices", "slo_limit"]
 
@@ -35,7 +35,7 @@ def envelope_of(device: Device) -> dict[str, tuple[float, float]]:
     return dict(cast("dict[str, tuple[float, float]]", device.envelope))
 
 
-def actual_of(table: Device | Fibre) -> dict[str, float]:
+def actual_of(table: Device | Fibre | Segment) -> dict[str, float]:
     """What a twin is really like where it differs from its declaration, by attribute with its unit."""
     return dict(cast("dict[str, float]", table.actual))
 

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from hil.bench.tables.channels import Fibre
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, SomeSeconds, Table
+from hil.bench.tables.repeaters import Segment
 
 __all__ = ["Contract", "Link", "Proof"]
 
@@ -28,12 +29,14 @@ class Contract(Table, frozen=True, kw_only=True):
 
 
 class Link(Table, frozen=True, kw_only=True):
-    """``[link.X]``: parties, and the optical path from a to b in order; ``"fibre"`` stands for the fibre itself."""
+    """``[link.X]``: parties, and what is between a and b in order; ``"fibre"`` stands for the fibre itself."""
 
-    protocol: Literal["bb84-decoy", "recorded-pairs"]
+    protocol: Literal["bb84-decoy", "recorded-pairs", "entanglement-swapping"]
     parties: dict[Literal["a", "b"], str]
     path: tuple[str, ...] = ()
     fibre: Fibre | None = None
+    segments: tuple[Segment, ...] = field(name="segment", default=())
+    """Elementary links of a repeater chain, whose path is its inner nodes: one more than these, from a to b."""
     block_s: SomeSeconds = field(name="block", default=1.0)
     proof: Proof = field(default_factory=Proof)
     contract: Contract | None = None
