@@ -43,6 +43,7 @@ class RecordedLink:
 
     level: EvidenceLevel | None = None
     simulated = False
+    missing = "is a recording, and this test needs a live device"
     testbed: Testbed
 
     def __init__(
