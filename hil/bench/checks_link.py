@@ -75,6 +75,12 @@ def _check_repeater(link: Walked, where: str, bench: Walked) -> Iterator[Mistake
     if path is not None and segments is not None and len(segments) != len(path) + 1:
         wanted = f"{len(path) + 1} tables [[{where}.segment]], one between any two neighbours of a, path and b"
         yield Mistake(f"{where}.segment", f"{len(segments)} tables", wanted)
+    nodes = {str(name) for name in (*parties.values(), *(path or ()))}
+    for name, other in bench.tables("link").items():
+        if f"link.{name}" != where and other.get("protocol") == "entanglement-swapping":
+            shared = nodes & {str(node) for node in (*(other.get("parties") or {}).values(), *(other.get("path") or ()))}
+            if shared:
+                yield Mistake(where, f"{', '.join(sorted(shared))}, also of link {name}", "nodes of one chain each")
     for key, default in _OF_KEYS.items():
         value = link.get(key)
         if isinstance(value, Walked):
