@@ -20,7 +20,7 @@ _PARTIES: dict[str, dict[str, type]] = {
     "entanglement-swapping": {"a": model.RepeaterNodeDevice, "b": model.RepeaterNodeDevice},
 }
 _IN_PATH = (model.AttenuatorDevice, model.SwitchDevice, model.PowerMeterDevice)
-_OF_KEYS = {"fibre": None, "proof": model.Proof(), "contract": None, "kmes": {}, "auxiliary": ()}
+_OF_KEYS: dict[str, object] = {"fibre": None, "proof": model.Proof(), "contract": None, "kmes": {}, "auxiliary": ()}
 """Keys that a repeater chain has no use for, as it makes pairs and no key, with their defaults."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -132,8 +131,13 @@ class RepeaterLink:
 
 
 def _joined(parts: list[PairRecords]) -> PairRecords:
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("times_ns", "waited_ns", "outcomes")}
-    return dataclasses.replace(parts[-1], first=0, **arrays)
+    return PairRecords(
+        first=0,
+        made=parts[-1].made,
+        times_ns=np.concatenate([part.times_ns for part in parts]),
+        waited_ns=np.concatenate([part.waited_ns for part in parts]),
+        outcomes=np.concatenate([part.outcomes for part in parts]),
+    )
 
 
 def _by_basis(of_a: PairRecords, of_b: PairRecords) -> dict[str, tuple[int, int]]:

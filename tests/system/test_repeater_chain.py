@@ -74,7 +74,7 @@ def test_other_words_than_a_recordings_for_what_does_not_apply(hil_run: Callable
 
 
 def test_served_in_real_time_both_ends_tell_the_same_pairs() -> None:
-    """A hundred times faster than real, over sockets, until 500 pairs are there: the same times, and as many errors as predicted."""
+    """A hundred times faster than real, over sockets, until 500 pairs are there: same times, as many errors as predicted."""
     bench, clock = load("repeater-2"), SystemClock()
     deadline = time.monotonic() + 60.0
     with TwinHost(bench, list(bench.device), 5, SpeedClock(100.0), speed=100.0) as host, ExitStack() as stack:
