@@ -47,7 +47,9 @@ def expect(receiver: Receiver, reception: Reception | None, misalignment: float,
     dark = reception.dark_per_pulse
     often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
     outcome = reception.straight + misalignment * reception.tilt
-    light = reception.proposals_per_pulse * (outcome if receiver.source is not None else outcome[:1])
+    light = reception.proposals_per_pulse / reception.headroom * (outcome if receiver.source is not None else outcome[:1])
+    if receiver.source is not None and receiver.source.fluctuation:
+        light = light - 0.5 * (receiver.source.fluctuation * light) ** 2
     chance = -np.expm1(-light - dark)
     primary = often @ chance
     blind, again = reception.blind_pulses, reception.afterpulse_probability

@@ -50,13 +50,15 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
         "detector_temperature_c": Bounds(-150.0, 100.0),
+        "phase_error_rad": Bounds(-100.0, 100.0),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
     PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
     TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
 }
-"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``."""
+"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
+the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
 
 FIBRE = {
     "excess_loss_db": Bounds(0.0, 200.0),
@@ -64,7 +66,7 @@ FIBRE = {
     "attenuation_db_per_km": Bounds(0.0, 100.0),
 }
 
-_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0}
+_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad": 0.0}
 
 
 class Parameters:
@@ -120,6 +122,9 @@ class Parameters:
         device = self._bench.device.get(name)
         if device is not None:
             known = dict(INJECTABLE.get(type(device), {}))
+            if isinstance(device, TransmitterDevice):
+                bounds = known["intensity_scale"]
+                known |= {f"{number}.intensity_scale": bounds for number in range(len(device.intensities))}
             for detector in device.detectors if isinstance(device, ReceiverDevice) else ():
                 known |= {f"{detector}.{parameter}": bounds for parameter, bounds in PER_DETECTOR.items()}
             return name, known

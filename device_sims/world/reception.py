@@ -63,6 +63,8 @@ class Reception:
     afterpulse_decay_pulses: npt.NDArray[np.float64]
     misalignment: float
     misalignment_per_k: float
+    headroom: float = 1.0
+    """How far proposals exceed what comes on average: pulses may be brighter than their setting."""
 
     @property
     def candidates_per_pulse(self) -> float:
@@ -92,12 +94,15 @@ class Receiver:
             return np.array([parameters.value(state, self.name, f"{name}.{parameter}") for name in self.device.detectors])
 
         efficiency = each("efficiency")
-        brightest = self._brightest_at_detector(state, parameters, optics) * float(efficiency.max())
-        straight, tilt = self._outcomes(efficiency / max(float(efficiency.max()), 1e-300))
+        intensities = self._intensities(state, parameters, optics)
+        transmittance = self._transmittance(state, parameters, optics) * float(efficiency.max())
+        headroom = 1.0 if self.source is None else self.source.headroom
+        straight, tilt = self._outcomes(efficiency / max(float(efficiency.max()), 1e-300), intensities, state, parameters)
         warming_k = parameters.value(state, self.name, "detector_temperature_c") - self.device.detector_temperature_c
         dark_hz = each("dark_count_rate_hz") * 2.0 ** (warming_k / self.device.dark_count_doubling_k)
         return Reception(
-            proposals_per_pulse=brightest,
+            proposals_per_pulse=max(intensities) * headroom * transmittance,
+            headroom=headroom,
             straight=straight,
             tilt=tilt,
             dark_per_pulse=dark_hz / self.rate_hz,
@@ -116,33 +121,59 @@ class Receiver:
         key_basis = self.device.key_basis_probability
         return np.outer(self.source.probabilities, (key_basis, 1.0 - key_basis)).ravel()
 
-    def _brightest_at_detector(self, state: State, parameters: Parameters, optics: Optics) -> float:
-        """Mean photons of the strongest pulse behind path and receiver optics."""
+    def _intensities(self, state: State, parameters: Parameters, optics: Optics) -> tuple[float, ...]:
+        """Mean photon numbers at the transmitter's output, by setting; none while it does not emit."""
         found = optics.link_to(self.name)
         if found is None or self.source is None or not state.get((found[1].parties["a"], "emitting")):
-            return 0.0
-        link_name, link = found
-        loss_db = optics.path_loss_db(link_name, state) + parameters.value(state, self.name, "insertion_loss_db")
-        scale = parameters.value(state, link.parties["a"], "intensity_scale")
-        return self.source.intensities[0] * scale * float(10.0 ** (-loss_db / 10.0))
+            return (0.0,) * (1 if self.source is None else len(self.source.intensities))
+        transmitter = found[1].parties["a"]
+        return tuple(
+            intensity * parameters.value(state, transmitter, f"{number}.intensity_scale")
+            for number, intensity in enumerate(self.source.intensities)
+        )
 
-    def _outcomes(self, efficiency: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def _transmittance(self, state: State, parameters: Parameters, optics: Optics) -> float:
+        """Of path and receiver optics; 0 where no link leads here."""
+        found = optics.link_to(self.name)
+        if found is None:
+            return 0.0
+        loss_db = optics.path_loss_db(found[0], state) + parameters.value(state, self.name, "insertion_loss_db")
+        return float(10.0 ** (-loss_db / 10.0))
+
+    def _outcomes(
+        self, efficiency: npt.NDArray[np.float64], intensities: tuple[float, ...], state: State, parameters: Parameters
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Probabilities of each detector for one proposal: without misalignment, and what a unit of it adds."""
-        intensities = self.source.intensities if self.source is not None else (1.0,)
-        key_basis = self.device.key_basis_probability
-        choices = ((1.0, 0.0), (0.0, 1.0)) if self.active else ((key_basis, 1.0 - key_basis),)
+        errors = np.zeros((2, 2)) if self.source is None else self.source.state_errors.copy()
+        arms = self._arms()
+        if self.source is not None and self.source.time_bin:
+            flipped = np.sin(parameters.value(state, self.name, "phase_error_rad") / 2.0) ** 2
+            errors[1] += flipped - 2.0 * flipped * errors[1]
         straight, tilt = [], []
         for intensity in intensities:
             for basis, bit in ((0, 0), (0, 1), (1, 0), (1, 1)):
-                for arms in choices:
+                wrong = float(errors[basis, bit])
+                slope = 1.0 - 2.0 * wrong
+                for way in arms:
                     share = [
-                        intensity / intensities[0] * arms[basis_d] * efficiency_d
+                        intensity / max(*intensities, 1e-300) * way[basis_d] * efficiency_d
                         for basis_d, efficiency_d in zip(self.roles.basis, efficiency, strict=True)
                     ]
                     right = [
-                        (0.5, 0.0) if basis_d != basis else ((1.0, -1.0) if bit_d == bit else (0.0, 1.0))
+                        (0.5, 0.0) if basis_d != basis else ((1.0 - wrong, -slope) if bit_d == bit else (wrong, slope))
                         for basis_d, bit_d in zip(self.roles.basis, self.roles.bit, strict=True)
                     ]
                     straight.append([part * even for part, (even, _) in zip(share, right, strict=True)])
-                    tilt.append([part * slope for part, (_, slope) in zip(share, right, strict=True)])
+                    tilt.append([part * each for part, (_, each) in zip(share, right, strict=True)])
         return np.array(straight), np.array(tilt)
+
+    def _arms(self) -> tuple[tuple[float, float], ...]:
+        """Share of the light that is measured in each basis, for each of Bob's choices.
+
+        An interferometer sends half of the light to the slots beside the one that interferes, which nothing counts.
+        """
+        key_basis = self.device.key_basis_probability
+        interfering = 0.5 if self.source is not None and self.source.time_bin else 1.0
+        if self.active:
+            return (1.0, 0.0), (0.0, interfering)
+        return ((key_basis, (1.0 - key_basis) * interfering),)
