@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .light import PulsedLight
+from .counted_light import SourceLight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ class Scene:
         optics: Optics,
         stage: tuple[Stage, float] | None,
     ) -> None:
-        self.light: Light = PulsedLight()
+        self.light: Light = SourceLight()
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline
@@ -66,9 +66,19 @@ class Scene:
         state = self.timeline.states[number]
         known = self._receptions.get(number)
         if known is None or known[0] is not state:
-            known = (state, self.receiver.reception(state, self._parameters, self._optics))
+            latched = self._latched(number)
+            known = (state, self.receiver.reception(state, self._parameters, self._optics, latched=latched))
             self._receptions[number] = known
         return known[1]
+
+    def _latched(self, number: int) -> bool:
+        """Whether light has latched the detectors since they were given their bias."""
+        states, biased = self.timeline.states, (self.receiver.name, "biased")
+        while number >= 0 and states[number].get(biased):
+            if self.receiver.latches(states[number], self._parameters, self._optics):
+                return True
+            number -= 1
+        return False
 
     def segment_at(self, index: int) -> Segment:
         """The state a pulse meets; one that held for less than a pulse period meets none."""

@@ -60,7 +60,8 @@ class Source:
         self._fluctuation_key = derive(seed, "fluctuation", name)
         self.fluctuation = device.intensity_fluctuation
         relative = np.array(device.intensities) / device.intensities[0]
-        average = float(relative @ np.array(device.intensity_probabilities))
+        self.intensity_probabilities = np.array(device.intensity_probabilities)
+        average = float(relative @ self.intensity_probabilities)
         self.after = 1.0 + device.intensity_correlation * (relative - average)
         key_basis = Fraction(device.key_basis_probability)
         total = sum(Fraction(probability) for probability in device.intensity_probabilities)

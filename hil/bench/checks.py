@@ -42,6 +42,7 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     # a word in place of true or false is one mistake, not one more for each device without an address
     simulated = simulate or bool(info.values.get("simulated", True))
     mixed = bool(info.values.get("mixed", True))
+    twins: set[str] = set()
     for kind in ("device", "link", "site"):
         for name in bench.get(kind) or {}:
             if not _NAME.fullmatch(name) or name == "fibre":
@@ -50,6 +51,7 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     for name, device in bench.tables("device").items():
         where = f"device.{name}"
         twinned = simulated or (mixed and device.get("address") == "")
+        twins |= {name} if twinned else set()
         mistakes += _check_driver(device, where, known, twinned=twinned)
         mistakes += _check_address(device, where, twinned=twinned)
         mistakes += _check_device(device, where)
@@ -57,6 +59,10 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
         mistakes += _check_place(device, where, bench, names, name)
     for name, link in bench.tables("link").items():
         mistakes += check_link(link, f"link.{name}", bench)
+        real = [each for each in (link.get("parties") or {}).values() if each in names and each not in twins]
+        if link.get("eve") is not None and real:
+            wanted = f"no eavesdropper on a link of real devices ({', '.join(real)}); she is for twins"
+            mistakes.append(Mistake(f"link.{name}.eve", "a table", wanted))
     mistakes += check_slo(bench.tables("slo"), known("indicator"))
     return mistakes
 

@@ -16,7 +16,7 @@ from hil.bench.tables.channels import Fibre
 from hil.bench.tables.device import Calibration
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
-from hil.bench.tables.links import Contract, Link, Proof
+from hil.bench.tables.links import Contract, Eve, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
 from hil.bench.tables.sources import TransmitterDevice
@@ -28,6 +28,7 @@ __all__ = [
     "Calibration",
     "Contract",
     "Device",
+    "Eve",
     "Fibre",
     "KmeDevice",
     "Link",

@@ -17,7 +17,7 @@ __all__ = ["allow_correction", "allow_release", "key_sentence", "promise_of"]
 
 
 def promise_of(settings: DistillSettings) -> Promise | None:
-    """What the keys of a link promise; None where no proof covers its source, so that its blocks are counted and give no key."""
+    """What the keys of a link promise; None where no proof covers its source: its blocks give no key."""
     if uncovered(settings.source):
         return None
     return Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.bench import load
-from hil.bench.model import Bench
 from hil.device_sims.world.world import World
 from hil.physics.intensity_fluctuation import fluctuating_gain, fluctuating_qber
 from hil.physics.link_model import link_model
 from hil.physics.preparation_error import combined_error
 from hil.physics.receiver_rates import sifted_rates
+
+if TYPE_CHECKING:
+    from hil.bench.model import Bench
 
 MS = 1_000_000
 CLEAN = {
@@ -199,7 +201,7 @@ def test_a_preparation_error_wrong_by_one_percent_is_caught(true: float, caught:
 
 
 def test_phase_of_an_interferometer_turns_the_test_basis_alone() -> None:
-    """0.6 rad: sin²(0.3) = 8.7 % of errors in the test basis of time bins, none in the key basis; none at all for polarisation."""
+    """0.6 rad: sin²(0.3) = 8.7 % of errors in the test basis of time bins, none in the key basis; none for polarisation."""
     for encoding, expected in (("time-bin", np.sin(0.3) ** 2), ("polarisation", 0.0)):
         world = lit(bench_of({"encoding": encoding, "extinction_db": 200.0, "key_basis_probability": 0.5}))
         world.inject("bob", "phase_error_rad", 0.6, 0)
