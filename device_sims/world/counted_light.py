@@ -83,7 +83,13 @@ def _photons(rng: np.random.Generator, index: npt.NDArray[np.int64], scene: Scen
     return np.repeat(index, number)
 
 
-def _routed(rng: np.random.Generator, index: npt.NDArray[np.int64], amount: object, scene: Scene, routes: Routes) -> Candidates:
+def _routed(
+    rng: np.random.Generator,
+    index: npt.NDArray[np.int64],
+    amount: float | npt.NDArray[np.float64],
+    scene: Scene,
+    routes: Routes,
+) -> Candidates:
     """Where each photon is detected, if it is."""
     receiver, attack = scene.receiver, routes.attack
     assert receiver.source is not None

@@ -51,6 +51,8 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "insertion_loss_db": Bounds(0.0, 100.0),
         "detector_temperature_c": Bounds(-150.0, 100.0),
         "phase_error_rad": Bounds(-100.0, 100.0),
+        "efficiency_ageing": Bounds(0.0, 0.999),
+        "dark_count_ageing": Bounds(0.0, 10.0),
         "efficiency_offset_s": Bounds(0.0, 1e-8),
         "blinding_threshold_w": Bounds(0.0, 1.0),
         "latching_threshold_w": Bounds(0.0, 1.0),

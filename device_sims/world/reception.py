@@ -84,6 +84,8 @@ class Reception:
     misalignment_per_k: float
     headroom: float = 1.0
     """How far proposals exceed what comes on average: pulses may be brighter than their setting."""
+    ageing: tuple[float, float] = (0.0, 0.0)
+    """Efficiency lost and dark counts gained in 1000 hours, as shares of what there is."""
     routes: Routes | None = None
     """Where photons are counted one by one; the rest of a reception then is what comes on average."""
 
@@ -141,6 +143,10 @@ class Receiver:
             blind_pulses=np.floor(each("dead_time_s") * self.rate_hz + 1e-6).astype(np.int64),
             afterpulse_probability=0.0 * dark_hz if quiet else each("afterpulse_probability"),
             afterpulse_decay_pulses=each("afterpulse_decay_s") * self.rate_hz,
+            ageing=(
+                parameters.value(state, self.name, "efficiency_ageing"),
+                parameters.value(state, self.name, "dark_count_ageing"),
+            ),
             misalignment=parameters.value(state, self.name, "misalignment"),
             misalignment_per_k=self.device.misalignment_per_k,
         )

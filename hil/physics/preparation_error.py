@@ -24,4 +24,7 @@ def extinction_error(extinction_db: float) -> float:
 
 def combined_error(*errors: float) -> float:
     """Error ratio behind several independent flips: (1 - product of (1 - 2 e)) / 2."""
-    return 0.5 * (1.0 - math.prod(1.0 - 2.0 * error for error in errors))
+    kept = 1.0
+    for error in errors:
+        kept *= 1.0 - 2.0 * error
+    return 0.5 * (1.0 - kept)

@@ -187,7 +187,7 @@ def test_a_shift_in_time_favours_one_bit() -> None:
 
 
 def test_blinded_detectors_click_where_her_basis_is_bobs() -> None:
-    """Even choice of bases: half of the clicks are left, no dark counts, and no errors but those of her copy of the receiver."""
+    """Even choice of bases: half of the clicks are left, no dark counts, errors only of her copy of the receiver."""
     bases = {"key_basis_probability": 0.5}
     world = lit(10.0, bases, {**bases, "dark_count_rate_hz": 1e6, "misalignment": 0.02})
     world.inject("bob", "dark_count_rate_hz", 0.0, 0)
