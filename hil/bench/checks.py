@@ -13,6 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hil import discovery
 from hil.bench import model
+from hil.bench.checks_chain import check_chain
 from hil.bench.checks_link import check_link
 from hil.bench.checks_slo import check_slo
 from hil.bench.checks_source import check_source
@@ -43,7 +44,7 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     simulated = simulate or bool(info.values.get("simulated", True))
     mixed = bool(info.values.get("mixed", True))
     twins: set[str] = set()
-    for kind in ("device", "link", "site"):
+    for kind in ("device", "link", "chain", "site"):
         for name in bench.get(kind) or {}:
             if not _NAME.fullmatch(name) or name == "fibre":
                 expected = "a name of letters, digits, - and _, beginning with a letter (and not 'fibre')"
@@ -63,6 +64,8 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
         if link.get("eve") is not None and real:
             wanted = f"no eavesdropper on a link of real devices ({', '.join(real)}); she is for twins"
             mistakes.append(Mistake(f"link.{name}.eve", "a table", wanted))
+    for name, chain in bench.tables("chain").items():
+        mistakes += check_chain(chain, name, bench)
     mistakes += check_slo(bench.tables("slo"), known("indicator"))
     return mistakes
 
