@@ -14,7 +14,8 @@ __all__ = ["combined_error", "extinction_error", "preparation_error"]
 
 def preparation_error(angle_rad: float) -> float:
     """Error ratio of a state that is off by this angle on the Bloch sphere."""
-    return math.sin(0.5 * angle_rad) ** 2
+    wrong = math.sin(0.5 * angle_rad)
+    return wrong * wrong
 
 
 def extinction_error(extinction_db: float) -> float:

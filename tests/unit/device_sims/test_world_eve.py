@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hil.bench import load
 from hil.device_sims.world.world import World
 from hil.errors import UsageError
+from hil.physics.decoy_asymptotic import gllp_rate, single_photon_yield_lower
 from hil.physics.efficiency_mismatch import arrival_efficiency, time_shift_information
 from hil.physics.intercept_resend import qber_with_intercept_resend
 from hil.physics.photon_number_splitting import splitting
@@ -138,8 +139,11 @@ def test_decoys_betray_splitting_where_a_bound_without_them_would_not() -> None:
     assert abs(after[0] - before[0]) <= 5.0 * sqrt(2.0 * before[0])
     assert honest.single_photons > 0.4 * sum(before)
     assert betrayed.single_photons == 0.0
-    # without decoys, by the source's statistics alone, most of the signal would still pass for single photons
-    assert after[0] * exp(-0.5) > 0.5 * after[0]
+    # a bound without decoys takes the line for a lossy one, whose single photons click as the signal's counts say
+    gain = after[0] / (300 * MS * 0.4 * 0.5 * 0.5)
+    assert gllp_rate(0.5, gain, 0.0, gain / 0.5, 0.0) > 0.2 * gain
+    decoy_gain, vacuum = (count / (300 * MS * 0.3 * 0.5 * 0.5) for count in after[1:])
+    assert single_photon_yield_lower(0.5, 0.2, gain, decoy_gain, vacuum) <= 0.0
 
 
 @pytest.mark.parametrize("g2", [0.0, 0.1, 0.5])
