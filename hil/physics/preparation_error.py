@@ -20,7 +20,7 @@ def preparation_error(angle_rad: float) -> float:
 
 def extinction_error(extinction_db: float) -> float:
     """Error ratio of a time bin whose empty neighbour holds light this far below it: 1 / (1 + 10^(ER / 10))."""
-    return 1.0 / (1.0 + 10.0 ** (extinction_db / 10.0))
+    return 1.0 / (1.0 + math.pow(10.0, extinction_db / 10.0))
 
 
 def combined_error(*errors: float) -> float:
