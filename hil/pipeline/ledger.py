@@ -34,7 +34,13 @@ _ASSUMPTIONS = (
 
 def entries(account: Account, *, released: bool) -> tuple[LedgerEntry, ...]:
     """All lines of a block, as far as it got."""
-    lines = [*_synchronisation(account), *_sifting(account), *_estimation(account), *_correction(account), *_authentication(account)]
+    lines = [
+        *_synchronisation(account),
+        *_sifting(account),
+        *_estimation(account),
+        *_correction(account),
+        *_authentication(account),
+    ]
     if account.estimate is not None:
         lines += _amplification(account, released=released)
     return (*lines, *_proof(account))

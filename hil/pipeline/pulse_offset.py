@@ -1,10 +1,13 @@
 """By how many pulses two counts differ: clicks against the brightness of the pulses that were sent.
 
-A click is likelier where a bright pulse was sent. Under an offset the clicks score the sum of ``log(q_i / p_i)`` over the intensities
-``i`` that the pulses there had, p_i being how often each is sent and q_i how often it stands behind a click. Under a wrong offset the
-intensities follow p, so that the mean of ``exp(score)`` is 1 whatever the true rates are, and by Markov's inequality a score above
-``log(offsets / false_alarm)`` comes up anywhere in the search with ``false_alarm`` at most. (Wald's likelihood-ratio test: A. Wald,
-"Sequential Tests of Statistical Hypotheses", Ann. Math. Stat. 16, 117, 1945, section 3.4.)
+A click is likelier where a bright pulse was sent. Under an offset the clicks score the sum of ``log(q_i / p_i)`` over
+the intensities
+``i`` that the pulses there had, p_i being how often each is sent and q_i how often it stands behind a click. Under a
+wrong offset the
+intensities follow p, so that the mean of ``exp(score)`` is 1 whatever the true rates are, and by Markov's inequality a
+score above
+``log(offsets / false_alarm)`` comes up anywhere in the search with ``false_alarm`` at most. (Wald's likelihood-ratio
+test: A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Stat. 16, 117, 1945, section 3.4.)
 """
 
 from __future__ import annotations
@@ -35,7 +38,10 @@ class BestOffset:
 
 
 def brightness_weights(source: SourceDeclaration, background: float) -> npt.NDArray[np.float32]:
-    """Score of a click at a pulse of each intensity, shape (intensities,); ``background``: share of clicks that come anywhere."""
+    """Score of a click at a pulse of each intensity, shape (intensities,).
+
+    ``background``: share of the clicks that come at any time.
+    """
     sent = np.array(source.probabilities) / sum(source.probabilities)
     bright = sent * np.array(source.intensities)
     clicked = (1.0 - background) * bright / bright.sum() + background * sent
@@ -50,10 +56,10 @@ def needed_score(offsets: int, false_alarm: float) -> float:
 def find_offset(
     clicks: npt.NDArray[np.int64], pattern: npt.NDArray[np.float32], centre: int, reach: int, enough: float
 ) -> BestOffset:
-    """The best offset within ``reach`` of ``centre`` to add to ``clicks`` (ascending) for them to lie on the pulses they came of.
+    """The offset within ``reach`` of ``centre`` that brings ``clicks`` (ascending) best onto the pulses they came of.
 
-    ``pattern``, shape (n,): scores of pulses 0 to n; clicks that land beside it score nothing. A wide search goes outwards from its
-    centre and stops at the first part that has a score above ``enough``.
+    ``pattern``, shape (n,): scores of pulses 0 to n; clicks that land beside it score nothing. A wide search goes
+    outwards from its centre and stops at the first part that has a score above ``enough``.
     """
     if 2 * reach + 1 <= _FEW:
         return _directly(clicks, pattern, centre, reach)

@@ -5,8 +5,8 @@ frequency in the spectrum of the clicks. A few hundred clicks show it: their pha
 range to turn them, and one FFT over the bins tries all frequencies of the range at once.
 
 Of n independent clicks without any period the power ``|sum exp|^2 / n`` of one frequency exceeds x with probability
-``exp(-x)`` (Rayleigh's test: K. V. Mardia, P. E. Jupp, "Directional Statistics", Wiley 2000, section 6.3.1), so the highest of F
-frequencies has ``chance = F exp(-x)``.
+``exp(-x)`` (Rayleigh's test: K. V. Mardia, P. E. Jupp, "Directional Statistics", Wiley 2000, section 6.3.1), so the
+highest of F frequencies has ``chance = F exp(-x)``.
 """
 
 from __future__ import annotations

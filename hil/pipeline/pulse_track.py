@@ -43,7 +43,8 @@ _PHASE_GAIN, _RATE_GAIN = 0.5, 0.1
 class PulseTrack:
     """Clicks of a block by pulse.
 
-    ``pulse``: int64 (n,), pulses since the block's first tick, up to one number that is the same for all. ``off_centre``: float64
+    ``pulse``: int64 (n,), pulses since the block's first tick, up to one number that is the same for all.
+    ``off_centre``: float64
     (n,), distance from the pulse's centre in periods, at most one half. ``rate_offset``: by how much of the nominal rate pulses
     come faster as this clock counts, at the middle of the block; ``end_offset`` at its end. ``start_phase``: the count at the
     first tick, fraction included.

@@ -8,7 +8,8 @@
     Bob    Synchronised    each stretch says by how many pulses his count is off; what he takes out of the block
 
 Where two neighbouring stretches disagree the path or a clock has jumped in between, and the clicks between them are dropped. A
-stretch that shows nothing near the expected offset is searched widely; where that finds nothing either there is no synchronisation.
+stretch that shows nothing near the expected offset is searched widely; where that finds nothing either there is no
+synchronisation.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class TimedRecords:
 
 @dataclass(frozen=True)
 class _Clock:
-    """Pulse ``index`` (with its fraction) came at ``tick``; from there on pulses come ``1 + offset`` times as fast as nominal."""
+    """Pulse ``index`` (with its fraction) came at ``tick``; from there on they come ``1 + offset`` times as fast as nominal."""
 
     tick: int
     index: Fraction
@@ -119,9 +120,7 @@ class BobTiming:
             return told.first
         return self._known.index_at(records.first, self._rate * records.clock.tick_s)
 
-    def _wanted(
-        self, track: PulseTrack, inside: npt.NDArray[np.bool_], told: BlockPulses, records: TagRecords
-    ) -> Stretches:
+    def _wanted(self, track: PulseTrack, inside: npt.NDArray[np.bool_], told: BlockPulses, records: TagRecords) -> Stretches:
         """As many stretches as the clicks can spare, spread over what both parties have of the block for sure."""
         clicks = int(np.count_nonzero(inside))
         pulses = int(track.pulse[-1] - track.pulse[0]) + 1

@@ -59,8 +59,7 @@ class ClockDomain:
 
 @dataclass(frozen=True)
 class TagTiming:
-    """Of a receiver whose electronics do not know the pulses: its tick, and the width of the window around a pulse's centre
-    in which clicks count."""
+    """Of a receiver that tells times: its tick, and the full width of the window around a pulse in which clicks count."""
 
     tick_s: Fraction
     window_s: float
@@ -114,8 +113,8 @@ class DetectionRecords:
 class TagRecords:
     """Clicks of one block as the receiver's own clock told them; which pulse each belongs to is for the pipeline to find.
 
-    ``ticks``: int64 (n,), ascending (ties allowed), from ``first`` to ``end`` (exclusive), in ticks of ``clock``. The rest as in
-    :class:`DetectionRecords`.
+    ``ticks``: int64 (n,), ascending (ties allowed), from ``first`` to ``end`` (exclusive), in ticks of ``clock``. The
+    rest as in :class:`DetectionRecords`.
     """
 
     clock: ClockDomain

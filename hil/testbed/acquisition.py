@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from hil.errors import HilError
 
 if TYPE_CHECKING:
-    from hil.ports.detections import DetectionRecords
+    from hil.ports.detections import DetectionRecords, TagRecords
     from hil.testbed.link import Link
 
 __all__ = ["acquire"]
 
 
-def acquire(link: Link, duration_s: float) -> tuple[DetectionRecords, float, float]:
+def acquire(link: Link, duration_s: float) -> tuple[DetectionRecords | TagRecords, float, float]:
     """The clicks of a block of that length, and when it began and ended in bench seconds."""
     testbed = link.testbed
     start_s = testbed.now_s()
