@@ -84,7 +84,7 @@ def _sifted(block: LedgerBlock) -> Iterator[Sum]:
             ("clicks", clicks),
             *(
                 (words, -(get("synchronisation", f"dropped: {words}") or 0.0))
-                for words in ("outside the window", "the count of pulses", "pulse disclosed")
+                for words in ("outside the window", "no sure pulse", "pulse disclosed")
                 if get("synchronisation", f"dropped: {words}") is not None
             ),
             ("a detector may have been dead", -(get("sifting", "dropped: a detector") or 0.0)),

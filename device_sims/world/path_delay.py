@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .parameters import Parameters
     from .timeline import State
 
-__all__ = ["path_delay_s"]
+__all__ = ["exact", "path_delay_s"]
 
 _GROUP_INDEX = Fraction("1.468")
 """Of standard single-mode fibre (ITU-T G.652) at 1550 nm, as makers of fibre state it."""

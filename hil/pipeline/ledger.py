@@ -54,7 +54,7 @@ def _synchronisation(account: Account) -> Iterator[LedgerEntry]:
     yield LedgerEntry("synchronisation", "delay since the block began at the transmitter", told.delay_ns, "ns")
     yield LedgerEntry("synchronisation", "intensities disclosed, of pulses without key", account.disclosed_pulses, "pulses")
     yield LedgerEntry("synchronisation", "dropped: outside the window around a pulse", told.outside, "clicks")
-    yield LedgerEntry("synchronisation", "dropped: the count of pulses changed", told.unassigned, "clicks")
+    yield LedgerEntry("synchronisation", "dropped: no sure pulse of this block", told.unassigned, "clicks")
     yield LedgerEntry("synchronisation", "dropped: pulse disclosed for synchronisation", told.disclosed, "clicks")
 
 

@@ -90,8 +90,8 @@ class Brightness(_Message, frozen=True):
 class Synchronised(_Message, frozen=True):
     """Bob: what the recovered clock showed, and which clicks it takes out of the block.
 
-    ``outside``: too far from the centre of a pulse; ``unassigned``: where the count of pulses changed; ``disclosed``: in pulses
-    whose intensity was told.
+    ``outside``: too far from the centre of a pulse; ``unassigned``: of another block, or where the count of pulses changed;
+    ``disclosed``: in pulses whose intensity was told.
     """
 
     rate_ppm: float

@@ -45,7 +45,8 @@ def brightness_weights(source: SourceDeclaration, background: float) -> npt.NDAr
     sent = np.array(source.probabilities) / sum(source.probabilities)
     bright = sent * np.array(source.intensities)
     clicked = (1.0 - background) * bright / bright.sum() + background * sent
-    return np.log(clicked / sent).astype(np.float32)
+    weights: npt.NDArray[np.float32] = np.log(clicked / sent).astype(np.float32)
+    return weights
 
 
 def needed_score(offsets: int, false_alarm: float) -> float:

@@ -63,7 +63,7 @@ def track_pulses(ticks: npt.NDArray[np.int64], first: int, periods_per_tick: Fra
 
     SynchronisationError when the clicks show no period near the nominal one.
     """
-    cycles = (ticks - first) * float(periods_per_tick)
+    cycles: npt.NDArray[np.float64] = (ticks - first) * np.float64(periods_per_tick)
     lines = find_lines(cycles, MAX_OFFSET, _FALSE_ALARM)
     coherence = max((line.coherence for line in lines), default=0.0)
     windows = min(_MOST_WINDOWS, int(ticks.size * coherence**2 / _CLEAR))

@@ -85,7 +85,7 @@ class BobTiming:
     def __init__(self, settings: DistillSettings, timing: TagTiming) -> None:
         self._source = settings.source
         self._timing = timing
-        self._rate = exact_rate(settings.source.pulse_rate_hz)
+        self._rate = _exact_rate(settings.source.pulse_rate_hz)
         self._known: _Clock | None = None
 
     def steps(self, session: Session, records: TagRecords) -> Generator[Request, bytes | None, TimedRecords]:
@@ -103,7 +103,7 @@ class BobTiming:
             offsets = self._offsets(track.pulse[inside], stretches, answer, self._expected(told, records), background)
         except SynchronisationError as error:
             raise NoKeyError(Reason.NO_SYNCHRONISATION, f"no synchronisation: {error}") from None
-        timed, account = self._assigned(records, track, inside, told.first, (stretches, offsets))
+        timed, account = self._assigned(records, track, inside, told, (stretches, offsets))
         yield from session.talk.send(account)
         session.account.synchronised = account
         session.account.disclosed_pulses = len(stretches.starts) * stretches.length
@@ -173,7 +173,7 @@ class BobTiming:
         records: TagRecords,
         track: PulseTrack,
         inside: npt.NDArray[np.bool_],
-        sent_from: int,
+        told: BlockPulses,
         found: tuple[Stretches, list[int]],
     ) -> tuple[TimedRecords, Synchronised]:
         """Pulse indices, and what of the block counts."""
@@ -190,7 +190,7 @@ class BobTiming:
         for start, offset in spans:
             low, high = np.searchsorted(track.pulse, [start - offset, start + stretches.length - offset])
             disclosed[low:high] = True
-        assigned &= index >= 0
+        assigned &= (index >= told.first) & (index < told.end)  # of other blocks, intensities may have been told
         if offsets[0] != offsets[-1]:
             assigned &= index >= np.maximum.accumulate(np.where(assigned, index, -1))
         usable = inside & assigned & ~disclosed
@@ -200,7 +200,7 @@ class BobTiming:
         self._known = _Clock(records.end, exact_end, track.end_offset)
         account = Synchronised(
             rate_ppm=(1.0 / (1.0 + track.rate_offset) - 1.0) * 1e6,
-            delay_ns=(sent_from - offsets[0] - track.start_phase) / float(self._rate) * 1e9,
+            delay_ns=(told.first - offsets[0] - track.start_phase) / float(self._rate) * 1e9,
             outside=int(np.count_nonzero(~inside)),
             unassigned=int(np.count_nonzero(inside & ~assigned)),
             disclosed=int(np.count_nonzero(inside & assigned & disclosed)),
@@ -212,7 +212,7 @@ class BobTiming:
         return TimedRecords(timed, usable), account
 
 
-def exact_rate(rate_hz: float) -> Fraction:
+def _exact_rate(rate_hz: float) -> Fraction:
     """The decimal number that was declared."""
     return Fraction(repr(rate_hz))
 
@@ -251,7 +251,7 @@ def disclose_brightness(session: Session, prepare: Prepare) -> Generator[Request
         in_stretch = (stretch >= 0) & (index - np.array(starts)[np.maximum(stretch, 0)] < asked.length)
         if in_stretch.any():
             raise AuthenticationError("an event was announced in a pulse whose intensity was told for synchronisation")
-        if index.size and int(index[-1]) >= end:
+        if index.size and not first <= int(index[0]) <= int(index[-1]) < end:
             raise AuthenticationError("an event was announced in a pulse that was not sent in this block")
         return prepare(index)
 

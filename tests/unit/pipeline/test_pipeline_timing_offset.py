@@ -29,7 +29,8 @@ def clicks(rng: np.random.Generator, sent: np.ndarray, offset: int, around: int)
 
 
 @pytest.mark.parametrize(
-    ("offset", "reach"), [(0, 64), (-61, 64), (16_000, 1 << 14), (-2448, 1 << 14), (1_234_567, 2_000_000), (-9_999_999, 12_000_000)]
+    ("offset", "reach"),
+    [(0, 64), (-61, 64), (16_000, 1 << 14), (-2448, 1 << 14), (1_234_567, 2_000_000), (-9_999_999, 12_000_000)],
 )
 def test_the_true_offset_scores_beyond_chance(offset: int, reach: int) -> None:
     """Up to 10 ms at 1 GHz, by both ways of searching."""
