@@ -14,6 +14,7 @@ from hil.ports.identity import EvidenceLevel
 from hil.ports.run import Availability, CalibrationLog, CountGates, InterClickGaps
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
+from hil.testbed.steps import through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def inter_click_gaps(link: Link, duration: str | float) -> list[InterClickGaps]:
 
     link.require(EvidenceLevel.L3, "gaps between clicks")
     link.ensure_up()
-    records, _, _ = acquire(link, seconds(duration))
+    records, _, _ = through(link.testbed.clock, acquire(link, seconds(duration)))
     if isinstance(records, TagRecords):
         times, tick_s = records.ticks, float(records.clock.tick_s)
     else:
