@@ -51,6 +51,16 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
         "detector_temperature_c": Bounds(-150.0, 100.0),
+        "phase_error_rad": Bounds(-100.0, 100.0),
+        "efficiency_ageing": Bounds(0.0, 0.999),
+        "dark_count_ageing": Bounds(0.0, 10.0),
+        "efficiency_offset_s": Bounds(0.0, 1e-8),
+        "blinding_threshold_w": Bounds(0.0, 1.0),
+        "latching_threshold_w": Bounds(0.0, 1.0),
+        "clock_offset_s": Bounds(0.0, 1e9),
+        "clock_error_ppm": Bounds(-1000.0, 1000.0),
+        "clock_drift_ppm_per_h": Bounds(-1e5, 1e5),
+        "clock_noise": Bounds(0.0, 1e-6),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
@@ -62,16 +72,18 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "swap_fidelity": Bounds(0.25, 1.0),
     },
 }
-"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``."""
+"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
+the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
 
 FIBRE = {
     "excess_loss_db": Bounds(0.0, 200.0),
     "length_km": Bounds(0.0, 2000.0),
     "attenuation_db_per_km": Bounds(0.0, 100.0),
+    "temperature_c": Bounds(-60.0, 100.0),
 }
 
 SEGMENT = {
-    **FIBRE,
+    **{key: FIBRE[key] for key in ("length_km", "attenuation_db_per_km", "excess_loss_db")},
     "attempt_rate_hz": Bounds(1e-3, 1e12),
     "pair_probability": Bounds(0.0, 1.0),
     "efficiency": Bounds(0.0, 1.0),
@@ -79,7 +91,15 @@ SEGMENT = {
 }
 """Of the elementary links of a repeater chain, as ``segment1.<parameter>`` of the link, counted from its end a."""
 
-_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0}
+EVE = {
+    "intercept_fraction": Bounds(0.0, 1.0),
+    "splitting_fraction": Bounds(0.0, 1.0),
+    "time_shift_s": Bounds(0.0, 1e-8),
+    "blinding_power_w": Bounds(0.0, 1.0),
+}
+"""What an eavesdropper does on a link, which is injected on the link's name."""
+
+_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad": 0.0}
 
 
 class Parameters:
@@ -95,6 +115,7 @@ class Parameters:
             for parameter in INJECTABLE.get(type(device), {}):
                 self._base[name, parameter] = _true_value(device, parameter)
         for name, link in bench.link.items():
+            self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
             if (fibre := link.fibre) is not None:
                 actual = actual_of(fibre)
                 self._base |= {
@@ -115,6 +136,10 @@ class Parameters:
         if "." in parameter and key not in self._base:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
+
+    def has_fibre(self, link: str) -> bool:
+        """Whether the bench declares a fibre for this link."""
+        return self._bench.link[link].fibre is not None
 
     def injection(self, device: str, parameter: str, value: float, state: State) -> dict[Key, float | None]:
         """The change of state that an injection is; a whole receiver's value replaces those of its single detectors.
@@ -141,6 +166,9 @@ class Parameters:
         device = self._bench.device.get(name)
         if device is not None:
             known = dict(INJECTABLE.get(type(device), {}))
+            if isinstance(device, TransmitterDevice):
+                bounds = known["intensity_scale"]
+                known |= {f"{number}.intensity_scale": bounds for number in range(len(device.intensities))}
             for detector in device.detectors if isinstance(device, ReceiverDevice) else ():
                 known |= {f"{detector}.{parameter}": bounds for parameter, bounds in PER_DETECTOR.items()}
             return name, known
@@ -148,10 +176,11 @@ class Parameters:
         link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
         if link in links:
             numbers = range(1, len(links[link].segments) + 1)
-            of_segments = {
-                f"segment{number}.{parameter}": bounds for number in numbers for parameter, bounds in SEGMENT.items()
-            }
-            return link, FIBRE if links[link].fibre is not None else of_segments
+            if numbers:
+                return link, {
+                    f"segment{number}.{parameter}": bounds for number in numbers for parameter, bounds in SEGMENT.items()
+                }
+            return link, {**(FIBRE if links[link].fibre is not None else {}), **EVE}
         everything = ", ".join([*self._bench.device, *links])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
 

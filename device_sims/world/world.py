@@ -7,7 +7,7 @@ from math import floor
 from threading import RLock
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from hil.bench import actual_of
+from hil.bench import actual_of, true_device
 from hil.bench.model import (
     AttenuatorDevice,
     PowerMeterDevice,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hil.bench.model import Bench
-    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
+    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory, TagRecords
     from hil.ports.repeater import PairRecords, SwapCounts
 
     from .blackbox import BlackBox, Telemetry
@@ -235,6 +235,16 @@ class World:
         return self._receiver(device).tally.last_block
 
     @_locked
+    def clock_tick(self, device: str, now_ns: int) -> int | None:
+        """What the own clock of a receiver with tags reads now; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.tick_at(now_ns)
+
+    @_locked
+    def last_tags(self, device: str) -> TagRecords | None:
+        """The same block as the receiver's own clock told it; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.last_tags
+
+    @_locked
     def history(self, device: str, from_s: float, to_s: float, now_ns: int) -> ReceiverHistory:
         """The receiver's log: one row for each whole minute that ended in (from, to] and is over by now."""
         from .history import history
@@ -366,7 +376,6 @@ class World:
 
     def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:
         if transmitter not in self._sources:
-            declared = self._device(transmitter, TransmitterDevice)
-            rate_hz = actual_of(declared).get("pulse_rate_hz", declared.pulse_rate_hz)
-            self._sources[transmitter] = (PulseClock(rate_hz), Source(declared, self.seed, transmitter))
+            device = true_device(self._device(transmitter, TransmitterDevice))
+            self._sources[transmitter] = (PulseClock(device.pulse_rate_hz), Source(device, self.seed, transmitter))
         return self._sources[transmitter]

@@ -20,7 +20,14 @@ _PARTIES: dict[str, dict[str, type]] = {
     "entanglement-swapping": {"a": model.RepeaterNodeDevice, "b": model.RepeaterNodeDevice},
 }
 _IN_PATH = (model.AttenuatorDevice, model.SwitchDevice, model.PowerMeterDevice)
-_OF_KEYS: dict[str, object] = {"fibre": None, "proof": model.Proof(), "contract": None, "kmes": {}, "auxiliary": ()}
+_OF_KEYS: dict[str, object] = {
+    "fibre": None,
+    "proof": model.Proof(),
+    "contract": None,
+    "kmes": {},
+    "eve": None,
+    "auxiliary": (),
+}
 """Keys that a repeater chain has no use for, as it makes pairs and no key, with their defaults."""
 
 
@@ -34,6 +41,7 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     if link.get("segments"):
         yield Mistake(f"{where}.segment", "elementary links", "none, or protocol entanglement-swapping")
     yield from _check_path(link, where, bench, protocol)
+    yield from _check_timing(link, bench)
     yield from check_kmes(link, where, bench)
     for number, name in enumerate(link.get("auxiliary") or ()):
         yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
@@ -87,6 +95,19 @@ def _check_repeater(link: Walked, where: str, bench: Walked) -> Iterator[Mistake
             value = build(value)
         if value not in (None, default):
             yield Mistake(f"{where}.{key}", show(value), "nothing: a repeater chain makes pairs and no key, over its segments")
+
+
+def _check_timing(link: Walked, bench: Walked) -> Iterator[Mistake]:
+    """A receiver with tags must be able to tell one pulse from the next."""
+    devices, parties = bench.tables("device"), link.get("parties") or {}
+    transmitter, receiver = (devices.get(str(parties.get(party))) for party in ("a", "b"))
+    if transmitter is None or receiver is None or receiver.get("timing") != "tags":
+        return
+    rate_hz = transmitter.get("pulse_rate_hz")
+    for key, share, words in (("tick", 0.25, "a quarter of the pulse period"), ("window", 1.0, "the pulse period")):
+        value = receiver.get(f"{key}_s")
+        if rate_hz is not None and value is not None and value * rate_hz > share * (1.0 + 1e-9):
+            yield Mistake(f"device.{parties['b']}.{key}", f"{value:g} s", f"at most {words}, {share / rate_hz:g} s")
 
 
 def _check_path(link: Walked, where: str, bench: Walked, protocol: str | None) -> Iterator[Mistake]:

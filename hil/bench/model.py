@@ -17,7 +17,7 @@ from hil.bench.tables.channels import Fibre
 from hil.bench.tables.device import Calibration
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
-from hil.bench.tables.links import Contract, Link, Proof
+from hil.bench.tables.links import Contract, Eve, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
 from hil.bench.tables.repeaters import RepeaterNodeDevice, Segment
@@ -31,6 +31,7 @@ __all__ = [
     "Chain",
     "Contract",
     "Device",
+    "Eve",
     "Fibre",
     "KmeDevice",
     "Link",

@@ -1,7 +1,8 @@
 """The sampled repeater chain against SeQUeNCe's swapping of the same one; and how many of its pairs the world makes a second.
 
 SeQUeNCe (X. Wu et al., Quantum Sci. Technol. 6, 045027 (2021)) stores, swaps and signals by itself; its elementary pairs appear
-after geometric numbers of periods, drawn for it. ``HIL_BENCHMARK_PEERS`` names the interpreter that has it; ``ci/benchmark`` makes one.
+after geometric numbers of periods, drawn for it. ``HIL_BENCHMARK_PEERS`` names the interpreter that has it;
+``ci/benchmark`` makes one.
 """
 
 from __future__ import annotations
