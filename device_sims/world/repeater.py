@@ -42,7 +42,7 @@ _ROUNDS = 256
 """Whose draws are made together."""
 _LONGEST_PS = 2**54
 """Five hours: a round that long is given up, so that a dark segment does not overflow the clock."""
-_PS_PER_KM = 1468 * 10**9 // 299_792
+_PS_PER_KM = 1.468e12 / 299_792.458
 """Light in fibre of group index 1.468."""
 
 
@@ -75,6 +75,8 @@ class _Rounds:
     werner: Floats
     swapped: npt.NDArray[np.bool_]
     """A row for each round, a column for each inner node."""
+    ready: npt.NDArray[np.bool_]
+    """Rounds that came as far as their swaps."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +133,17 @@ class RepeaterChain:
         )
 
     def swaps(self, device: str, now_ns: int) -> SwapCounts:
-        """Swaps of an inner node in all rounds that are over; UsageError for an end."""
+        """Swaps of an inner node in all rounds that are over, but for those that were given up; UsageError for an end."""
         if device not in self.nodes[1:-1]:
             raise UsageError(f"{device}: an end of {self._link}, which swaps nothing")
         self._advance(now_ns)
-        return SwapCounts(self._played, int(self._swapped[self.nodes.index(device) - 1]))
+        return SwapCounts(self._tried, int(self._swapped[self.nodes.index(device) - 1]))
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _restart(self, start_ps: int) -> None:
         self._start_ps = start_ps
-        self._played = self._made = 0
+        self._tried = self._made = 0
         self._swapped = np.zeros(len(self.nodes) - 2, np.int64)
         empty = np.empty(0, np.int64)
         self._chunks = [_Chunk(0, empty, empty, {end: np.empty(0, np.uint8) for end in (self.nodes[0], self.nodes[-1])})]
@@ -183,7 +185,7 @@ class RepeaterChain:
                 self._keep(rounds, draws, count)
                 self._start_ps += int(rounds.ends_ps[count - 1])
                 self._round += count
-                self._played += count
+                self._tried += int(np.count_nonzero(rounds.ready[:count]))
                 self._swapped += rounds.swapped[:count].sum(axis=0)
 
     def _keep(self, rounds: _Rounds, draws: Floats, count: int) -> None:
@@ -247,10 +249,11 @@ def _played(draws: Floats, setting: _Setting) -> _Rounds:
     attempts = np.clip(np.nan_to_num(attempts, nan=longest, posinf=longest), 1, longest).astype(np.int64)
     last = attempts.max(axis=1)
     stored_ps = (last[:, None] - attempts) * setting.period_ps
-    swapped = (draws[:, segments:-2] < setting.swap_success) & (last < longest)[:, None]
+    ready = last < longest
     return _Rounds(
         ends_ps=np.cumsum(last * setting.period_ps + setting.signal_ps),
         waited_ps=(last - attempts.min(axis=1)) * setting.period_ps,
         werner=setting.werner * np.exp(-(stored_ps @ setting.decay_per_ps)),
-        swapped=swapped,
+        swapped=(draws[:, segments:-2] < setting.swap_success) & ready[:, None],
+        ready=ready,
     )

@@ -82,21 +82,26 @@ def errors(first: PairRecords, second: PairRecords) -> np.ndarray:
     return (first.outcomes != second.outcomes) ^ (np.arange(first.outcomes.size) % 3 == 2)
 
 
+def _name(bench: Bench) -> str:
+    (name,) = bench.link
+    return name
+
+
 def deviations(bench: Bench, world: World, pairs: int) -> dict[str, float]:
     """How many standard errors rate, error share, swap success and wait are away from what the bench file predicts."""
-    expected = predict_repeater(bench, LINK)
+    expected = predict_repeater(bench, _name(bench))
     now_ns = round(pairs / expected.rate_hz * S)
     first, second = both(world, now_ns)
     intervals_s = np.diff(first.times_ns, prepend=0) / S
     wrong = errors(first, second)
     share = 2.0 / 3.0 * (1.0 - expected.fidelity)
-    counts = [world.swaps(name, now_ns) for name in bench.link[LINK].path]
+    counts = [world.swaps(name, now_ns) for name in bench.link[_name(bench)].path]
     found = {
         "interval": (intervals_s.mean() - 1.0 / expected.rate_hz) / (intervals_s.std() / math.sqrt(first.made)),
         "errors": (wrong.mean() - share) / math.sqrt(share * (1.0 - share) / first.made),
         "wait": _wait_deviation(bench, first),
     }
-    for name, count in zip(bench.link[LINK].path, counts, strict=True):
+    for name, count in zip(bench.link[_name(bench)].path, counts, strict=True):
         p = bench.device[name].swap_success  # type: ignore[union-attr]
         found[f"swaps of {name}"] = (count.succeeded - p * count.tried) / math.sqrt(count.tried * p * (1.0 - p) + 1e-9)
     return found
@@ -108,7 +113,7 @@ def success_of(bench: Bench) -> list[float]:
         elementary_success_probability(
             one.length_km, one.attenuation_db_per_km, one.pair_probability, one.efficiency, one.efficiency
         )
-        for one in bench.link[LINK].segments
+        for one in bench.link[_name(bench)].segments
     ]
     memories = [min(left.memories, right.memories) for left, right in pairwise(nodes)]  # type: ignore[union-attr]
     return [1.0 - (1.0 - p) ** count for p, count in zip(single, memories, strict=True)]
@@ -117,7 +122,7 @@ def success_of(bench: Bench) -> list[float]:
 def period_s(bench: Bench) -> float:
     nodes = list(bench.device.values())
     memories = [min(left.memories, right.memories) for left, right in pairwise(nodes)]  # type: ignore[union-attr]
-    segments = bench.link[LINK].segments
+    segments = bench.link[_name(bench)].segments
     return max(
         *(one.length_km * 1.468 / 299792.458 for one in segments),
         *(count / one.attempt_rate_hz for count, one in zip(memories, segments, strict=True)),
@@ -135,7 +140,7 @@ def _wait_deviation(bench: Bench, first: PairRecords) -> float:
 
 def test_a_long_run_agrees_with_the_closed_forms() -> None:
     """Of 900,000 pairs: a standard error of 0.1 % of the interval, and of 0.0005 of the share of errors."""
-    for bench in (SHORT, LONG):
+    for bench in (SHORT, LONG, load("repeater-2")):
         found = deviations(bench, started(bench), PAIRS)
         assert all(abs(one) < SIGMAS for one in found.values()), found
 
@@ -243,6 +248,19 @@ def test_a_cut_fibre_stops_the_chain_and_a_healed_one_starts_it_at_once() -> Non
     assert world.pairs("n0", 0, 1, 3 * S).made - before <= 0
     world.inject(LINK, "segment1.excess_loss_db", 0.0, 3 * S)
     assert world.pairs("n0", 0, 1, 4 * S).made - before > 0.5 * predict_repeater(SHORT, LINK).rate_hz
+
+
+def test_a_round_that_cannot_end_is_given_up_and_swaps_nothing() -> None:
+    """A day in the dark costs no time to sample: five hours a round, no pair and no swap; light brings pairs back."""
+    world = World(SHORT, 1)
+    world.inject(LINK, "segment2.efficiency", 0.0, 0)
+    for name in SHORT.device:
+        world.set_repeating(name, 0, repeating=True)
+    day_ns = 86_400 * S
+    assert world.pairs("n0", 0, 1, day_ns).made == 0
+    assert world.swaps("n1", day_ns).tried == 0
+    world.inject(LINK, "segment2.efficiency", 0.25, day_ns)
+    assert world.swaps("n1", day_ns + S).tried > world.pairs("n0", 0, 1, day_ns + S).made > 0
 
 
 def test_another_chains_or_devices_changes_do_not_restart_a_round() -> None:
