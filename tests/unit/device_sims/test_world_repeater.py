@@ -236,6 +236,14 @@ def test_polling_changes_nothing() -> None:
     assert once.swaps("n1", 3 * S) == often.swaps("n1", 3 * S)
 
 
+def test_a_change_taken_back_at_once_is_none_whoever_looked_between() -> None:
+    quiet, looked = started(SHORT, 5), started(SHORT, 5)
+    looked.inject("n1", "swap_success", 0.1, S)
+    looked.pairs("n0", 0, 10, S)
+    looked.inject("n1", "swap_success", 0.7, S)
+    np.testing.assert_array_equal(both(quiet, 2 * S)[0].times_ns, both(looked, 2 * S)[0].times_ns)
+
+
 def test_another_seed_gives_other_pairs() -> None:
     assert not np.array_equal(both(started(SHORT, 1), S)[0].times_ns, both(started(SHORT, 2), S)[0].times_ns)
 
