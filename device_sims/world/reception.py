@@ -7,7 +7,7 @@ what the measurement sends to it: ``1 - e`` or ``e`` (misalignment) in the basis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .optics import Optics
     from .parameters import Parameters
     from .source import Source
+    from .surroundings import Surroundings
     from .timeline import State
 
 __all__ = ["Receiver", "Reception", "Roles"]
@@ -63,11 +64,15 @@ class Reception:
     afterpulse_decay_pulses: npt.NDArray[np.float64]
     misalignment: float
     misalignment_per_k: float
+    stray_share: float = 0.0
+    """Of the proposals, those in a slot beside their own."""
+    varying_per_pulse: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 1)))
+    """Background beyond ``dark_per_pulse`` when there is most of it, by kind: (K, D); how much there is varies with time."""
 
     @property
     def candidates_per_pulse(self) -> float:
         """Everything the sampler has to look at."""
-        return self.proposals_per_pulse + float(self.dark_per_pulse.sum())
+        return self.proposals_per_pulse + float(self.dark_per_pulse.sum()) + float(self.varying_per_pulse.sum())
 
 
 class Receiver:
@@ -83,7 +88,9 @@ class Receiver:
         self.basis_key = derive(seed, "basis", name)
         self.basis_threshold = round(device.key_basis_probability * 2**63)
 
-    def reception(self, state: State, parameters: Parameters, optics: Optics) -> Reception | None:
+    def reception(
+        self, state: State, parameters: Parameters, optics: Optics, surroundings: Surroundings | None
+    ) -> Reception | None:
         """What reaches the detectors; None without bias."""
         if not state.get((self.name, "biased")):
             return None
@@ -93,19 +100,24 @@ class Receiver:
 
         efficiency = each("efficiency")
         brightest = self._brightest_at_detector(state, parameters, optics) * float(efficiency.max())
+        brightest *= 1.0 if surroundings is None else surroundings.peak_gain(state)
         straight, tilt = self._outcomes(efficiency / max(float(efficiency.max()), 1e-300))
         warming_k = parameters.value(state, self.name, "detector_temperature_c") - self.device.detector_temperature_c
         dark_hz = each("dark_count_rate_hz") * 2.0 ** (warming_k / self.device.dark_count_doubling_k)
+        found = optics.link_to(self.name)
+        dark, varying = self._background(state, parameters, optics, surroundings, efficiency=efficiency, dark_hz=dark_hz)
         return Reception(
             proposals_per_pulse=brightest,
             straight=straight,
             tilt=tilt,
-            dark_per_pulse=dark_hz / self.rate_hz,
+            dark_per_pulse=dark / self.rate_hz,
             blind_pulses=np.floor(each("dead_time_s") * self.rate_hz + 1e-6).astype(np.int64),
             afterpulse_probability=each("afterpulse_probability"),
             afterpulse_decay_pulses=each("afterpulse_decay_s") * self.rate_hz,
             misalignment=parameters.value(state, self.name, "misalignment"),
             misalignment_per_k=self.device.misalignment_per_k,
+            stray_share=0.0 if found is None or self.source is None else optics.stray_share(found[0], state),
+            varying_per_pulse=varying / self.rate_hz,
         )
 
     def setting_probabilities(self) -> npt.NDArray[np.float64]:
@@ -115,6 +127,33 @@ class Receiver:
             return self.source.probabilities
         key_basis = self.device.key_basis_probability
         return np.outer(self.source.probabilities, (key_basis, 1.0 - key_basis)).ravel()
+
+    def _background(
+        self,
+        state: State,
+        parameters: Parameters,
+        optics: Optics,
+        surroundings: Surroundings | None,
+        *,
+        efficiency: npt.NDArray[np.float64],
+        dark_hz: npt.NDArray[np.float64],
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Background of each detector in Hz: what there always is, shape (D,), and what is added at most, by kind: (2, D)."""
+        found = optics.link_to(self.name)
+        if found is None:
+            return dark_hz, np.zeros((0, dark_hz.size))
+        key_basis = self.device.key_basis_probability
+        arms = np.array([(key_basis, 1.0 - key_basis)[basis] for basis in self.roles.basis]) / 2.0
+        into_optics = 10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)
+        seen = arms * efficiency * into_optics
+        night_hz, day_hz = optics.sky_photons_hz(found[0], state)
+        always = optics.raman_photons_hz(found[0], state) + night_hz
+        least, most = (1.0, 1.0) if surroundings is None else surroundings.dark_factors(state)
+        steady = dark_hz * least
+        if always > 0.0:
+            steady = steady + always * seen
+        varying = np.stack([dark_hz * (most - least), max(day_hz - night_hz, 0.0) * seen])
+        return steady, varying if surroundings is not None else varying[:0]
 
     def _brightest_at_detector(self, state: State, parameters: Parameters, optics: Optics) -> float:
         """Mean photons of the strongest pulse behind path and receiver optics."""

@@ -12,9 +12,11 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from hil.bench.tables.channels import Fibre
+from hil.bench.tables.channels import Dispersion, Element, Fibre, Polarisation, Traffic
 from hil.bench.tables.device import Calibration
+from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
+from hil.bench.tables.free_space import Background, FreeSpace, Orbit
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
 from hil.bench.tables.links import Contract, Link, Proof
 from hil.bench.tables.quantities import Table
@@ -23,14 +25,22 @@ from hil.bench.tables.sources import TransmitterDevice
 
 __all__ = [
     "AttenuatorDevice",
+    "Background",
     "Bench",
     "BenchInfo",
     "Calibration",
     "Contract",
     "Device",
+    "Dispersion",
+    "Drift",
+    "Element",
     "Fibre",
+    "FreeSpace",
     "KmeDevice",
     "Link",
+    "Maintenance",
+    "Orbit",
+    "Polarisation",
     "PowerMeterDevice",
     "Proof",
     "ReceiverDevice",
@@ -39,6 +49,7 @@ __all__ = [
     "SloLimit",
     "SwitchDevice",
     "TemperatureControllerDevice",
+    "Traffic",
     "TransmitterDevice",
 ]
 

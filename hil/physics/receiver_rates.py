@@ -94,7 +94,7 @@ def _offered_hz(model: LinkModel, *, key_basis: bool) -> float:
                 else:
                     clicks = _click(photons * split.other)
                 per_pulse += probability * sent * split.share * clicks
-    return model.pulse_rate_hz * per_pulse + model.dark_hz
+    return model.pulse_rate_hz * per_pulse + model.dark_hz + model.background_hz[0 if key_basis else 1]
 
 
 def _counted(model: LinkModel, offered_hz: float) -> float:
@@ -107,7 +107,8 @@ def _sifted(
     """Sifted bits and errors per second of one intensity and basis while every detector is ready."""
     photons = model.transmittance * model.proof.intensities[intensity]
     background = [
-        (model.dark_hz + model.afterpulse_probability * rate) / model.pulse_rate_hz for rate in (clicks[0], clicks[2])
+        (model.dark_hz + stray + model.afterpulse_probability * rate) / model.pulse_rate_hz
+        for stray, rate in zip(model.background_hz, (clicks[0], clicks[2]), strict=True)
     ]
     own, other = background if key_basis else background[::-1]
     bits = errors = 0.0
