@@ -16,12 +16,18 @@ from hypothesis import strategies as st
 
 from hil.bench import load
 from hil.bench.model import Background, Dispersion, Element, Fibre, FreeSpace, Orbit, Polarisation, Traffic
-from hil.device_sims.world.expectation import expect
+from hil.device_sims.world.expectation import Moment, expect
 from hil.device_sims.world.fading import Fading
+from hil.device_sims.world.light import spread
+from hil.device_sims.world.optics import Optics
+from hil.device_sims.world.parameters import Parameters
+from hil.device_sims.world.sampler import Candidates
+from hil.device_sims.world.scene import Segment
+from hil.device_sims.world.surroundings import Surroundings
 from hil.device_sims.world.wander import walk, wander
 from hil.device_sims.world.world import World
 from hil.errors import UsageError
-from hil.physics import link_model, polarisation_drift, prediction, receiver_rates, satellite_pass, scintillation
+from hil.physics import channel_model, link_model, polarisation_drift, prediction, receiver_rates, satellite_pass, scintillation
 
 if TYPE_CHECKING:
     from hil.bench.model import Bench
@@ -60,6 +66,16 @@ def slots(rate_hz: float) -> float:
 
 FIBRE = Fibre(length_km=25.0)
 TRAFFIC = Traffic(launch_power_w=2e-3, raman_per_km_nm=3e-9)
+AIR = FreeSpace(
+    transmit_aperture_m=0.1, receive_aperture_m=0.4, divergence_urad=20.0, pointing_jitter_urad=4.0, atmosphere_loss_db=1.0
+)
+SKY = Background(
+    day_radiance_w_per_m2_sr_nm=0.0,
+    night_radiance_w_per_m2_sr_nm=3e-5,
+    field_of_view_urad=100.0,
+    filter_width_nm=1.0,
+    wavelength_nm=850.0,
+)
 
 
 @pytest.mark.parametrize("direction", ["co", "counter"])
@@ -128,10 +144,71 @@ def test_world_and_physics_agree_on_any_fibre(
 
 
 def _moment(scene: Any) -> Any:
-    from hil.device_sims.world.expectation import Moment
-
     key, test, survival, *excess = scene.moments(0, np.array([5]), SECOND)[0]
     return Moment((key, test), survival, tuple(excess))
+
+
+def test_dispersed_photons_move_to_either_side_as_often_as_told() -> None:
+    """Four million photons, 5 % of them strayed: as many before as after, all within the window, in order."""
+    rng = np.random.default_rng(8)
+    index = np.sort(rng.integers(0, 10**9, 4_000_000))
+    photons = Candidates(index, np.zeros(index.size, dtype=np.uint8))
+    moved = spread(rng, photons, 0.05, Segment(0, 0, 10**9))
+    assert (np.diff(moved.index) >= 0).all()
+    # photons are far apart: sorting pairs them with themselves but for a few
+    shift = moved.index - index
+    for side in (-1, 1):
+        hold(int((shift == side).sum()), 0.025 * index.size)
+    own, beside = channel_model.slot_shares(_spread(0.5), 1e9)
+    optics = Optics(bench := bench_with(fibre=_spread(0.5)), Parameters(bench))
+    assert optics.stray_share("metro", {}) == pytest.approx(2.0 * beside / (own + 2.0 * beside), rel=1e-7)
+
+
+def _spread(line_width_nm: float) -> Fibre:
+    return msgspec.structs.replace(
+        FIBRE, length_km=60.0, dispersion=Dispersion(line_width_nm=line_width_nm, pulse_width_s=1e-10, window_s=7e-10)
+    )
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    distance=st.floats(1.0, 500.0),
+    divergence=st.floats(2.0, 100.0),
+    jitter=st.floats(0.0, 50.0),
+    elevation=st.floats(21.0, 90.0),
+    orbiting=st.booleans(),
+)
+def test_world_and_physics_agree_on_any_way_through_the_air(
+    *, distance: float, divergence: float, jitter: float, elevation: float, orbiting: bool
+) -> None:
+    """Mean loss and night sky of random fixed links and passes, computed twice."""
+    orbit = Orbit(altitude_km=400.0 + distance, max_elevation_deg=elevation, min_elevation_deg=20.0, culmination_s=0.0)
+    air = msgspec.structs.replace(
+        AIR,
+        range_km=distance,
+        divergence_urad=divergence,
+        pointing_jitter_urad=jitter,
+        optics_loss_db=2.5,
+        orbit=orbit if orbiting else None,
+        background=SKY,
+    )
+    bench = bench_with(fibre=None, free_space=air, path=("free-space", "voa"))
+    optics = Optics(bench, Parameters(bench))
+    state = {("voa", "attenuation_db"): 3.0}
+    assert optics.path_loss_db("metro", state) == pytest.approx(link_model.path_loss_db(bench, "metro"), abs=1e-6)
+    sky_hz = channel_model.sky_photons_hz(bench.link["metro"]) * 10.0**-0.3
+    assert optics.sky_photons_hz("metro", state)[0] == pytest.approx(sky_hz, rel=1e-6)
+
+
+def test_polarisation_under_a_controller_errs_as_its_bandwidth_says() -> None:
+    """Mean of the rotated share at a million separate moments, in both bases."""
+    turning = Polarisation(drift_rad_per_s=0.4, feedback_bandwidth_hz=0.1)
+    bench = bench_with(fibre=msgspec.structs.replace(FIBRE, polarisation=turning))
+    around = Surroundings("metro", bench.link["metro"], 3, Parameters(bench), polarised=True, detector_doubling_k=10.0)
+    rotated = around.change({}, np.arange(1_000_000) * 10.0).rotated
+    expected = polarisation_drift.error_at_bandwidth(0.4, 0.1)
+    for basis in (0, 1):
+        assert abs(rotated[:, basis].mean() - expected) <= SIGMAS * rotated[:, basis].std() / 1e3
 
 
 def test_polarisation_errs_as_the_walk_between_realignments_says() -> None:
@@ -164,9 +241,6 @@ def test_polarisation_shows_in_the_clicks_of_each_basis() -> None:
 
 def test_time_bins_do_not_mind_polarisation() -> None:
     """Without polarisation encoding a rotation changes no click."""
-    from hil.device_sims.world.parameters import Parameters
-    from hil.device_sims.world.surroundings import Surroundings
-
     link = bench_with(fibre=msgspec.structs.replace(FIBRE, polarisation=Polarisation(drift_rad_per_s=1.0))).link["metro"]
     parameters = Parameters(bench_with(fibre=link.fibre))
     assert Surroundings("metro", link, 1, parameters, polarised=False, detector_doubling_k=10.0).still
@@ -212,11 +286,6 @@ def test_fading_has_the_moments_of_its_law(order: float) -> None:
         assert fading.scintillation_index == pytest.approx(moment(2.0) - 1.0)
 
 
-AIR = FreeSpace(
-    transmit_aperture_m=0.1, receive_aperture_m=0.4, divergence_urad=20.0, pointing_jitter_urad=4.0, atmosphere_loss_db=1.0
-)
-
-
 def test_fixed_link_through_the_air_counts_as_its_budget_says() -> None:
     """Clicks with strong fading average to the mean budget; the counts of windows spread as the scintillation index says."""
     air = msgspec.structs.replace(AIR, range_km=10.0, fading="log-normal", scintillation_index=0.2, coherence_time_s=1e-4)
@@ -232,13 +301,6 @@ def test_fixed_link_through_the_air_counts_as_its_budget_says() -> None:
 
 
 PASS = Orbit(altitude_km=500.0, max_elevation_deg=70.0, min_elevation_deg=20.0, culmination_s=400.0)
-SKY = Background(
-    day_radiance_w_per_m2_sr_nm=0.0,
-    night_radiance_w_per_m2_sr_nm=3e-5,
-    field_of_view_urad=100.0,
-    filter_width_nm=1.0,
-    wavelength_nm=850.0,
-)
 
 
 def test_satellite_is_seen_in_its_pass_only_and_by_its_range() -> None:

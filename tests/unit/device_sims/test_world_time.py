@@ -92,12 +92,12 @@ def test_dark_counts_and_delay_follow_the_temperature() -> None:
     bench = drifting(drift=drift)
     bob = msgspec.structs.replace(bench.device["bob"], dark_count_rate_hz=2e5, dead_time_s=0.0, afterpulse_probability=0.0)
     bench = msgspec.structs.replace(bench, device={**bench.device, "bob": bob})
-    for hour, kelvin in ((15, 8.0), (3, -8.0), (9, 0.0)):
+    for hour, kelvin in ((15, 8.0), (3, -8.0), (9, 0.0), (12, 8.0 * cos(pi / 4.0))):
         world = World(bench, hour)
         world.set_biased("bob", 0, biased=True)
         world.start_block("bob", hour * 3600 * SECOND)
-        count = world.stop_block("bob", (hour * 3600 + 1) * SECOND).index.size
-        expected = 4.0 * dark_counts.rate_at_temperature(2e5, -40.0 + kelvin, -40.0, 10.0)
+        count = world.stop_block("bob", (hour * 3600 + 3) * SECOND).index.size
+        expected = 3.0 * 4.0 * dark_counts.rate_at_temperature(2e5, -40.0 + kelvin, -40.0, 10.0)
         assert abs(count - expected) < SIGMAS * sqrt(expected)
     world = World(bench, 1)
     warm, cold = (world.delay_ns("metro", hour * 3600 * SECOND) for hour in (15, 3))
