@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 from hil.bench import actual_of
 from hil.bench.model import (
     AttenuatorDevice,
+    Background,
+    Dispersion,
+    Drift,
+    Fibre,
+    FreeSpace,
+    Polarisation,
     PowerMeterDevice,
     ReceiverDevice,
     SwitchDevice,
     TemperatureControllerDevice,
+    Traffic,
     TransmitterDevice,
 )
 from hil.errors import UnknownNameError, UsageError
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hil.bench.model import Bench, Device, Link
+
+    LinkTable = Fibre | Dispersion | Traffic | Polarisation | FreeSpace | Background | Drift
 
     from .timeline import Key, State
 
@@ -65,11 +74,43 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
 """Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
 the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
 
-FIBRE = {
-    "excess_loss_db": Bounds(0.0, 200.0),
-    "length_km": Bounds(0.0, 2000.0),
-    "attenuation_db_per_km": Bounds(0.0, 100.0),
+_LOSS = Bounds(0.0, 200.0)
+
+OF_LINKS: dict[type, dict[str, Bounds]] = {
+    Fibre: {
+        "excess_loss_db": _LOSS,
+        "length_km": Bounds(0.0, 2000.0),
+        "attenuation_db_per_km": Bounds(0.0, 100.0),
+        "splice_loss_db": _LOSS,
+        "connector_loss_db": _LOSS,
+    },
+    Dispersion: {"dispersion_ps_per_nm_km": Bounds(-1000.0, 1000.0), "line_width_nm": Bounds(0.0, 100.0)},
+    Traffic: {"launch_power_w": Bounds(0.0, 10.0), "raman_per_km_nm": Bounds(0.0, 1e-6)},
+    Polarisation: {"drift_rad_per_s": Bounds(0.0, 1000.0)},
+    FreeSpace: {
+        "range_km": Bounds(0.0, 1e6),
+        "divergence_urad": Bounds(1e-3, 1e5),
+        "pointing_jitter_urad": Bounds(0.0, 1e5),
+        "atmosphere_loss_db": _LOSS,
+        "optics_loss_db": _LOSS,
+        "scintillation_index": Bounds(0.0, 4.0),
+        "rytov_variance": Bounds(0.0, 100.0),
+    },
+    Background: {
+        "day_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
+        "night_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
+    },
+    Drift: {
+        "day_night_k": Bounds(0.0, 100.0),
+        "weather_k": Bounds(0.0, 30.0),
+        "misalignment_per_k": Bounds(0.0, 0.5),
+        "misalignment_per_day": Bounds(0.0, 0.5),
+        "loss_db_per_k": Bounds(0.0, 10.0),
+        "laser_db": Bounds(0.0, 3.0),
+        "laser_loss_per_day_db": Bounds(0.0, 10.0),
+    },
 }
+"""Parameters of a link's tables that can be injected; its passive elements have ``<element>.loss_db``."""
 
 EVE = {
     "intercept_fraction": Bounds(0.0, 1.0),
@@ -96,18 +137,19 @@ class Parameters:
                 self._base[name, parameter] = _true_value(device, parameter)
         for name, link in bench.link.items():
             self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
-            if (fibre := link.fibre) is not None:
-                actual = actual_of(fibre)
-                self._base |= {
-                    (name, parameter): float(actual.get(parameter, getattr(fibre, parameter))) for parameter in FIBRE
-                }
+            for table in _tables(link):
+                actual = actual_of(table)
+                for parameter in OF_LINKS[type(table)]:
+                    self._base[name, parameter] = float(actual.get(parameter, getattr(table, parameter)))
+            for part, element in link.element.items():
+                self._base[name, f"{part}.loss_db"] = float(actual_of(element).get("loss_db", element.loss_db))
 
     def value(self, state: State, device: str, parameter: str) -> float:
         """The true value: injected, else actual, else declared; a detector without its own has its receiver's."""
         key = (device, parameter)
         if key in state:
             return state[key]
-        if "." in parameter:
+        if "." in parameter and key not in self._base:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
 
@@ -145,9 +187,21 @@ class Parameters:
         links: dict[str, Link] = self._bench.link
         link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
         if link in links:
-            return link, {**(FIBRE if links[link].fibre is not None else {}), **EVE}
+            of_tables = {name: bounds for table in _tables(links[link]) for name, bounds in OF_LINKS[type(table)].items()}
+            return link, of_tables | {f"{part}.loss_db": _LOSS for part in links[link].element} | EVE
         everything = ", ".join([*self._bench.device, *links])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
+
+
+def _tables(link: Link) -> list[LinkTable]:
+    """The tables of a link that have parameters."""
+    fibre, air = link.fibre, link.free_space
+    found: list[LinkTable | None] = [fibre, air, link.drift]
+    if fibre is not None:
+        found += [fibre.dispersion, fibre.traffic, fibre.polarisation]
+    if air is not None:
+        found.append(air.background)
+    return [table for table in found if table is not None]
 
 
 def _true_value(device: Device, parameter: str) -> float:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
 
     from .blackbox import BlackBox, Telemetry
+    from .scene import Scene
     from .view import ReceiverView
 
 __all__ = ["World"]
@@ -116,6 +117,26 @@ class World:
     def tap_power_w(self, device: str, now_ns: int) -> float:
         """Pilot light on the sensor of this power meter, without noise or floor; none while the transmitter does not emit."""
         return self._optics.tap_power_w(device, self._state(device, PowerMeterDevice, now_ns))
+
+    @_locked
+    def delay_ns(self, link: str, now_ns: int) -> float:
+        """Time of flight along a link's path now: its fibre's follows the temperature of the ground."""
+        import numpy as np
+
+        from .surroundings import Surroundings
+
+        declared = self.bench.link.get(link)
+        if declared is None:
+            raise UsageError(
+                f"bench {self.bench.bench.name!r} has no link {link!r}; it has {', '.join(self.bench.link) or 'none'}"
+            )
+        state = self._timeline.states[self._timeline.number_at(now_ns)]
+        warmer_k = 0.0
+        if declared.drift is not None:
+            around = Surroundings(link, declared, self.seed, self._parameters, polarised=False, detector_doubling_k=1.0)
+            outside_k = float(around.outside_k(state, np.array([now_ns / 1e9]))[0])
+            warmer_k = declared.drift.fibre_coupling * outside_k
+        return self._optics.delay_ns(link, state, warmer_k)
 
     # --- temperature --------------------------------------------------------------------------------------------------
 
@@ -270,6 +291,11 @@ class World:
         """The parameter's present value, injected or declared."""
         (name, parameter), _ = self._parameters.lookup(device, parameter)
         return self._parameters.value(self._timeline.present, name, parameter)
+
+    @_locked
+    def scene(self, device: str) -> Scene:
+        """What this receiver's samplers see."""
+        return self._receiver(device).scene
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

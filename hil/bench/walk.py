@@ -95,6 +95,8 @@ def build(walked: Any) -> Any:
         return walked.cls(**{name: build(value) for name, value in walked.values.items()})
     if isinstance(walked, dict):
         return {name: build(value) for name, value in walked.items()}
+    if isinstance(walked, tuple):
+        return tuple(build(value) for value in walked)
     return walked
 
 

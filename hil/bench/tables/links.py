@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from hil.bench.tables.channels import Fibre
+from hil.bench.tables.channels import Element, Fibre
+from hil.bench.tables.drift import Drift, Maintenance
+from hil.bench.tables.free_space import FreeSpace
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, Seconds, SomeSeconds, Table, Watts
 
 __all__ = ["Contract", "Eve", "Link", "Proof"]
@@ -41,12 +43,20 @@ class Eve(Table, frozen=True, kw_only=True):
 
 
 class Link(Table, frozen=True, kw_only=True):
-    """``[link.X]``: parties, and the optical path from a to b in order; ``"fibre"`` stands for the fibre itself."""
+    """``[link.X]``: parties, and the optical path from a to b in order.
+
+    In the path ``"fibre"`` and ``"free-space"`` stand for what their tables describe.
+    """
 
     protocol: Literal["bb84-decoy", "recorded-pairs"]
     parties: dict[Literal["a", "b"], str]
     path: tuple[str, ...] = ()
     fibre: Fibre | None = None
+    free_space: FreeSpace | None = None
+    element: dict[str, Element] = {}
+    """Passive parts of the path by their names in it."""
+    drift: Drift | None = None
+    maintenance: tuple[Maintenance, ...] = ()
     block_s: SomeSeconds = field(name="block", default=1.0)
     proof: Proof = field(default_factory=Proof)
     contract: Contract | None = None
