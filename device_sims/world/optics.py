@@ -1,4 +1,4 @@
-"""Loss, delay and stray light of an optical path from its transmitter to any of its elements."""
+"""Loss and stray light of an optical path from its transmitter to any of its elements."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Optics"]
 
-_KM_PER_S = 299_792.458
 _FWHM = 2.0 * sqrt(2.0 * log(2.0))
-_DELAY_NS_PER_KM_K = 0.038
 
 
 class Optics:
@@ -78,16 +76,14 @@ class Optics:
         loss_db = sum(self._element_loss_db(link_name, element, state) for element in elements[behind:])
         return power_w * float(10.0 ** (-loss_db / 10.0))
 
-    def delay_ns(self, link_name: str, state: State, warmer_k: float = 0.0) -> float:
-        """Time of flight along the path, its fibre ``warmer_k`` above the mean: 38 ps per kilometre and kelvin."""
+    def range_km(self, link_name: str, state: State) -> float:
+        """Length of a link's way through the air; that of a satellite pass is at its culmination."""
         link = self._bench.link[link_name]
-        delay_ns = 0.0
-        if link.fibre is not None:
-            length_km = self._parameters.value(state, link_name, "length_km")
-            delay_ns += length_km * (link.fibre.group_index / _KM_PER_S * 1e9 + _DELAY_NS_PER_KM_K * warmer_k)
-        if link.free_space is not None:
-            delay_ns += self._range_km(link_name, link, state) / _KM_PER_S * 1e9
-        return delay_ns
+        assert link.free_space is not None
+        if link.free_space.orbit is None:
+            return self._parameters.value(state, link_name, "range_km")
+        highest = np.radians([link.free_space.orbit.max_elevation_deg])
+        return float(ranges_km(link.free_space.orbit, highest)[0])
 
     def shares_in_windows(self, link_name: str, state: State) -> tuple[float, float]:
         """Share of a pulse in its own detection window, and in each of the two beside it; all in its own without dispersion."""
@@ -151,13 +147,6 @@ class Optics:
         assert isinstance(sender, TransmitterDevice)
         return actual_of(sender).get("pulse_rate_hz", sender.pulse_rate_hz)
 
-    def _range_km(self, link_name: str, link: Link, state: State) -> float:
-        assert link.free_space is not None
-        if link.free_space.orbit is None:
-            return self._parameters.value(state, link_name, "range_km")
-        highest = np.radians([link.free_space.orbit.max_elevation_deg])
-        return float(ranges_km(link.free_space.orbit, highest)[0])
-
     def _fibre_loss_db(self, link_name: str, fibre: Fibre, state: State) -> float:
         value = self._parameters.value
         length_km = value(state, link_name, "length_km")
@@ -170,7 +159,7 @@ class Optics:
         if air is None:
             return 0.0
         divergence, jitter = (value(state, link_name, name) for name in ("divergence_urad", "pointing_jitter_urad"))
-        distance = np.array([self._range_km(link_name, link, state)])
+        distance = np.array([self.range_km(link_name, state)])
         share = float(caught(air, distance, divergence_urad=divergence, jitter_urad=jitter)[0])
         masses = 1.0 if air.orbit is None else 1.0 / float(np.sin(np.radians(air.orbit.max_elevation_deg)))
         loss_db = -10.0 * log10(max(share, 1e-300)) + masses * value(state, link_name, "atmosphere_loss_db")

@@ -86,6 +86,11 @@ class Surroundings:
         result: Times = daily + weather_k * wander(times_s, drift.weather_scale_s, self._key("weather"))
         return result
 
+    def ground_k(self, state: State, times_s: Times) -> Times:
+        """Temperature of the laid fibre over its mean."""
+        drift = self._link.drift
+        return (0.0 if drift is None else drift.fibre_coupling) * self.outside_k(state, times_s)
+
     def widest_k(self, state: State) -> float:
         """The largest size of the same."""
         if self._link.drift is None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .blackbox import BlackBox
+from .clocks import ReceiverClock
+from .path_delay import PathDelay
 from .reception import Receiver
 from .scene import Scene
 from .surroundings import Surroundings
@@ -59,4 +61,8 @@ class ReceiverView:
             around = None if around.still else around
         scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, surroundings=around)
         link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if found is None else (found[0], found[1].proof.qber_limit)
-        return cls(scene, Tally(scene, seed, qber_limit), BlackBox(scene, seed, link, qber_limit), qber_limit)
+        clock = None
+        if device.timing == "tags":
+            path = None if found is None else PathDelay(*found, parameters, optics, around)
+            clock = ReceiverClock(name, device, seed, timeline=timeline, parameters=parameters, pulses=pulses, path=path)
+        return cls(scene, Tally(scene, seed, qber_limit, clock), BlackBox(scene, seed, link, qber_limit), qber_limit)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hil.bench.model import Bench
-    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
+    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory, TagRecords
 
     from .blackbox import BlackBox, Telemetry
     from .scene import Scene
@@ -123,6 +123,7 @@ class World:
         """Time of flight along a link's path now: its fibre's follows the temperature of the ground."""
         import numpy as np
 
+        from .path_delay import PathDelay
         from .surroundings import Surroundings
 
         declared = self.bench.link.get(link)
@@ -130,13 +131,10 @@ class World:
             raise UsageError(
                 f"bench {self.bench.bench.name!r} has no link {link!r}; it has {', '.join(self.bench.link) or 'none'}"
             )
+        around = Surroundings(link, declared, self.seed, self._parameters, polarised=False, detector_doubling_k=1.0)
+        path = PathDelay(link, declared, self._parameters, self._optics, around)
         state = self._timeline.states[self._timeline.number_at(now_ns)]
-        warmer_k = 0.0
-        if declared.drift is not None:
-            around = Surroundings(link, declared, self.seed, self._parameters, polarised=False, detector_doubling_k=1.0)
-            outside_k = float(around.outside_k(state, np.array([now_ns / 1e9]))[0])
-            warmer_k = declared.drift.fibre_coupling * outside_k
-        return self._optics.delay_ns(link, state, warmer_k)
+        return 1e9 * (float(path.steady_s(state)) + float(path.drift_s(state, np.array([now_ns / 1e9]))[0]))
 
     # --- temperature --------------------------------------------------------------------------------------------------
 
@@ -250,6 +248,16 @@ class World:
     def last_block(self, device: str) -> DetectionRecords | None:
         """The block that ended last, until another is started."""
         return self._receiver(device).tally.last_block
+
+    @_locked
+    def clock_tick(self, device: str, now_ns: int) -> int | None:
+        """What the own clock of a receiver with tags reads now; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.tick_at(now_ns)
+
+    @_locked
+    def last_tags(self, device: str) -> TagRecords | None:
+        """The same block as the receiver's own clock told it; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.last_tags
 
     @_locked
     def history(self, device: str, from_s: float, to_s: float, now_ns: int) -> ReceiverHistory:

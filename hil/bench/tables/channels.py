@@ -12,6 +12,7 @@ from msgspec import Meta, field
 from hil.bench.tables.quantities import (
     ABOVE_ZERO,
     Actual,
+    Celsius,
     Decibels,
     DecibelsPerKm,
     Hertz,
@@ -79,6 +80,8 @@ class Fibre(Table, frozen=True, kw_only=True):
     connectors: Annotated[int, Meta(ge=0)] = 0
     connector_loss_db: Decibels = field(name="connector_loss", default=0.3)
     group_index: Annotated[float, ABOVE_ZERO] = 1.468
+    temperature_c: Celsius = field(name="temperature", default=20.0)
+    """Light takes longer through a warmer fibre; it has its declared length at 20 degrees Celsius."""
     dispersion: Dispersion | None = None
     traffic: Traffic | None = None
     polarisation: Polarisation | None = None
