@@ -37,18 +37,25 @@ def locate(alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], limits: Sea
         if piece.stop - piece.start >= 2:
             peak = find_peak(alice[piece], bob, limits, whole=False)
             if peak.chance < limits.false_alarm:
-                return piece, peak
+                return _followed_back(alice, bob, (piece, peak), steady, limits)
         span *= _LONGER
-    return _followed_back(alice, bob, find_peak(alice, bob, limits), steady, limits)
+    return _followed_back(alice, bob, (slice(0, alice.size), find_peak(alice, bob, limits)), steady, limits)
 
 
 def _followed_back(
-    alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], peak: CoarsePeak, steady: int, limits: SearchLimits
+    alice: npt.NDArray[np.int64],
+    bob: npt.NDArray[np.int64],
+    found_in: tuple[slice, CoarsePeak],
+    steady: int,
+    limits: SearchLimits,
 ) -> tuple[slice, CoarsePeak]:
-    piece, span = slice(0, alice.size), int(alice[-1] - alice[0]) + 1
+    """The peak in the shortest piece of that one, no shorter than steady, that still shows it."""
+    piece, peak = found_in
+    span = int(alice[piece][-1] - alice[piece][0]) + 1
     while span > steady and peak.chance < limits.false_alarm:
         span = max(span // _SHORTER, steady)
-        first, last = max(alice[0], bob[0] - peak.delay_ticks), min(alice[-1], bob[-1] - peak.delay_ticks)
+        first = max(alice[piece][0], bob[0] - peak.delay_ticks)
+        last = min(alice[piece][-1], bob[-1] - peak.delay_ticks)
         centre = int(first + (last - first) / 2)  # of the time in which both recorded
         shorter = _around(alice, centre, span)
         if shorter.stop - shorter.start < 2:

@@ -26,6 +26,8 @@ _ROUNDS = 200
 _SETTLED = 1e-6
 _LEAST_VARIANCE = 1.0 / 12.0
 """Of whole ticks: no jitter looks smaller."""
+_LARGEST_SHARE = 1.0 - 1e-9
+"""There is always some background: far from the peak an event belongs to something."""
 _CHUNK = 1 << 16
 _MOST_DIFFERENCES = 1 << 21
 """What a fit looks at; of more, every second or third event of Alice is enough."""
@@ -143,7 +145,7 @@ def _fit(
         information = design.T @ (design * belongs[:, None])
         line = np.linalg.solve(information, design.T @ (belongs * difference))
         variance = max(_LEAST_VARIANCE, float(belongs @ (difference - design @ line) ** 2 / belongs.sum()))
-        share = float(belongs.sum() / near.sum())
+        share = min(float(belongs.sum() / near.sum()), _LARGEST_SHARE)
         if np.abs(line - before).max() < _SETTLED:
             break
     errors = np.sqrt(variance * np.diag(np.linalg.inv(information)))
