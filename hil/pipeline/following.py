@@ -70,9 +70,7 @@ def follow(alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], line: Line,
     return _straightened(knots, line) if len(knots) >= _LEAST_PIECES else None
 
 
-def _walk(
-    alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], line: Line, edges: npt.NDArray[np.float64]
-) -> list[Knot]:
+def _walk(alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], line: Line, edges: npt.NDArray[np.float64]) -> list[Knot]:
     """Knots from piece to piece, in the direction of the edges."""
     at, delay, rate = line.centre_ticks, line.delay_ticks, line.rate
     knots: list[Knot] = []

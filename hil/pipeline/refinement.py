@@ -83,9 +83,7 @@ def fit_line(
     return _fitted(alice, bob, start, span, float(alice[0]) + span / 2.0)
 
 
-def _fitted(
-    alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], start: _Drift, span: float, centre: float
-) -> Line:
+def _fitted(alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], start: _Drift, span: float, centre: float) -> Line:
     reach = 3.0 * start.width
     by_chance = 2.0 * reach * alice.size * bob.size / span
     every = 1 + int((by_chance + alice.size) // _MOST_DIFFERENCES)

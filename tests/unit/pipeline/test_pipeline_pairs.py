@@ -14,7 +14,7 @@ from hil.pipeline.pairs import AlicePairs, BobPairs, PairSettings
 from hil.pipeline.stepping import run_pair
 from hil.ports.detections import TimeTags
 
-SETTINGS = PairSettings(window_ticks=3)
+SETTINGS = PairSettings(half_window_ticks=3)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class TestExchange:
         )
         late = np.array([8, 11]) + end + 12_345
         bob = TimeTags(np.append(truth.bob.ticks, late), np.append(truth.bob.channel, [1, 0]).astype(np.uint8))
-        settings = PairSettings(window_ticks=4)
+        settings = PairSettings(half_window_ticks=4)
         of_a, of_b = run_pair(
             AlicePairs(settings, SeededEntropy(5, "a")).exchange(alice), BobPairs(settings, SeededEntropy(5, "b")).exchange(bob)
         )

@@ -1,0 +1,134 @@
+"""What a recording shows as tables and a plot, as records and reports take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.pipeline.peak import rebinned
+from hil.record.model import PlotEntry, PlotMark, TableEntry
+from hil.statistics.binomial import clopper_pearson
+from hil.testbed.recording_claims import findings, sentences, setting_name, time_words
+
+if TYPE_CHECKING:
+    from hil.testbed.recording_analysis import RecordingAnalysis
+
+__all__ = ["correlation_plot", "correlation_table", "error_table", "matrix_table", "window_table"]
+
+_CONFIDENCE = 0.95
+_MOST_BARS = 160
+
+
+def matrix_table(seen: RecordingAnalysis) -> TableEntry:
+    """Pairs by channel of either party, with everything that can be said of the recording."""
+    return TableEntry(
+        title="coincidence matrix",
+        columns=tuple(f"Bob {label}" for label in seen.channels.labels("b")),
+        rows=seen.matrix,
+        row_names=tuple(f"Alice {label}" for label in seen.channels.labels("a")),
+        row_title="Alice's channel",
+        column_title="Bob's channel",
+        sentences=sentences(seen),
+        link=seen.link,
+    )
+
+
+def error_table(seen: RecordingAnalysis) -> TableEntry:
+    """QBER and visibility of each common setting, and of all: visibility is 1 - 2 QBER, intervals are two-sided."""
+    named = [(setting_name(seen, number), *counted) for number, counted in enumerate(seen.groups)]
+    rows = [(name, *_error_cells(errors, pairs)) for name, errors, pairs in (*named, ("all sifted", *seen.sifted))]
+    return TableEntry(
+        title="errors and visibility by setting",
+        columns=("setting", "pairs", "errors", "QBER", "95 % interval", "visibility", "95 % interval of it"),
+        rows=tuple(rows),
+        link=seen.link,
+    )
+
+
+def _error_cells(errors: int, pairs: int) -> tuple[str | int, ...]:
+    if not pairs:
+        return pairs, errors, "–", "–", "–", "–"
+    found = clopper_pearson(errors, pairs, _CONFIDENCE, "two")
+    return (
+        pairs,
+        errors,
+        f"{100 * found.estimate:.2f} %",
+        f"{100 * found.low:.2f} to {100 * found.high:.2f} %",
+        f"{1 - 2 * found.estimate:.3f}",
+        f"{1 - 2 * found.high:.3f} to {1 - 2 * found.low:.3f}",
+    )
+
+
+def window_table(seen: RecordingAnalysis) -> TableEntry:
+    """What other coincidence windows would count."""
+    rows = []
+    for one in seen.windows:
+        chosen = " (used)" if one.half_ticks == seen.half_window_ticks else ""
+        rows.append(
+            (
+                f"{time_words((2 * one.half_ticks + 1) * seen.tick_s)}{chosen}",
+                one.pairs,
+                f"{one.accidentals:.3g}",
+                f"{one.ratio:.3g}" if one.accidentals else "–",
+                f"{100 * one.errors / one.sifted:.2f} %" if one.sifted else "–",
+            )
+        )
+    return TableEntry(
+        title="coincidence windows",
+        columns=("window", "pairs", "by chance", "to accidentals", "QBER"),
+        rows=tuple(rows),
+        link=seen.link,
+    )
+
+
+def correlation_table(seen: RecordingAnalysis) -> TableEntry:
+    """E of every pair of settings; the angles of settings that have one."""
+    angles = [dict(zip(names, seen.channels.angles_deg(party), strict=True)) for names, party in _parties(seen)]
+    rows = [
+        (
+            _with_angle(hers, angles[0][hers]),
+            _with_angle(his, angles[1][his]),
+            one.same,
+            one.opposite,
+            f"{one.value:+.3f}" if one.pairs else "–",
+            f"{one.variance**0.5:.3f}" if one.pairs else "–",
+        )
+        for hers, his, one in seen.correlations
+    ]
+    return TableEntry(
+        title="correlations by pair of settings",
+        columns=("Alice", "Bob", "same", "opposite", "E", "standard error"),
+        rows=tuple(rows),
+        link=seen.link,
+    )
+
+
+def _parties(seen: RecordingAnalysis) -> tuple[tuple[tuple[str, ...], str], ...]:
+    return (seen.channels.settings_a, "a"), (seen.channels.settings_b, "b")
+
+
+def _with_angle(name: str, angle_deg: float | None) -> str:
+    return name if angle_deg is None else f"{name} ({angle_deg:g}°)"
+
+
+def correlation_plot(seen: RecordingAnalysis) -> PlotEntry:
+    """The correlation histogram around the peak; where a tick is fine, in bins of several."""
+    bin_ticks = max(1, -(-seen.lags_ticks.size // _MOST_BARS))
+    shifted = (seen.lags_ticks - seen.delay_ticks).astype("int64")
+    centres, counts = rebinned(shifted, seen.correlation, bin_ticks)
+    first, last = seen.window_ticks
+    bins = "" if bin_ticks == 1 else f" in bins of {time_words(bin_ticks * seen.tick_s)}"
+    return PlotEntry(
+        title="correlation",
+        x=tuple((centres + seen.delay_ticks).tolist()),
+        y=tuple(float(number) for number in counts),
+        x_label=f"Bob's time minus Alice's, in ticks of {1e12 * seen.tick_s:g} ps",
+        y_label=f"pairs of events{bins}",
+        style="bars",
+        marks=(
+            PlotMark(x=first, label="window from"),
+            PlotMark(x=seen.delay_ticks, label="peak at"),
+            PlotMark(x=last, label="window to"),
+        ),
+        sentences=findings(seen)[1:3],
+        link=seen.link,
+    )
