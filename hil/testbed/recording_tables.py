@@ -35,47 +35,41 @@ def matrix_table(seen: RecordingAnalysis) -> TableEntry:
 def error_table(seen: RecordingAnalysis) -> TableEntry:
     """QBER and visibility of each common setting, and of all: visibility is 1 - 2 QBER, intervals are two-sided."""
     named = [(setting_name(seen, number), *counted) for number, counted in enumerate(seen.groups)]
-    rows = [(name, *_error_cells(errors, pairs)) for name, errors, pairs in (*named, ("all sifted", *seen.sifted))]
+    named.append(("all sifted", *seen.sifted))
     return TableEntry(
         title="errors and visibility by setting",
-        columns=("setting", "pairs", "errors", "QBER", "95 % interval", "visibility", "95 % interval of it"),
-        rows=tuple(rows),
+        columns=("pairs", "errors", "QBER, 95 % interval", "visibility, 95 % interval"),
+        rows=tuple((pairs, errors, *_error_cells(errors, pairs)) for _, errors, pairs in named),
+        row_names=tuple(name for name, *_ in named),
         link=seen.link,
     )
 
 
-def _error_cells(errors: int, pairs: int) -> tuple[str | int, ...]:
+def _error_cells(errors: int, pairs: int) -> tuple[str, str]:
     if not pairs:
-        return pairs, errors, "–", "–", "–", "–"
+        return "–", "–"
     found = clopper_pearson(errors, pairs, _CONFIDENCE, "two")
-    return (
-        pairs,
-        errors,
-        f"{100 * found.estimate:.2f} %",
-        f"{100 * found.low:.2f} to {100 * found.high:.2f} %",
-        f"{1 - 2 * found.estimate:.3f}",
-        f"{1 - 2 * found.high:.3f} to {1 - 2 * found.low:.3f}",
-    )
+    qber = [100.0 * ratio for ratio in (found.estimate, found.low, found.high)]
+    visibility = [1.0 - 2.0 * ratio for ratio in (found.estimate, found.high, found.low)]
+    return "{:.2f} ({:.2f} to {:.2f}) %".format(*qber), "{:.3f} ({:.3f} to {:.3f})".format(*visibility)
 
 
 def window_table(seen: RecordingAnalysis) -> TableEntry:
     """What other coincidence windows would count."""
-    rows = []
-    for one in seen.windows:
-        chosen = " (used)" if one.half_ticks == seen.half_window_ticks else ""
-        rows.append(
+    return TableEntry(
+        title="coincidence windows",
+        columns=("pairs", "by chance", "to accidentals", "QBER", ""),
+        rows=tuple(
             (
-                f"{time_words((2 * one.half_ticks + 1) * seen.tick_s)}{chosen}",
                 one.pairs,
                 f"{one.accidentals:.3g}",
                 f"{one.ratio:.3g}" if one.accidentals else "–",
                 f"{100 * one.errors / one.sifted:.2f} %" if one.sifted else "–",
+                "used" if one.half_ticks == seen.half_window_ticks else "",
             )
-        )
-    return TableEntry(
-        title="coincidence windows",
-        columns=("window", "pairs", "by chance", "to accidentals", "QBER"),
-        rows=tuple(rows),
+            for one in seen.windows
+        ),
+        row_names=tuple(time_words((2 * one.half_ticks + 1) * seen.tick_s) for one in seen.windows),
         link=seen.link,
     )
 

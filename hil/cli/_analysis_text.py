@@ -1,0 +1,76 @@
+"""An analysed recording on a terminal: tables, and the correlation peak drawn in blocks."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hil.cli._analysis_tables import tables
+from hil.pipeline.peak import rebinned
+from hil.testbed.recording_claims import time_words
+
+if TYPE_CHECKING:
+    from hil.drivers.recordings.gather import Gathered
+    from hil.drivers.recordings.stream import TagFile
+    from hil.testbed.recording_analysis import RecordingAnalysis
+
+__all__ = ["histogram", "print_analysis"]
+
+_WIDTH = 80
+_ROWS = 10
+_MARGIN = 9
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_ASCII = " .....:::#"
+
+
+def print_analysis(seen: RecordingAnalysis, files: tuple[TagFile, ...], tags: Gathered) -> None:
+    """Everything, no wider than a terminal of 80 columns where that is what there is."""
+    from rich.console import Console
+
+    from hil.reports._terminal_tables import print_table
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDTH)
+    *first, last = tables(seen, files, tags)
+    for entry in first:
+        print_table(console, entry)
+    console.print("correlation of the events' times", markup=False)
+    for line in histogram(seen, blocks=_blocks()):
+        console.print(line, markup=False, no_wrap=True, overflow="crop")
+    console.print()
+    print_table(console, last)
+
+
+def _blocks() -> str:
+    """Eighths of a character where the output can have them."""
+    try:
+        _BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return _ASCII
+    return _BLOCKS
+
+
+def histogram(seen: RecordingAnalysis, blocks: str = _BLOCKS) -> list[str]:
+    """Lines of 80 characters at most: counts upwards, lag from left to right, the window marked below."""
+    room = _WIDTH - _MARGIN
+    every = max(1, -(-seen.lags_ticks.size // room))
+    shifted = (seen.lags_ticks - seen.delay_ticks).astype(np.int64)
+    centres, counts = rebinned(shifted, seen.correlation, every)
+    widen = max(1, room // counts.size)
+    centres, counts = np.repeat(centres, widen), np.repeat(counts, widen)
+    highest = max(int(counts.max()), 1)
+    eighths = np.ceil(counts * (8 * _ROWS) / highest).astype(int)
+    lines = []
+    for row in range(_ROWS - 1, -1, -1):
+        label = f"{highest:>{_MARGIN - 2},}" if row == _ROWS - 1 else f"{0:>{_MARGIN - 2}}" if row == 0 else " " * (_MARGIN - 2)
+        bar = "".join(blocks[min(8, max(0, value - 8 * row))] for value in eighths.tolist())
+        lines.append(f"{label} |{bar}".rstrip())
+    inside = np.abs(centres) <= max(seen.half_window_ticks, every / 2.0)
+    lines.append(" " * _MARGIN + "".join("^" if one else "-" for one in inside))
+    ends = [time_words((seen.delay_ticks + float(centres[end])) * seen.tick_s, sign=True) for end in (0, -1)]
+    lines.append(" " * _MARGIN + ends[0] + ends[1].rjust(counts.size - len(ends[0])))
+    lines.append(f"{'':{_MARGIN}}Bob's time minus Alice's, bins of {time_words(every * seen.tick_s)}; ^ lies in the window")
+    return lines
