@@ -3,8 +3,8 @@
 Source: J. F. Clauser, M. A. Horne, A. Shimony, R. A. Holt, Phys. Rev. Lett. 23, 880 (1969):
 S = |E(a, b) + E(a, b') + E(a', b) - E(a', b')| is at most 2 for local hidden variables; at most 2 sqrt 2 (B. S. Cirel'son,
 Lett. Math. Phys. 4, 93 (1980)). The four settings, and which correlation has the minus, follow from the angles alone, never
-from the counts: the choice under which a maximally entangled state would give the largest S. Only whether its correlation goes with
-the angles' difference or with their sum is read off the counts. Fair sampling is assumed.
+from the counts: the choice under which a maximally entangled state would give the largest S. Only whether its correlation goes
+with the angles' difference or with their sum is read off the counts. Fair sampling is assumed.
 """
 
 from __future__ import annotations

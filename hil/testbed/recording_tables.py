@@ -38,7 +38,7 @@ def error_table(seen: RecordingAnalysis) -> TableEntry:
     named.append(("all sifted", *seen.sifted))
     return TableEntry(
         title="errors and visibility by setting",
-        columns=("pairs", "errors", "QBER, 95 % interval", "visibility, 95 % interval"),
+        columns=("pairs", "errors", "QBER in % (95 %)", "visibility (95 %)"),
         rows=tuple((pairs, errors, *_error_cells(errors, pairs)) for _, errors, pairs in named),
         row_names=tuple(name for name, *_ in named),
         link=seen.link,
@@ -51,7 +51,7 @@ def _error_cells(errors: int, pairs: int) -> tuple[str, str]:
     found = clopper_pearson(errors, pairs, _CONFIDENCE, "two")
     qber = [100.0 * ratio for ratio in (found.estimate, found.low, found.high)]
     visibility = [1.0 - 2.0 * ratio for ratio in (found.estimate, found.high, found.low)]
-    return "{:.2f} ({:.2f} to {:.2f}) %".format(*qber), "{:.3f} ({:.3f} to {:.3f})".format(*visibility)
+    return "{:.2f} ({:.2f} to {:.2f})".format(*qber), "{:.3f} ({:.3f} to {:.3f})".format(*visibility)
 
 
 def window_table(seen: RecordingAnalysis) -> TableEntry:
