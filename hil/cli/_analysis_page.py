@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hil.cli._analysis_tables import tables
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish
@@ -38,5 +38,5 @@ def render_page(seen: RecordingAnalysis, files: tuple[TagFile, ...], tags: Gathe
         return render(record, folder.path)
 
 
-def _fields(entry: TableEntry | PlotEntry, link: str) -> dict[str, object]:
+def _fields(entry: TableEntry | PlotEntry, link: str) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in entry.__struct_fields__ if name not in {"case", "link"}} | {"link": link}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ __all__ = ["histogram", "print_analysis"]
 _WIDTH = 80
 _ROWS = 10
 _MARGIN = 9
+_SHOWN_JITTERS = 12.0
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _ASCII = " .....:::#"
 
@@ -56,9 +58,10 @@ def _blocks() -> str:
 def histogram(seen: RecordingAnalysis, blocks: str = _BLOCKS) -> list[str]:
     """Lines of 80 characters at most: counts upwards, lag from left to right, the window marked below."""
     room = _WIDTH - _MARGIN
-    every = max(1, -(-seen.lags_ticks.size // room))
     shifted = (seen.lags_ticks - seen.delay_ticks).astype(np.int64)
-    centres, counts = rebinned(shifted, seen.correlation, every)
+    shown = np.abs(shifted) <= max(room // 2, math.ceil(_SHOWN_JITTERS * seen.jitter_ticks))
+    every = -(-int(np.count_nonzero(shown)) // room) | 1  # odd, so that one bin has the peak in its middle
+    centres, counts = rebinned(shifted[shown], seen.correlation[shown], every)
     widen = max(1, room // counts.size)
     centres, counts = np.repeat(centres, widen), np.repeat(counts, widen)
     highest = max(int(counts.max()), 1)
@@ -70,7 +73,8 @@ def histogram(seen: RecordingAnalysis, blocks: str = _BLOCKS) -> list[str]:
         lines.append(f"{label} |{bar}".rstrip())
     inside = np.abs(centres) <= max(seen.half_window_ticks, every / 2.0)
     lines.append(" " * _MARGIN + "".join("^" if one else "-" for one in inside))
-    ends = [time_words((seen.delay_ticks + float(centres[end])) * seen.tick_s, sign=True) for end in (0, -1)]
+    ends = [time_words(float(centres[end]) * seen.tick_s, sign=True) for end in (0, -1)]
     lines.append(" " * _MARGIN + ends[0] + ends[1].rjust(counts.size - len(ends[0])))
-    lines.append(f"{'':{_MARGIN}}Bob's time minus Alice's, bins of {time_words(every * seen.tick_s)}; ^ lies in the window")
+    peak = time_words(seen.delay_ticks * seen.tick_s, sign=True)
+    lines.append(f"{'':{_MARGIN}}from the peak at {peak}, bins of {time_words(every * seen.tick_s)}; ^ lies in the window")
     return lines

@@ -76,12 +76,13 @@ class PairSettings:
 
     def pack(self, setting: npt.NDArray[np.uint8]) -> bytes:
         """Numbers of settings, each in as many bits as the largest takes."""
-        return pack((setting[:, None] >> self._bits & 1).ravel())
+        return pack((setting[:, None] >> self._bits & np.uint8(1)).ravel().astype(np.uint8))
 
     def unpack(self, data: bytes, count: int) -> npt.NDArray[np.uint8]:
         """The reverse; AuthenticationError where the length does not fit."""
         bits = unpack(data, count * self._bits.size).reshape(count, self._bits.size)
-        return (bits << self._bits).sum(axis=1, dtype=np.uint8)
+        numbers: npt.NDArray[np.uint8] = (bits << self._bits).sum(axis=1, dtype=np.uint8)
+        return numbers
 
     @property
     def _bits(self) -> npt.NDArray[np.uint8]:

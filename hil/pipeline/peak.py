@@ -82,7 +82,7 @@ def full_width_ticks(found: Synchronisation) -> float:
     """Full width at half of the peak's height above the background, straight lines between bins of half the jitter."""
     bin_ticks = max(1, round(found.jitter_ticks / 2.0))
     centres, counts = rebinned(found.lags_ticks, found.counts, bin_ticks)
-    height = counts - found.background_per_tick * bin_ticks
+    height = counts.astype(np.float64) - found.background_per_tick * bin_ticks
     top = int(np.argmax(height))
     half = float(height[top]) / 2.0
     return _crossing(centres, height, top, 1, half) - _crossing(centres, height, top, -1, half)

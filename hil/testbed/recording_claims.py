@@ -45,7 +45,7 @@ def claims_not_supported(seen: RecordingAnalysis) -> tuple[str, ...]:
     """Which claims a recording of this size cannot support, and why."""
     one, length = seen.one_setting, time_words(seen.duration_s)
     said = (
-        _NO_KEY_IN_ONE_SETTING if one else _NO_KEY,
+        (_NO_KEY_IN_ONE_SETTING if one else _NO_KEY) + (_ONLY_EQUAL if seen.exchanged is not None else ""),
         _too_small(seen),
         _not_two_bases(seen) if one and len(seen.channels.common) > 1 else "",
         f"The QBER is that of this one setting, over {length}; a limit that it meets is met for this setting only."
@@ -59,12 +59,13 @@ def claims_not_supported(seen: RecordingAnalysis) -> tuple[str, ...]:
 
 _NO_KEY_IN_ONE_SETTING = (
     "It supports no claim of a secret key: nothing was measured in a complementary basis, whose errors alone bound what an "
-    "eavesdropper may know. The corrected bits are equal, not secret."
+    "eavesdropper may know."
 )
 _NO_KEY = (
     "It supports no claim of a secret key: it does not tell how the settings were chosen, nor that they are complementary "
-    "bases. The corrected bits are equal, not secret."
+    "bases."
 )
+_ONLY_EQUAL = " The corrected bits are equal, not secret."
 _NO_FIDELITY_IN_ONE_SETTING = (
     "It supports no claim of entanglement or its fidelity: a classical mixture of the correlated results gives the same "
     "table. A fidelity takes a second, complementary setting, a CHSH value four pairs of settings."
@@ -110,7 +111,7 @@ def _clock(seen: RecordingAnalysis) -> str:
         f"The correlation peaks where Bob's time is Alice's {seen.delay_ticks:+,.12g} ticks of {tick_ps:g} ps; his "
         f"clock runs {seen.rate_ppm:+g} ppm against hers ({fitted}){wandered}. The peak is "
         f"{time_words(seen.fwhm_ticks * seen.tick_s)} wide at half its height, its standard deviation "
-        f"{seen.jitter_ticks:.2g} ticks; it stands {seen.significance:.0f} of the background's above it."
+        f"{seen.jitter_ticks:.3g} ticks; it stands {seen.significance:.0f} standard deviations of the background above it."
     )
 
 
@@ -132,11 +133,11 @@ def _errors(seen: RecordingAnalysis) -> str:
     groups = " and ".join(
         f"{wrong} in {pairs:,} of {setting_name(seen, number)}" for number, (wrong, pairs) in enumerate(seen.groups)
     )
+    over_all = f" Over all pairs {seen.all_pairs[0]:,} in {seen.all_pairs[1]:,}." if seen.one_setting else ""
     opposite = " Most results are opposite: give one party's bits the other way round." if 2 * errors > bits else ""
     return (
         f"Errors: {groups}; {errors} in {bits:,} sifted bits is a QBER of {100 * interval.estimate:.2g} %, at most "
-        f"{100 * interval.high:.2g} % (Clopper-Pearson, 95 %). Over all pairs {seen.all_pairs[0]} in "
-        f"{seen.all_pairs[1]:,}.{opposite}"
+        f"{100 * interval.high:.2g} % (Clopper-Pearson, 95 %).{over_all}{opposite}"
     )
 
 

@@ -106,22 +106,23 @@ def _with_angle(name: str, angle_deg: float | None) -> str:
 
 def correlation_plot(seen: RecordingAnalysis) -> PlotEntry:
     """The correlation histogram around the peak; where a tick is fine, in bins of several."""
-    bin_ticks = max(1, -(-seen.lags_ticks.size // _MOST_BARS))
+    bin_ticks = -(-seen.lags_ticks.size // _MOST_BARS) | 1  # odd, so that one bin has the peak in its middle
     shifted = (seen.lags_ticks - seen.delay_ticks).astype("int64")
     centres, counts = rebinned(shifted, seen.correlation, bin_ticks)
-    first, last = seen.window_ticks
+    peak = time_words(seen.delay_ticks * seen.tick_s, sign=True)
+    half = float(seen.half_window_ticks)
     bins = "" if bin_ticks == 1 else f" in bins of {time_words(bin_ticks * seen.tick_s)}"
     return PlotEntry(
         title="correlation",
-        x=tuple((centres + seen.delay_ticks).tolist()),
+        x=tuple(centres.tolist()),
         y=tuple(float(number) for number in counts),
-        x_label=f"Bob's time minus Alice's, in ticks of {1e12 * seen.tick_s:g} ps",
+        x_label=f"from the peak at {peak}, in ticks of {1e12 * seen.tick_s:g} ps",
         y_label=f"pairs of events{bins}",
         style="bars",
         marks=(
-            PlotMark(x=first, label="window from"),
-            PlotMark(x=seen.delay_ticks, label="peak at"),
-            PlotMark(x=last, label="window to"),
+            PlotMark(x=-half, label="window from"),
+            PlotMark(x=0.0, label="peak"),
+            PlotMark(x=half, label="window to"),
         ),
         sentences=findings(seen)[1:3],
         link=seen.link,
