@@ -24,7 +24,8 @@ _ROWS = 10
 _MARGIN = 9
 _SHOWN_JITTERS = 12.0
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_ASCII = " .....:::#"
+_PLAIN = str.maketrans({"±": "+-", "·": "-", "°": " deg", "–": "-"} | dict(zip(_BLOCKS, " ....:::#", strict=True)))
+"""What an output without these characters gets instead."""
 
 
 def print_analysis(seen: RecordingAnalysis, files: tuple[TagFile, ...], tags: Gathered) -> None:
@@ -33,29 +34,31 @@ def print_analysis(seen: RecordingAnalysis, files: tuple[TagFile, ...], tags: Ga
 
     from hil.reports._terminal_tables import print_table
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
     *first, last = tables(seen, files, tags)
-    for entry in first:
-        print_table(console, entry)
-    console.print("correlation of the events' times", markup=False)
-    for line in histogram(seen, blocks=_blocks()):
-        console.print(line, markup=False, no_wrap=True, overflow="crop")
-    console.print()
-    print_table(console, last)
+    with console.capture() as printed:
+        for entry in first:
+            print_table(console, entry)
+        console.print("correlation of the events' times", markup=False)
+        for line in histogram(seen):
+            console.print(line, markup=False, no_wrap=True, overflow="crop")
+        console.print()
+        print_table(console, last)
+    print(_writable(printed.get(), sys.stdout.encoding or "ascii"), end="")
 
 
-def _blocks() -> str:
-    """Eighths of a character where the output can have them."""
+def _writable(text: str, encoding: str) -> str:
+    """The text with nothing in it that the output cannot have."""
     try:
-        _BLOCKS.encode(sys.stdout.encoding or "ascii")
+        text.encode(encoding)
     except UnicodeEncodeError:
-        return _ASCII
-    return _BLOCKS
+        return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    return text
 
 
-def histogram(seen: RecordingAnalysis, blocks: str = _BLOCKS) -> list[str]:
+def histogram(seen: RecordingAnalysis) -> list[str]:
     """Lines of 80 characters at most: counts upwards, lag from left to right, the window marked below."""
     room = _WIDTH - _MARGIN
     shifted = (seen.lags_ticks - seen.delay_ticks).astype(np.int64)
@@ -69,7 +72,7 @@ def histogram(seen: RecordingAnalysis, blocks: str = _BLOCKS) -> list[str]:
     lines = []
     for row in range(_ROWS - 1, -1, -1):
         label = f"{highest:>{_MARGIN - 2},}" if row == _ROWS - 1 else f"{0:>{_MARGIN - 2}}" if row == 0 else " " * (_MARGIN - 2)
-        bar = "".join(blocks[min(8, max(0, value - 8 * row))] for value in eighths.tolist())
+        bar = "".join(_BLOCKS[min(8, max(0, value - 8 * row))] for value in eighths.tolist())
         lines.append(f"{label} |{bar}".rstrip())
     inside = np.abs(centres) <= max(seen.half_window_ticks, every / 2.0)
     lines.append(" " * _MARGIN + "".join("^" if one else "-" for one in inside))

@@ -40,7 +40,7 @@ def test_a_maximally_entangled_state_gives_two_root_two_times_its_visibility(vis
 
 
 def test_the_standard_error_is_that_of_four_binomials():
-    """sqrt of the sum of (1 - E^2) / N: 4 (1 - V^2 / 2) / N for the best angles."""
+    """Root of the sum of (1 - E^2) / N: 4 (1 - V^2 / 2) / N for the best angles."""
     found = chsh(_matrix(_quantum(ANGLES_A, ANGLES_B, 0.9)), ANGLES_A, ANGLES_B)
     assert found.error == pytest.approx(math.sqrt(4 * (1 - 0.81 / 2) / PAIRS), rel=1e-3)
     assert found.error == pytest.approx(s_standard_error([one.value for one in found.correlations], [PAIRS] * 4), rel=1e-3)
