@@ -144,6 +144,14 @@ def _source(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: in
             "intensities": declared.intensities,
             "probabilities": declared.intensity_probabilities,
             "key_basis_probability": declared.key_basis_probability,
+            "source": declared.source,
+            "g2": declared.g2,
+            "bit_one_probability": declared.bit_one_probability,
+            "intensity_fluctuation": declared.intensity_fluctuation,
+            "intensity_correlation": declared.intensity_correlation,
+            "preparation_error": declared.preparation_error,
+            "phase": declared.phase,
+            "encoding": declared.encoding,
         }
     )
 

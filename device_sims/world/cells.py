@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Cells", "cells", "expectations"]
 
 _FINE = 10_000_000
-_STATE = 10 * _FINE
+_DAY = 10 * _FINE
+_DAY_NS = 86_400_000_000_000
+_STATE = 100_000 * _DAY
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,23 @@ def expectations(
     The misalignment of a piece is that in the middle of its grid cell, so that it does not depend on where time was cut.
     """
     middle_ns = (pieces.cell + 0.5) * step_ns
-    # state and rounded misalignment in one number
+    # state, day of age where detectors age, and rounded misalignment in one number
     kind = pieces.state * _STATE
     for number in np.unique(pieces.state):
         reception = scene.reception(int(number))
         own = pieces.state == number
         if reception is not None:
+            if any(reception.ageing):
+                kind[own] += np.minimum(middle_ns[own] // _DAY_NS, 99_999).astype(np.int64) * _DAY
             kind[own] += np.round(scene.misalignments(reception, middle_ns[own]) * _FINE).astype(np.int64)
     kinds, which = np.unique(kind, return_inverse=True)
     found = [
-        expect(scene.receiver, scene.reception(int(each) // _STATE), float(each % _STATE) / _FINE, qber_limit) for each in kinds
+        expect(
+            scene.receiver,
+            scene.aged(scene.reception(int(each) // _STATE), float(each % _STATE // _DAY + 0.5) * _DAY_NS),
+            float(each % _DAY) / _FINE,
+            qber_limit,
+        )
+        for each in kinds
     ]
     return found, which.reshape(-1)

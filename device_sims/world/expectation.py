@@ -47,15 +47,19 @@ def expect(receiver: Receiver, reception: Reception | None, misalignment: float,
     dark = reception.dark_per_pulse
     often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
     outcome = reception.straight + misalignment * reception.tilt
-    light = reception.proposals_per_pulse * (outcome if receiver.source is not None else outcome[:1])
-    chance = -np.expm1(-light - dark)
+    light = reception.proposals_per_pulse / reception.headroom * (outcome if receiver.source is not None else outcome[:1])
+    if receiver.source is not None and receiver.source.fluctuation:
+        light = light - 0.5 * (receiver.source.fluctuation * light) ** 2
+    counted = receiver.source is not None and receiver.source.single_photons
+    missed = np.maximum(1.0 - light, 0.0) if counted else np.exp(-light)
+    chance = 1.0 - missed * np.exp(-dark)
     primary = often @ chance
     blind, again = reception.blind_pulses, reception.afterpulse_probability
     clicks = _with_afterpulses(primary, blind, again)
     offered = primary + again * clicks
     alive = 1.0 / (1.0 + blind * offered)
     fano = (1.0 + again) / (1.0 - again) * alive**2
-    signal = float(((often @ -np.expm1(-light)) * alive).sum())
+    signal = float(((often @ (1.0 - missed)) * alive).sum())
     if receiver.source is None:
         return Expectation(clicks, fano, 0.0, 0.0, float("nan"), 0.0)
     sifted, wrong = _sifted(receiver, often, chance * alive, again * clicks * alive)

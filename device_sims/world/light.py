@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 from .sampler import photo_detections
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable
 
+    import numpy as np
+    import numpy.typing as npt
+
+    from .reception import Reception
     from .sampler import Candidates
     from .scene import Scene, Segment
+
+    PerPulse = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
 
 __all__ = ["Light", "PulsedLight"]
 
@@ -36,5 +42,18 @@ class PulsedLight:
             window.first,
             window.end - window.first,
             misalignment=scene.misalignment(window.number, window.first, window.end),
-            survival=scene.survival(window.number, window.first, window.end),
+            survival=_surviving(scene, reception, window.number, window.first, window.end),
         )
+
+
+def _surviving(scene: Scene, reception: Reception, number: int, first: int, end: int) -> float | PerPulse:
+    """What of the proposals comes through: the channel's share, and the pulse's own intensity where that varies."""
+    channel, source = scene.survival(number, first, end), scene.receiver.source
+    if source is None or reception.headroom == 1.0:
+        return channel
+
+    def surviving(index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        own = source.factors(index) / reception.headroom
+        return own * (channel(index) if callable(channel) else channel)
+
+    return surviving

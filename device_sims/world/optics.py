@@ -42,12 +42,26 @@ class Optics:
             return 0.0
         link_name, link = found
         transmitter = link.parties["a"]
-        if not state.get((transmitter, "emitting")):
-            return 0.0
         before = link.path[: link.path.index(meter)]
-        loss_db = sum(self._element_loss_db(link_name, element, state) for element in before)
-        pilot_w = self._parameters.value(state, transmitter, "pilot_power_w")
-        return pilot_w * float(10.0 ** (-loss_db / 10.0)) * self._parameters.value(state, meter, "tap_ratio")
+        reaching_w = self._eavesdropper_w(link_name, before, state)
+        if state.get((transmitter, "emitting")):
+            loss_db = sum(self._element_loss_db(link_name, element, state) for element in before)
+            reaching_w += self._parameters.value(state, transmitter, "pilot_power_w") * float(10.0 ** (-loss_db / 10.0))
+        return reaching_w * self._parameters.value(state, meter, "tap_ratio")
+
+    def blinding_w(self, link_name: str, state: State) -> float:
+        """An eavesdropper's continuous light at the end of the path."""
+        return self._eavesdropper_w(link_name, self._bench.link[link_name].path, state)
+
+    def _eavesdropper_w(self, link_name: str, elements: tuple[str, ...], state: State) -> float:
+        """Her light behind these first elements of a path: it enters where the fibre ends."""
+        power_w = self._parameters.value(state, link_name, "blinding_power_w")
+        path = self._bench.link[link_name].path
+        if not power_w or ("fibre" in path and "fibre" not in elements):
+            return 0.0
+        passed = elements[elements.index("fibre") + 1 :] if "fibre" in path else elements
+        loss_db = sum(self._element_loss_db(link_name, element, state) for element in passed)
+        return power_w * float(10.0 ** (-loss_db / 10.0))
 
     def _element_loss_db(self, link_name: str, element: str, state: State) -> float:
         value = self._parameters.value

@@ -50,13 +50,20 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
         "detector_temperature_c": Bounds(-150.0, 100.0),
+        "phase_error_rad": Bounds(-100.0, 100.0),
+        "efficiency_ageing": Bounds(0.0, 0.999),
+        "dark_count_ageing": Bounds(0.0, 10.0),
+        "efficiency_offset_s": Bounds(0.0, 1e-8),
+        "blinding_threshold_w": Bounds(0.0, 1.0),
+        "latching_threshold_w": Bounds(0.0, 1.0),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
     PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
     TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
 }
-"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``."""
+"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
+the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
 
 FIBRE = {
     "excess_loss_db": Bounds(0.0, 200.0),
@@ -64,7 +71,15 @@ FIBRE = {
     "attenuation_db_per_km": Bounds(0.0, 100.0),
 }
 
-_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0}
+EVE = {
+    "intercept_fraction": Bounds(0.0, 1.0),
+    "splitting_fraction": Bounds(0.0, 1.0),
+    "time_shift_s": Bounds(0.0, 1e-8),
+    "blinding_power_w": Bounds(0.0, 1.0),
+}
+"""What an eavesdropper does on a link, which is injected on the link's name."""
+
+_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad": 0.0}
 
 
 class Parameters:
@@ -80,6 +95,7 @@ class Parameters:
             for parameter in INJECTABLE.get(type(device), {}):
                 self._base[name, parameter] = _true_value(device, parameter)
         for name, link in bench.link.items():
+            self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
             if (fibre := link.fibre) is not None:
                 actual = actual_of(fibre)
                 self._base |= {
@@ -120,13 +136,16 @@ class Parameters:
         device = self._bench.device.get(name)
         if device is not None:
             known = dict(INJECTABLE.get(type(device), {}))
+            if isinstance(device, TransmitterDevice):
+                bounds = known["intensity_scale"]
+                known |= {f"{number}.intensity_scale": bounds for number in range(len(device.intensities))}
             for detector in device.detectors if isinstance(device, ReceiverDevice) else ():
                 known |= {f"{detector}.{parameter}": bounds for parameter, bounds in PER_DETECTOR.items()}
             return name, known
         links: dict[str, Link] = self._bench.link
         link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
         if link in links:
-            return link, FIBRE if links[link].fibre is not None else {}
+            return link, {**(FIBRE if links[link].fibre is not None else {}), **EVE}
         everything = ", ".join([*self._bench.device, *links])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .light import PulsedLight
+from .counted_light import SourceLight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ __all__ = ["AMBIENT_C", "Scene", "Segment"]
 
 AMBIENT_C = 22.0
 _STEADY = 1e-6
+_AGE_NS = 3.6e15
+"""1000 hours."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Scene:
         optics: Optics,
         stage: tuple[Stage, float] | None,
     ) -> None:
-        self.light: Light = PulsedLight()
+        self.light: Light = SourceLight()
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline
@@ -66,9 +68,19 @@ class Scene:
         state = self.timeline.states[number]
         known = self._receptions.get(number)
         if known is None or known[0] is not state:
-            known = (state, self.receiver.reception(state, self._parameters, self._optics))
+            latched = self._latched(number)
+            known = (state, self.receiver.reception(state, self._parameters, self._optics, latched=latched))
             self._receptions[number] = known
         return known[1]
+
+    def _latched(self, number: int) -> bool:
+        """Whether light has latched the detectors since they were given their bias."""
+        states, biased = self.timeline.states, (self.receiver.name, "biased")
+        while number >= 0 and states[number].get(biased):
+            if self.receiver.latches(states[number], self._parameters, self._optics):
+                return True
+            number -= 1
+        return False
 
     def segment_at(self, index: int) -> Segment:
         """The state a pulse meets; one that held for less than a pulse period meets none."""
@@ -106,9 +118,24 @@ class Scene:
 
         A state's reception is its brightest moment; whatever dims the light of single pulses or moments multiplies in here.
         """
-        assert self.reception(number) is not None
+        reception = self.reception(number)
+        assert reception is not None
         assert first <= end
-        return 1.0
+        return float((1.0 - reception.ageing[0]) ** (self.pulses.time_ns(first) / _AGE_NS))
+
+    def dark(self, reception: Reception, time_ns: float) -> Reception:
+        """The same with the dark counts that detectors have at their age."""
+        if not reception.ageing[1]:
+            return reception
+        grown = (1.0 + reception.ageing[1]) ** (time_ns / _AGE_NS)
+        return replace(reception, dark_per_pulse=reception.dark_per_pulse * grown)
+
+    def aged(self, reception: Reception | None, time_ns: float) -> Reception | None:
+        """The same with the efficiency and the dark counts of that age: what closed forms take."""
+        if reception is None or not any(reception.ageing):
+            return reception
+        left = (1.0 - reception.ageing[0]) ** (time_ns / _AGE_NS)
+        return replace(self.dark(reception, time_ns), proposals_per_pulse=reception.proposals_per_pulse * left)
 
     def misalignments(self, reception: Reception, times_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Misalignment at many times of one state, shape (n,)."""

@@ -7,7 +7,7 @@ from math import floor
 from threading import RLock
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from hil.bench import actual_of
+from hil.bench import actual_of, true_device
 from hil.bench.model import (
     AttenuatorDevice,
     PowerMeterDevice,
@@ -329,7 +329,6 @@ class World:
 
     def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:
         if transmitter not in self._sources:
-            declared = self._device(transmitter, TransmitterDevice)
-            rate_hz = actual_of(declared).get("pulse_rate_hz", declared.pulse_rate_hz)
-            self._sources[transmitter] = (PulseClock(rate_hz), Source(declared, self.seed, transmitter))
+            device = true_device(self._device(transmitter, TransmitterDevice))
+            self._sources[transmitter] = (PulseClock(device.pulse_rate_hz), Source(device, self.seed, transmitter))
         return self._sources[transmitter]

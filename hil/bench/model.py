@@ -12,11 +12,12 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from hil.bench.tables.chains import Chain
 from hil.bench.tables.channels import Fibre
 from hil.bench.tables.device import Calibration
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
-from hil.bench.tables.links import Contract, Link, Proof
+from hil.bench.tables.links import Contract, Eve, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
 from hil.bench.tables.sources import TransmitterDevice
@@ -26,8 +27,10 @@ __all__ = [
     "Bench",
     "BenchInfo",
     "Calibration",
+    "Chain",
     "Contract",
     "Device",
+    "Eve",
     "Fibre",
     "KmeDevice",
     "Link",
@@ -88,5 +91,6 @@ class Bench(Table, frozen=True, kw_only=True):
     bench: BenchInfo
     device: dict[str, Device]
     link: dict[str, Link] = {}
+    chain: dict[str, Chain] = {}
     slo: dict[str, SloLimit] = {}
     site: dict[str, Site] = {}

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 
 from hil import units
-from hil.bench.model import Bench, Contract, Device, Fibre, Link
+from hil.bench.model import Bench, Contract, Device, Eve, Fibre, Link
 from hil.bench.wording import marks
 
 __all__ = ["json_schema"]
@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
         for definition in table.get("properties", {}).values():
             if definition.get("default") in ({}, []):
                 del definition["default"]
-    for cls in (*get_args(Device), Fibre, Link, Contract):
+    for cls in (*get_args(Device), Fibre, Link, Contract, Eve):
         properties = tables[cls.__name__]["properties"]
         for info in msgspec.structs.fields(cls):
             if quantity := marks(info.type).get("quantity"):

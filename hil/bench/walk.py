@@ -193,7 +193,11 @@ def _interval(raw: object, kind: Any, place: _Place) -> Any:
 
 
 def _is_setting(kind: Any, form: str) -> bool:
-    return "quantity" in marks(kind) or (form == "value" and bare(kind) in {float, int})
+    if "quantity" in marks(kind):
+        return True
+    plain = bare(kind)
+    numbers = bare(get_args(plain)[0]) if get_origin(plain) is tuple else plain
+    return form == "value" and numbers in {float, int}
 
 
 def _join(where: str, key: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hil.bench.model import AttenuatorDevice, PowerMeterDevice, ReceiverDevice, SwitchDevice, TransmitterDevice
 from hil.errors import UsageError
 from hil.physics.finite_key import DecoyProof
+from hil.physics.preparation_error import combined_error, extinction_error
 
 if TYPE_CHECKING:
     from datetime import date
@@ -22,15 +23,25 @@ FIBRE = "fibre"
 
 @dataclass(frozen=True)
 class LinkModel:
-    """What is declared of a decoy-state BB84 link, light to click.
+    """What is declared of a prepare-and-measure BB84 link, light to click.
 
     ``transmittance`` is from the transmitter's output to a click, detection efficiency included. ``detectors`` are key basis
-    first, bit 0 before bit 1.
+    first, bit 0 before bit 1; ``state_errors`` are of the states in the same order. ``test_arm`` is what an interferometer in
+    the test basis leaves to be counted. ``proof`` is None where none covers the source.
     """
 
     pulse_rate_hz: float
-    proof: DecoyProof
+    intensities: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    proof: DecoyProof | None
+    single_photons: bool
+    g2: float
+    fluctuation: float
+    correlation: float
+    state_errors: tuple[float, float, float, float]
+    bit_one_sent: float
     key_basis_sent: float
+    test_arm: float
     transmittance: float
     key_basis_received: float
     passive: bool
@@ -44,19 +55,23 @@ class LinkModel:
 
 
 def link_model(bench: Bench, link: str) -> LinkModel:
-    """The declared link; UsageError for one that is no decoy-state BB84 link of three intensities and four detectors."""
+    """The declared link; UsageError for one that is no prepare-and-measure BB84 link with four detectors."""
     declared = _link(bench, link)
     sender, receiver = _parties(bench, declared, link)
     loss_db = path_loss_db(bench, link) + receiver.insertion_loss_db
     return LinkModel(
         pulse_rate_hz=sender.pulse_rate_hz,
-        proof=DecoyProof(
-            _three(sender.intensities, f"device.{declared.parties['a']}.intensities"),
-            _three(sender.intensity_probabilities, f"device.{declared.parties['a']}.intensity_probabilities"),
-            declared.proof.epsilon_secrecy,
-            declared.proof.epsilon_correctness,
-        ),
+        intensities=sender.intensities,
+        probabilities=sender.intensity_probabilities,
+        proof=_proof(sender, declared),
+        single_photons=sender.source == "single-photon",
+        g2=sender.g2,
+        fluctuation=sender.intensity_fluctuation,
+        correlation=sender.intensity_correlation,
+        state_errors=_state_errors(sender),
+        bit_one_sent=sender.bit_one_probability,
         key_basis_sent=sender.key_basis_probability,
+        test_arm=0.5 if sender.encoding == "time-bin" else 1.0,
         transmittance=10.0 ** (-loss_db / 10.0) * receiver.efficiency,
         key_basis_received=receiver.key_basis_probability,
         passive=receiver.basis_choice == "passive",
@@ -128,10 +143,22 @@ def _element_loss_db(bench: Bench, link: str, element: str) -> float:
     raise UsageError(f"link.{link}.path: {element} is no attenuator, switch or power meter; what does it lose?")
 
 
-def _three(values: tuple[float, ...], where: str) -> tuple[float, float, float]:
-    if len(values) != 3:
-        raise UsageError(f"{where}: found {len(values)}; the two-decoy bound needs three, strongest first")
-    return (values[0], values[1], values[2])
+def _proof(sender: TransmitterDevice, link: Link) -> DecoyProof | None:
+    """The two-decoy proof; None for a source it does not cover."""
+    mu, often = sender.intensities, sender.intensity_probabilities
+    decoyed = len(mu) == 3 and mu[0] > mu[1] + mu[2]
+    if not decoyed or sender.source != "weak-coherent" or sender.phase != "randomised" or sender.bit_one_probability != 0.5:
+        return None
+    three = (mu[0], mu[1], mu[2]), (often[0], often[1], often[2])
+    return DecoyProof(*three, link.proof.epsilon_secrecy, link.proof.epsilon_correctness)
+
+
+def _state_errors(sender: TransmitterDevice) -> tuple[float, float, float, float]:
+    """One declared error for all states, one a basis, or one a state; a time bin also leaks into its neighbour."""
+    declared = sender.preparation_error or (0.0,)
+    each = [declared[number * len(declared) // 4] for number in range(4)]
+    leak = extinction_error(sender.extinction_db) if sender.encoding == "time-bin" else 0.0
+    return (combined_error(each[0], leak), combined_error(each[1], leak), each[2], each[3])
 
 
 def _four(names: tuple[str, ...], where: str) -> tuple[str, str, str, str]:

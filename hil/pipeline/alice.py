@@ -10,8 +10,7 @@ from hil.errors import AuthenticationError
 from hil.pipeline._session import NONCE_BYTES, Session, settings_digest
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
-from hil.pipeline.decision import allow_correction, allow_release, key_sentence
-from hil.pipeline.estimation import Promise
+from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
 from hil.pipeline.messages import Amplify, Confirm, Detections, Hello, TestErrors
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import cascade
@@ -51,7 +50,7 @@ class Alice:
         self.settings = settings
         self.pool = pool
         self._entropy = entropy
-        self._promise = Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+        self._promise = promise_of(settings)
         self._released: dict[bytes, None] = {}
         self._early: list[bytes] = []
 
@@ -114,7 +113,7 @@ class Alice:
         """Answer Bob's announcement, and hear the errors of the test basis."""
         account = session.account
         announced = yield from session.talk.receive(Detections)
-        answer, sifted = answer_bases(announced, prepare)
+        answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
         account.announced = announced
         account.sifted(sifted)
         yield from session.talk.send(answer)

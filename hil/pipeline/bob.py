@@ -13,14 +13,13 @@ from hil.pipeline.alice import FATE_DISCARDED, FATE_RELEASED, fate_parts
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.bits import unpack
-from hil.pipeline.decision import allow_correction, allow_release, key_sentence
-from hil.pipeline.estimation import Promise
+from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
 from hil.pipeline.messages import Amplify, Bases, Confirm, Corrected, Hello, TestErrors
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import cascade
 from hil.pipeline.release import IN_DOUBT_LIMIT_S, Output, shares
 from hil.pipeline.settings import BlockResult, KeyFate
-from hil.pipeline.sifting import INTENSITIES, detected_events, sift_with_answer
+from hil.pipeline.sifting import detected_events, sift_with_answer
 from hil.pipeline.verification import agrees
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Bob:
         self.settings = settings
         self.pool = pool
         self._entropy = entropy
-        self._promise = Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+        self._promise = promise_of(settings)
         self._in_doubt: _InDoubt | None = None
 
     def block(self, context: BlockContext, records: DetectionRecords) -> Party[BlockResult]:
@@ -107,7 +106,7 @@ class Bob:
         session.account.announced = events.announcement()
         yield from session.talk.send(session.account.announced)
         answer = yield from session.talk.receive(Bases)
-        sifted = sift_with_answer(events, answer)
+        sifted = sift_with_answer(events, answer, len(source.intensities))
         session.account.sifted(sifted)
         yield from session.talk.send(TestErrors(session.account.test_errors))
         return sifted
@@ -118,7 +117,7 @@ class Bob:
             session.talk, sifted.key_bits, account.counts.test_qber, self._entropy
         )
         wrong = sifted.key_intensity[bits != sifted.key_bits]
-        account.key_errors = tuple(np.bincount(wrong, minlength=INTENSITIES).tolist())
+        account.key_errors = tuple(np.bincount(wrong, minlength=len(account.key)).tolist())
         yield from session.talk.send(Corrected(account.key_errors))
         return bits
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hil.errors import AuthenticationError
-from hil.pipeline.bits import pack, pack_pairs, pack_steps, unpack, unpack_pairs, unpack_steps
+from hil.pipeline.bits import pack, pack_numbers, pack_steps, unpack, unpack_numbers, unpack_steps
 from hil.pipeline.messages import Bases, Detections
 
 if TYPE_CHECKING:
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from hil.pipeline.entropy import Entropy
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverDeclaration
 
-__all__ = ["INTENSITIES", "Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
+__all__ = ["Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
 
-INTENSITIES = 3
 MOST_EVENTS = 1 << 28
 
 
@@ -132,8 +131,10 @@ def _settle_multiples(
     return crossed, doubled
 
 
-def answer_bases(announced: Detections, prepare: Callable[[npt.NDArray[np.int64]], Preparations]) -> tuple[Bases, Sifted]:
-    """Alice: what she tells about the announced events, and what she keeps."""
+def answer_bases(
+    announced: Detections, prepare: Callable[[npt.NDArray[np.int64]], Preparations], intensities: int
+) -> tuple[Bases, Sifted]:
+    """Alice, whose source has that many intensities: what she tells about the announced events, and what she keeps."""
     others = (announced.lost, announced.dead, announced.crossed, announced.doubled)
     if not 0 <= announced.events <= min(MOST_EVENTS, announced.clicks) or min(others) < 0:
         raise AuthenticationError(f"{announced.events} events out of {announced.clicks} clicks in one block")
@@ -146,24 +147,24 @@ def answer_bases(announced: Detections, prepare: Callable[[npt.NDArray[np.int64]
     intensity = prepared.intensity[matched]
     bit = prepared.bit[matched]
     in_key = basis[matched] == 0
-    answer = Bases(matched=pack(matched), intensities=pack_pairs(intensity), test_bits=pack(bit[~in_key]))
+    answer = Bases(matched=pack(matched), intensities=pack_numbers(intensity, intensities), test_bits=pack(bit[~in_key]))
     key_intensity = intensity[in_key]
-    return answer, Sifted(bit[in_key], key_intensity, _counts(key_intensity), _counts(intensity[~in_key]))
+    in_test = _counts(intensity[~in_key], intensities)
+    return answer, Sifted(bit[in_key], key_intensity, _counts(key_intensity, intensities), in_test)
 
 
-def sift_with_answer(events: Events, answer: Bases) -> Sifted:
+def sift_with_answer(events: Events, answer: Bases, intensities: int) -> Sifted:
     """Bob: what he keeps once Alice has told, and the errors of the test basis."""
     matched = unpack(answer.matched, int(events.index.size)).view(bool)
     basis, bit = events.basis[matched], events.bit[matched]
-    intensity = unpack_pairs(answer.intensities, int(basis.size))
-    if intensity.size and int(intensity.max()) >= INTENSITIES:
-        raise AuthenticationError("an intensity that the source does not have")
+    intensity = unpack_numbers(answer.intensities, int(basis.size), intensities)
     in_key = basis == 0
     of_test = intensity[~in_key]
     wrong = unpack(answer.test_bits, int(of_test.size)) != bit[~in_key]
     key_intensity = intensity[in_key]
-    return Sifted(bit[in_key], key_intensity, _counts(key_intensity), _counts(of_test), _counts(of_test[wrong]))
+    counts = (_counts(part, intensities) for part in (key_intensity, of_test, of_test[wrong]))
+    return Sifted(bit[in_key], key_intensity, *counts)
 
 
-def _counts(intensity: npt.NDArray[np.uint8]) -> tuple[int, ...]:
-    return tuple(np.bincount(intensity, minlength=INTENSITIES).tolist())
+def _counts(intensity: npt.NDArray[np.uint8], intensities: int) -> tuple[int, ...]:
+    return tuple(np.bincount(intensity, minlength=intensities).tolist())

@@ -26,13 +26,24 @@ class SourceDeclaration:
     """What a transmitter declares about its pulses.
 
     ``intensities`` are mean photon numbers per pulse, strongest first; ``probabilities`` how often each is sent, in any
-    basis; ``key_basis_probability`` how often the key basis (number 0) is chosen.
+    basis; ``key_basis_probability`` how often the key basis (number 0) is chosen, ``bit_one_probability`` how often bit 1.
+    ``g2`` is that of a single-photon source. ``intensity_fluctuation``: relative standard deviation of a pulse's intensity;
+    ``intensity_correlation``: how much stronger, relatively, it is after the strongest intensity than after an empty pulse;
+    ``preparation_error``: share of a state's light in the opposite state, one for all, one a basis, or one a state.
     """
 
     pulse_rate_hz: float
     intensities: tuple[float, ...]
     probabilities: tuple[float, ...]
     key_basis_probability: float
+    source: Literal["weak-coherent", "single-photon"] = "weak-coherent"
+    g2: float = 0.0
+    bit_one_probability: float = 0.5
+    intensity_fluctuation: float = 0.0
+    intensity_correlation: float = 0.0
+    preparation_error: tuple[float, ...] = ()
+    phase: Literal["randomised", "constant"] = "randomised"
+    encoding: Literal["polarisation", "time-bin"] = "polarisation"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from hil.bench.model import KmeDevice
 from hil.errors import BenchError, UsageError
@@ -14,17 +14,31 @@ from hil.pipeline.stepping import run_pair
 from hil.ports.detections import DetectorRole, ReceiverDeclaration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hil.pipeline.settings import BlockContext, BlockResult
     from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, SourceDeclaration
     from hil.testbed.link import Link
 
-__all__ = ["Session", "declared_source", "receiver_declaration", "settings_of"]
+__all__ = ["Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
 
 _PRE_SHARED_KEYS = 256
 """One-time authentication keys that both directions of a link start with, together."""
 
 _KEY_BITS = 256
+_TOLD = (
+    "key_basis_probability",
+    "source",
+    "g2",
+    "bit_one_probability",
+    "intensity_fluctuation",
+    "intensity_correlation",
+    "preparation_error",
+    "phase",
+    "encoding",
+)
+"""What a transmitter says of itself by the same names as the bench file."""
 
 
 class Session:
@@ -57,7 +71,7 @@ def settings_of(link: Link) -> DistillSettings:
         epsilon_secrecy=proof.epsilon_secrecy,
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
-        key_size_bits=_key_size_bits(link),
+        key_size_bits=key_size_bits(link),
         test=True,
     )
 
@@ -79,14 +93,14 @@ def receiver_declaration(link: Link) -> ReceiverDeclaration:
 def declared_source(link: Link) -> SourceDeclaration:
     """What the transmitter says it sends; BenchError unless the bench file says the same, as proofs rest on it."""
     told, declared = link.transmitter.source(), link.transmitter_declared
-    pairs = [
-        ("pulse_rate_hz", [told.pulse_rate_hz], [declared.pulse_rate_hz]),
+    pairs: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = [
+        ("pulse_rate_hz", (told.pulse_rate_hz,), (declared.pulse_rate_hz,)),
         ("intensities", told.intensities, declared.intensities),
         ("intensity_probabilities", told.probabilities, declared.intensity_probabilities),
-        ("key_basis_probability", [told.key_basis_probability], [declared.key_basis_probability]),
+        *((name, _several(getattr(told, name)), _several(getattr(declared, name))) for name in _TOLD),
     ]
     for what, found, expected in pairs:
-        if len(found) != len(expected) or not all(map(math.isclose, found, expected)):
+        if len(found) != len(expected) or not all(map(_same, found, expected)):
             raise BenchError(
                 f"{link.transmitter.name}: says its {what} is {_listed(found)}; [device.{link.transmitter.name}] says"
                 f" {_listed(expected)}. Correct the bench file, or set the device up as it says"
@@ -94,10 +108,21 @@ def declared_source(link: Link) -> SourceDeclaration:
     return told
 
 
-def _listed(values: object) -> str:
-    return ", ".join(f"{value:g}" for value in cast("list[float]", values))
+def _several(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
-def _key_size_bits(link: Link) -> int:
+def _same(found: object, expected: object) -> bool:
+    if isinstance(found, float | int) and isinstance(expected, float | int):
+        return math.isclose(found, expected)
+    return found == expected
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(f"{value:g}" if isinstance(value, float | int) else str(value) for value in values) or "nothing"
+
+
+def key_size_bits(link: Link) -> int:
+    """Bits of each key of the link: what its key management entities ask for."""
     kme = link.testbed.bench.device.get(link.declared.kmes.get("a", ""))
     return kme.key_size if isinstance(kme, KmeDevice) else _KEY_BITS

@@ -1,8 +1,8 @@
 """Pulses per second of the world against those of SeQUeNCe's BB84 on the same link, one core each, in the same run.
 
-The link is that of metro-25km: 1 GHz, 0.32 photons a pulse on average, 20 dB from the transmitter to a click, 60 cps, 50 ns dead
-time. SeQUeNCe (X. Wu et al., Quantum Sci. Technol. 6, 045027 (2021)) has one intensity, two detectors and no afterpulses, so it has
-the smaller work. ``HIL_BENCHMARK_PEERS`` names the interpreter that has it; ``ci/benchmark`` makes one.
+The link is that of metro-25km: 1 GHz, 0.32 photons a pulse on average, 20 dB from the transmitter to a click, 60 cps, 50 ns
+dead time. SeQUeNCe (X. Wu et al., Quantum Sci. Technol. 6, 045027 (2021)) has one intensity, two detectors and no
+afterpulses, so it has the smaller work. ``HIL_BENCHMARK_PEERS`` names the interpreter that has it; ``ci/benchmark`` makes one.
 """
 
 from __future__ import annotations
