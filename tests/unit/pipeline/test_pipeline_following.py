@@ -41,7 +41,7 @@ def test_an_even_clock_over_many_seconds_is_one_line(delay_s):
     assert pairs > 0.99 * 10_000
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 5.1])
+@pytest.mark.parametrize("delay_s", [0.0, 25.3])
 def test_a_clock_that_wanders_is_followed(delay_s):
     """30 ns to either side, a hundred jitters: 98 % of the pairs are still within three jitters."""
     events = _minutes(2, seconds=40, pairs_hz=1000, others_hz=3000, wander_s=30e-9, delay_s=delay_s)

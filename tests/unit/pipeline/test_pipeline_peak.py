@@ -53,6 +53,7 @@ def test_accidentals_are_counted_one_by_one():
     found = accidentals(alice, bob, 3, 20)
     away = np.abs(bob[None, :] - alice[:, None])
     assert (found.counted, found.ticks) == (np.count_nonzero((away > 20) & (away <= 20 + 350)), 700)
+    assert found.in_window(3) == pytest.approx(found.counted / 100)
 
 
 def test_a_scan_counts_what_pairing_in_each_window_counts(events):

@@ -6,6 +6,7 @@ Bounds allow a false alarm of 1e-6 each: five standard deviations, or the quanti
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -20,6 +21,7 @@ from hil.testbed.recorded_link import half_window_ticks
 from hil.testbed.recording_analysis import analyse
 from hil.testbed.recording_claims import claims_not_supported, findings, sentences
 from hil.testbed.recording_tables import correlation_plot, correlation_table, error_table, window_table
+from hil.units import parse
 
 ALARM = 1e-6
 TICK_S = 125e-12
@@ -128,8 +130,10 @@ class TestTwoBases:
         """2 ns are eight ticks of 125 ps to either side; undeclared, three standard deviations of the peak."""
         seen = _analysis(bb84_tags, default_channels(), 0.0)
         assert seen.half_window_ticks == math.ceil(3 * bb84.jitter_ticks)
-        assert half_window_ticks(1.25e-9, 156.25e-12) == 4
         assert half_window_ticks(1.2499e-9, 156.25e-12) == 3
+        for tick_ps in ("156.25", "125", "100", "3.90625", "80.955"):
+            told = [parse(f"{2 * half * Decimal(tick_ps)} ps", "time") for half in range(1, 300)]
+            assert [half_window_ticks(window_s, parse(f"{tick_ps} ps", "time")) for window_s in told] == list(range(1, 300))
 
     def test_narrower_windows_are_counted(self, bb84):
         """More pairs and more chance in each wider one."""
@@ -155,6 +159,12 @@ class TestThreeSettings:
         assert [e91.channels.settings_b[n] for n in e91.chsh.settings_b] == ["R", "T"]
         assert all(_within(errors, pairs, 0.04) for errors, pairs in e91.groups)
         assert np.array(e91.matrix).shape == (6, 6)
+
+    def test_only_common_settings_are_sifted_in_any_window(self, e91):
+        """The window in use counts the errors and bits that the matrix has; Q and T are numbered alike and are not the same."""
+        (used,) = [one for one in e91.windows if one.half_ticks == e91.half_window_ticks]
+        assert (used.errors, used.sifted) == e91.sifted
+        assert used.pairs == e91.pairs
 
     def test_what_s_does_not_support(self, e91):
         """Fair sampling and declared angles, in words; never a key."""
