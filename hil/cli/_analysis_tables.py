@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.record.model import TableEntry
-from hil.testbed.recording_claims import time_words
+from hil.testbed.recording_claims import count_words, rate_words, tick_words, time_words
 from hil.testbed.recording_tables import correlation_table, error_table, matrix_table, window_table
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ def _peak(seen: RecordingAnalysis) -> TableEntry:
         ("recorded", time_words(seen.duration_s)),
         (
             "delay, Bob minus Alice",
-            f"{time_words(seen.delay_ticks * seen.tick_s, sign=True)} ({seen.delay_ticks:+,.12g} ticks)",
+            f"{time_words(seen.delay_ticks * seen.tick_s, sign=True)} ({tick_words(seen.delay_ticks)} ticks)",
         ),
-        ("rate of his clock to hers", f"{seen.measured_rate_ppm:+.4f} ± {seen.rate_error_ppm:.4f} ppm"),
+        ("rate of his clock to hers", rate_words(seen)),
         ("wander about that", time_words(seen.clock.wander_ticks * seen.tick_s) if seen.clock.wander else "none seen"),
         ("width of the peak (FWHM)", time_words(seen.fwhm_ticks * seen.tick_s)),
         ("coincidence window", f"{time_words(width)} ({2 * seen.half_window_ticks + 1:,} ticks)"),
         ("pairs in it", f"{seen.pairs:,} ({seen.pairs / seen.duration_s:,.0f} per second)"),
-        ("accidentals in it", f"{chance:.3g} ± {error:.2g}"),
-        ("coincidences to accidentals", f"{seen.ratio:.4g}" if chance else "no accidental counted"),
+        ("accidentals in it", f"{count_words(chance)} ± {error:.2g}"),
+        ("coincidences to accidentals", count_words(seen.ratio) if chance else "no accidental counted"),
     )
     names, found = zip(*rows, strict=True)
     return TableEntry(title="coincidence peak", columns=("found",), rows=tuple((one,) for one in found), row_names=names)

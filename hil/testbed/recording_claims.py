@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from hil.pipeline.bell import Chsh
     from hil.testbed.recording_analysis import RecordingAnalysis
 
-__all__ = ["claims_not_supported", "findings", "sentences", "setting_name", "time_words"]
+__all__ = [
+    "claims_not_supported",
+    "count_words",
+    "findings",
+    "rate_words",
+    "sentences",
+    "setting_name",
+    "tick_words",
+    "time_words",
+]
 
 _CONFIDENCE = 0.95
 _SECRECY = 1e-9
@@ -95,6 +104,23 @@ def time_words(seconds: float, *, sign: bool = False) -> str:
     return f"{1e12 * seconds:{'+' if sign else ''}.4g} ps"
 
 
+def tick_words(ticks: float) -> str:
+    """A number of ticks with its sign; a half where there is one."""
+    return f"{ticks:+,.1f}".removesuffix(".0")
+
+
+def count_words(number: float) -> str:
+    """An expected count or a ratio: whole from a hundred on, three digits below."""
+    return f"{number:,.0f}" if number >= 100.0 else f"{number:.3g}"
+
+
+def rate_words(seen: RecordingAnalysis) -> str:
+    """The fitted rate with its standard error, in as many decimals as the error has two digits."""
+    error = seen.rate_error_ppm
+    decimals = min(9, max(4, 1 - math.floor(math.log10(error)))) if 0.0 < error < math.inf else 4
+    return f"{seen.measured_rate_ppm:+.{decimals}f} ± {error:.{decimals}f} ppm"
+
+
 def setting_name(seen: RecordingAnalysis, number: int) -> str:
     """A common setting as a person knows it: by its declared name, or by its channels."""
     if seen.channels.declared:
@@ -104,11 +130,11 @@ def setting_name(seen: RecordingAnalysis, number: int) -> str:
 
 def _clock(seen: RecordingAnalysis) -> str:
     tick_ps = 1e12 * seen.tick_s
-    fitted = f"{seen.measured_rate_ppm:.4f} ± {seen.rate_error_ppm:.4f} ppm fitted"
+    fitted = f"{rate_words(seen)} fitted"
     wander = seen.clock.wander_ticks
     wandered = f", wandering by {time_words(wander * seen.tick_s)} about that, which was followed" if wander else ""
     return (
-        f"The correlation peaks where Bob's time is Alice's {seen.delay_ticks:+,.12g} ticks of {tick_ps:g} ps; his "
+        f"The correlation peaks where Bob's time is Alice's {tick_words(seen.delay_ticks)} ticks of {tick_ps:g} ps; his "
         f"clock runs {seen.rate_ppm:+g} ppm against hers ({fitted}){wandered}. The peak is "
         f"{time_words(seen.fwhm_ticks * seen.tick_s)} wide at half its height, its standard deviation "
         f"{seen.jitter_ticks:.3g} ticks; it stands {seen.significance:.0f} standard deviations of the background above it."
@@ -118,10 +144,10 @@ def _clock(seen: RecordingAnalysis) -> str:
 def _pairs(seen: RecordingAnalysis) -> str:
     low, high = seen.window_ticks
     chance, error = seen.accidentals
-    ratio = f"coincidences to accidentals {seen.ratio:.3g}" if chance else "no accidental was counted"
+    ratio = f"coincidences to accidentals {count_words(seen.ratio)}" if chance else "no accidental was counted"
     return (
-        f"{seen.pairs:,} pairs lie within the window of {low:+,.12g} to {high:+,.12g} ticks; shifted windows hold "
-        f"{chance:.3g} ± {error:.2g} by chance: {ratio}."
+        f"{seen.pairs:,} pairs lie within the window of {tick_words(low)} to {tick_words(high)} ticks; shifted windows hold "
+        f"{count_words(chance)} ± {error:.2g} by chance: {ratio}."
     )
 
 

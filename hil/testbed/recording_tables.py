@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hil.pipeline.peak import rebinned
 from hil.record.model import PlotEntry, PlotMark, TableEntry
 from hil.statistics.binomial import clopper_pearson
-from hil.testbed.recording_claims import findings, sentences, setting_name, time_words
+from hil.testbed.recording_claims import count_words, findings, sentences, setting_name, time_words
 
 if TYPE_CHECKING:
     from hil.testbed.recording_analysis import RecordingAnalysis
@@ -51,7 +51,7 @@ def _error_cells(errors: int, pairs: int) -> tuple[str, str]:
     found = clopper_pearson(errors, pairs, _CONFIDENCE, "two")
     qber = [100.0 * ratio for ratio in (found.estimate, found.low, found.high)]
     visibility = [1.0 - 2.0 * ratio for ratio in (found.estimate, found.high, found.low)]
-    return "{:.2f} ({:.2f} to {:.2f})".format(*qber), "{:.3f} ({:.3f} to {:.3f})".format(*visibility)
+    return "{:.2f} ({:.2f}–{:.2f})".format(*qber), "{:.3f} ({:.3f}–{:.3f})".format(*visibility)
 
 
 def window_table(seen: RecordingAnalysis) -> TableEntry:
@@ -62,8 +62,8 @@ def window_table(seen: RecordingAnalysis) -> TableEntry:
         rows=tuple(
             (
                 one.pairs,
-                f"{one.accidentals:.3g}",
-                f"{one.ratio:.3g}" if one.accidentals else "–",
+                count_words(one.accidentals),
+                count_words(one.ratio) if one.accidentals else "–",
                 f"{100 * one.errors / one.sifted:.2f} %" if one.sifted else "–",
                 "used" if one.half_ticks == seen.half_window_ticks else "",
             )

@@ -110,7 +110,7 @@ class TestTwoBases:
         for (errors, pairs), row in zip(bb84.groups, table.rows, strict=False):
             low, high = beta.ppf(0.025, errors, pairs - errors + 1), beta.ppf(0.975, errors + 1, pairs - errors)
             assert row[:2] == (pairs, errors)
-            assert row[3] == f"{1 - 2 * errors / pairs:.3f} ({1 - 2 * high:.3f} to {1 - 2 * low:.3f})"
+            assert row[3] == f"{1 - 2 * errors / pairs:.3f} ({1 - 2 * high:.3f}–{1 - 2 * low:.3f})"
 
     def test_a_swapped_channel_is_seen(self, bb84_tags):
         """Bob's channels 4 and 5 the other way round: the first setting's results are opposite, and the sentence says so."""
