@@ -56,6 +56,10 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "efficiency_offset_s": Bounds(0.0, 1e-8),
         "blinding_threshold_w": Bounds(0.0, 1.0),
         "latching_threshold_w": Bounds(0.0, 1.0),
+        "clock_offset_s": Bounds(0.0, 1e9),
+        "clock_error_ppm": Bounds(-1000.0, 1000.0),
+        "clock_drift_ppm_per_h": Bounds(-1e5, 1e5),
+        "clock_noise": Bounds(0.0, 1e-6),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
@@ -69,6 +73,7 @@ FIBRE = {
     "excess_loss_db": Bounds(0.0, 200.0),
     "length_km": Bounds(0.0, 2000.0),
     "attenuation_db_per_km": Bounds(0.0, 100.0),
+    "temperature_c": Bounds(-60.0, 100.0),
 }
 
 EVE = {
@@ -110,6 +115,10 @@ class Parameters:
         if "." in parameter:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
+
+    def has_fibre(self, link: str) -> bool:
+        """Whether the bench declares a fibre for this link."""
+        return self._bench.link[link].fibre is not None
 
     def injection(self, device: str, parameter: str, value: float, state: State) -> dict[Key, float | None]:
         """The change of state that an injection is; a whole receiver's value replaces those of its single detectors.

@@ -38,6 +38,7 @@ class PulseClock:
         rate = Fraction(pulse_rate_hz)
         self._numerator, self._denominator = rate.numerator, rate.denominator * _NS_PER_S
         self.rate_hz = pulse_rate_hz
+        self.exact_rate_hz = rate
 
     def index_at(self, now_ns: int) -> int:
         """The first pulse that leaves at or after this time."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .blackbox import BlackBox
+from .clocks import ReceiverClock
 from .reception import Receiver
 from .scene import Scene
 from .tally import Tally
@@ -52,4 +53,7 @@ class ReceiverView:
         scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage)
         found = optics.link_to(name)
         link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if found is None else (found[0], found[1].proof.qber_limit)
-        return cls(scene, Tally(scene, seed, qber_limit), BlackBox(scene, seed, link, qber_limit), qber_limit)
+        clock = None
+        if device.timing == "tags":
+            clock = ReceiverClock(name, device, seed, timeline=timeline, parameters=parameters, pulses=pulses, link=link)
+        return cls(scene, Tally(scene, seed, qber_limit, clock), BlackBox(scene, seed, link, qber_limit), qber_limit)

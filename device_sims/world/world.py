@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hil.bench.model import Bench
-    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
+    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory, TagRecords
 
     from .blackbox import BlackBox, Telemetry
     from .view import ReceiverView
@@ -229,6 +229,16 @@ class World:
     def last_block(self, device: str) -> DetectionRecords | None:
         """The block that ended last, until another is started."""
         return self._receiver(device).tally.last_block
+
+    @_locked
+    def clock_tick(self, device: str, now_ns: int) -> int | None:
+        """What the own clock of a receiver with tags reads now; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.tick_at(now_ns)
+
+    @_locked
+    def last_tags(self, device: str) -> TagRecords | None:
+        """The same block as the receiver's own clock told it; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.last_tags
 
     @_locked
     def history(self, device: str, from_s: float, to_s: float, now_ns: int) -> ReceiverHistory:

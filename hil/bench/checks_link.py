@@ -27,6 +27,7 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     protocol = link.get("protocol")
     yield from _check_parties(link, where, bench, protocol)
     yield from _check_path(link, where, bench, protocol)
+    yield from _check_timing(link, bench)
     yield from check_kmes(link, where, bench)
     for number, name in enumerate(link.get("auxiliary") or ()):
         yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
@@ -52,6 +53,19 @@ def _check_parties(link: Walked, where: str, bench: Walked, protocol: str | None
         yield from _check_device(parties.get(party), f"{where}.parties.{party}", bench, (cls,))
     if protocol == "recorded-pairs" and len({str(name) for name in parties.values()}) > 1:
         yield Mistake(f"{where}.parties.b", repr(parties["b"]), "the same recording as at a: one file holds both parties")
+
+
+def _check_timing(link: Walked, bench: Walked) -> Iterator[Mistake]:
+    """A receiver with tags must be able to tell one pulse from the next."""
+    devices, parties = bench.tables("device"), link.get("parties") or {}
+    transmitter, receiver = (devices.get(str(parties.get(party))) for party in ("a", "b"))
+    if transmitter is None or receiver is None or receiver.get("timing") != "tags":
+        return
+    rate_hz = transmitter.get("pulse_rate_hz")
+    for key, share, words in (("tick", 0.25, "a quarter of the pulse period"), ("window", 1.0, "the pulse period")):
+        value = receiver.get(f"{key}_s")
+        if rate_hz is not None and value is not None and value * rate_hz > share * (1.0 + 1e-9):
+            yield Mistake(f"device.{parties['b']}.{key}", f"{value:g} s", f"at most {words}, {share / rate_hz:g} s")
 
 
 def _check_path(link: Walked, where: str, bench: Walked, protocol: str | None) -> Iterator[Mistake]:

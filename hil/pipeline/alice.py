@@ -17,6 +17,7 @@ from hil.pipeline.reconciliation import cascade
 from hil.pipeline.release import Output, shares
 from hil.pipeline.settings import BlockResult, KeyFate
 from hil.pipeline.sifting import answer_bases
+from hil.pipeline.timing import disclose_brightness
 from hil.pipeline.verification import CHECK_KEY_BYTES, check_value
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Alice:
     def _distil(self, session: Session, prepare: Prepare) -> Party[BlockResult]:
         talk, account = session.talk, session.account
         only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
+        if self.settings.receiver.timing is not None:
+            prepare = yield from disclose_brightness(session, prepare)
         bits = yield from self._sift(session, prepare)
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
         corrected, account.disclosed = yield from cascade.answer(talk, bits)

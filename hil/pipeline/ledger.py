@@ -35,10 +35,28 @@ _ASSUMPTIONS = (
 
 def entries(account: Account, *, released: bool) -> tuple[LedgerEntry, ...]:
     """All lines of a block, as far as it got."""
-    lines = [*_sifting(account), *_estimation(account), *_correction(account), *_authentication(account)]
+    lines = [
+        *_synchronisation(account),
+        *_sifting(account),
+        *_estimation(account),
+        *_correction(account),
+        *_authentication(account),
+    ]
     if account.estimate is not None:
         lines += _amplification(account, released=released)
     return (*lines, *_proof(account))
+
+
+def _synchronisation(account: Account) -> Iterator[LedgerEntry]:
+    told = account.synchronised
+    if told is None:
+        return
+    yield LedgerEntry("synchronisation", "rate of the receiver's clock over the transmitter's", told.rate_ppm, "ppm")
+    yield LedgerEntry("synchronisation", "delay since the block began at the transmitter", told.delay_ns, "ns")
+    yield LedgerEntry("synchronisation", "intensities disclosed, of pulses without key", account.disclosed_pulses, "pulses")
+    yield LedgerEntry("synchronisation", "dropped: outside the window around a pulse", told.outside, "clicks")
+    yield LedgerEntry("synchronisation", "dropped: no sure pulse of this block", told.unassigned, "clicks")
+    yield LedgerEntry("synchronisation", "dropped: pulse disclosed for synchronisation", told.disclosed, "clicks")
 
 
 def _sifting(account: Account) -> Iterator[LedgerEntry]:

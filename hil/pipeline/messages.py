@@ -18,6 +18,8 @@ __all__ = [
     "Amplify",
     "Ask",
     "Bases",
+    "BlockPulses",
+    "Brightness",
     "Check",
     "Confirm",
     "Corrected",
@@ -33,6 +35,8 @@ __all__ = [
     "Seal",
     "Settings",
     "Stop",
+    "Stretches",
+    "Synchronised",
     "TestErrors",
     "decode",
     "encode",
@@ -61,6 +65,40 @@ class Hello(_Message, frozen=True):
     in_doubt: bytes = b""
     fate: int = 0
     seal: bytes = b""
+
+
+class BlockPulses(_Message, frozen=True):
+    """Alice, to a receiver with tags: her count of pulses when the block began, and when it ended."""
+
+    first: int
+    end: int
+
+
+class Stretches(_Message, frozen=True):
+    """Bob: tell the intensities of ``length`` pulses from each of these on; none of them makes key."""
+
+    starts: tuple[int, ...]
+    length: int
+
+
+class Brightness(_Message, frozen=True):
+    """Alice: those intensities, one stretch after the other, four to a byte."""
+
+    intensities: bytes
+
+
+class Synchronised(_Message, frozen=True):
+    """Bob: what the recovered clock showed, and which clicks it takes out of the block.
+
+    ``outside``: too far from the centre of a pulse; ``unassigned``: of another block, or where the count of pulses changed;
+    ``disclosed``: in pulses whose intensity was told.
+    """
+
+    rate_ppm: float
+    delay_ns: float
+    outside: int
+    unassigned: int
+    disclosed: int
 
 
 class Detections(_Message, frozen=True):
@@ -187,6 +225,10 @@ class Check(_Message, frozen=True):
 
 Message: TypeAlias = (
     Hello
+    | BlockPulses
+    | Stretches
+    | Brightness
+    | Synchronised
     | Detections
     | Bases
     | TestErrors

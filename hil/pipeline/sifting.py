@@ -77,41 +77,63 @@ class Sifted:
     test_errors: tuple[int, ...] | None = None
 
 
-def detected_events(records: DetectionRecords, receiver: ReceiverDeclaration, pulse_rate_hz: float, entropy: Entropy) -> Events:
-    """Bob's rules for dead detectors and several clicks, as the receiver declares them."""
-    index, detector = records.index, records.detector
+def detected_events(
+    records: DetectionRecords,
+    receiver: ReceiverDeclaration,
+    pulse_rate_hz: float,
+    entropy: Entropy,
+    *,
+    usable: npt.NDArray[np.bool_] | None = None,
+) -> Events:
+    """Bob's rules for dead detectors and several clicks, as the receiver declares them.
+
+    Clicks that are not ``usable`` (bool, shape (n,)) are passed over, but a detector was dead after them all the same.
+    """
     blind = int(receiver.dead_time_s * pulse_rate_hz + 1e-6) if receiver.common_dead_time else 0
-    new_pulse = np.ones(index.size, dtype=bool)
-    np.not_equal(index[1:], index[:-1], out=new_pulse[1:])
-    pulses = np.flatnonzero(new_pulse)
+    pulses, clicks_of = _by_pulse(records.index)
     # what clicked before the block is unknown: its first dead time counts as dead
-    since = np.diff(index[pulses], prepend=np.int64(records.first - 1))
+    since = np.diff(records.index[pulses], prepend=np.int64(records.first - 1))
     live = since > blind
-    clicks_of = np.diff(pulses, append=index.size)
-    alive = pulses[live]
+    if usable is None:
+        index, detector, dead = records.index, records.detector, int(clicks_of[~live].sum())
+        alive, of_alive = pulses[live], clicks_of[live]
+    else:
+        of_live = np.repeat(live, clicks_of)
+        dead = int(np.count_nonzero(usable & ~of_live))
+        keep = np.flatnonzero(usable & of_live)
+        index, detector = records.index.take(keep), records.detector.take(keep)
+        alive, of_alive = _by_pulse(index)
     roles = receiver.detectors
     basis = np.array([role.basis for role in roles], dtype=np.uint8).take(detector.take(alive))
     bit = np.array([role.bit for role in roles], dtype=np.uint8).take(detector.take(alive))
-    crossed, doubled = _settle_multiples((alive, clicks_of[live]), bit, records, receiver, entropy)
-    keep = np.ones(alive.size, dtype=bool)
-    keep[crossed] = False
+    crossed, doubled = _settle_multiples((alive, of_alive), bit, detector, receiver, entropy)
+    keep_pulse = np.ones(alive.size, dtype=bool)
+    keep_pulse[crossed] = False
     return Events(
-        index=index.take(alive)[keep],
-        basis=basis[keep],
-        bit=bit[keep],
-        first=records.first,
-        clicks=int(index.size),
+        index=index.take(alive)[keep_pulse],
+        basis=basis[keep_pulse],
+        bit=bit[keep_pulse],
+        first=max(records.first, 0),
+        clicks=int(records.index.size),
         lost=records.lost,
-        dead=int(clicks_of[~live].sum()),
+        dead=dead,
         crossed=len(crossed),
         doubled=doubled,
     )
 
 
+def _by_pulse(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Where the clicks of each pulse begin, and how many there are."""
+    new_pulse = np.ones(index.size, dtype=bool)
+    np.not_equal(index[1:], index[:-1], out=new_pulse[1:])
+    pulses = np.flatnonzero(new_pulse)
+    return pulses, np.diff(pulses, append=index.size)
+
+
 def _settle_multiples(
     pulses: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
     bit: npt.NDArray[np.uint8],
-    records: DetectionRecords,
+    detector: npt.NDArray[np.uint8],
     receiver: ReceiverDeclaration,
     entropy: Entropy,
 ) -> tuple[list[int], int]:
@@ -121,7 +143,7 @@ def _settle_multiples(
     random = np.unpackbits(np.frombuffer(entropy.draw("multiple clicks", several.size // 8 + 1), dtype=np.uint8))
     crossed, doubled = [], 0
     for place, pulse in enumerate(several.tolist()):
-        numbers = records.detector[starts[pulse] : starts[pulse] + clicks_of[pulse]].tolist()
+        numbers = detector[starts[pulse] : starts[pulse] + clicks_of[pulse]].tolist()
         clicked = {(receiver.detectors[number].basis, receiver.detectors[number].bit) for number in numbers}
         if len({of_basis for of_basis, _ in clicked}) > 1:
             crossed.append(pulse)

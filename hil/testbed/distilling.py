@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hil.bench.model import KmeDevice
@@ -11,14 +12,14 @@ from hil.pipeline.authentication import KEY_BYTES, KeyPool
 from hil.pipeline.distiller import Alice, Bob
 from hil.pipeline.settings import DistillSettings
 from hil.pipeline.stepping import run_pair
-from hil.ports.detections import DetectorRole, ReceiverDeclaration
+from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagTiming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hil.pipeline.settings import BlockContext, BlockResult
     from hil.pipeline.stepping import Interceptor
-    from hil.ports.detections import DetectionRecords, SourceDeclaration
+    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.testbed.link import Link
 
 __all__ = ["Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
@@ -52,7 +53,7 @@ class Session:
         self._bob = Bob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
 
     def block(
-        self, context: BlockContext, records: DetectionRecords, interceptor: Interceptor | None
+        self, context: BlockContext, records: DetectionRecords | TagRecords, interceptor: Interceptor | None
     ) -> tuple[BlockResult, BlockResult]:
         """One block, by both parties; each sees its own device and what the other sends."""
         return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records), interceptor)
@@ -87,6 +88,7 @@ def receiver_declaration(link: Link) -> ReceiverDeclaration:
         detectors=tuple(DetectorRole(name, number // 2, number % 2) for number, name in enumerate(declared.detectors)),
         basis_choice=declared.basis_choice,
         dead_time_s=declared.dead_time_s,
+        timing=TagTiming(Fraction(repr(declared.tick_s)), declared.window_s) if declared.timing == "tags" else None,
     )
 
 

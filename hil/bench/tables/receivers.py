@@ -43,4 +43,16 @@ class ReceiverDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", t
     """Share of the efficiency that is lost in 1000 hours."""
     dark_count_ageing: Annotated[float, Meta(ge=0.0)] = 0.0
     """Relative growth of the dark counts in 1000 hours."""
+    timing: Literal["indices", "tags"] = "indices"
+    """Whether its electronics assign pulse indices, or tell when each click was by a clock of their own."""
+    tick_s: SomeSeconds = field(name="tick", default=125e-12)
+    """Of that clock; taken as the exact decimal number."""
+    window_s: SomeSeconds = field(name="window", default=600e-12)
+    """With tags: full width around a pulse's centre in which clicks count."""
+    clock_offset_s: Seconds = field(name="clock_offset", default=0.0)
+    """What its clock reads at power-up."""
+    clock_error_ppm: float = 0.0
+    clock_drift_ppm_per_h: float = 0.0
+    clock_noise: Ratio = 0.0
+    """Allan deviation of its flicker floor."""
     level: Literal["L0", "L1", "L2", "L3"] = "L3"
