@@ -5,16 +5,15 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hil.cli._analysis_tables import tables
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish
-from hil.testbed.recording_tables import correlation_plot
+from hil.testbed.recording_tables import correlation_plot, event_fields
 
 if TYPE_CHECKING:
     from hil.drivers.recordings.gather import Gathered
     from hil.drivers.recordings.stream import TagFile
-    from hil.record.model import PlotEntry, TableEntry
     from hil.testbed.recording_analysis import RecordingAnalysis
 
 __all__ = ["render_page"]
@@ -29,14 +28,10 @@ def render_page(seen: RecordingAnalysis, files: tuple[TagFile, ...], tags: Gathe
         folder = RunFolder.create(Path(root), exact=Path(root) / "analysis")
         log = EventLog(folder, "main")
         for entry in tables(seen, files, tags):
-            log.append("table", **_fields(entry, seen.link))
-        log.append("plot", **_fields(correlation_plot(seen), seen.link))
+            log.append("table", **event_fields(entry))
+        log.append("plot", **event_fields(correlation_plot(seen)))
         names = " and ".join(file.path.name for file in files)
         record = finish(
             folder, RunHeader(bench=names, simulated=False, seed=0, started=started, command=f"hil analyse {names}")
         )
         return render(record, folder.path)
-
-
-def _fields(entry: TableEntry | PlotEntry, link: str) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in entry.__struct_fields__ if name not in {"case", "link"}} | {"link": link}

@@ -19,11 +19,11 @@ __all__ = ["tables"]
 def tables(seen: RecordingAnalysis, files: tuple[TagFile, ...], tags: Gathered) -> tuple[TableEntry, ...]:
     """Files, singles, peak, windows, matrix with its sentences, errors; correlations where an angle is known."""
     known = any(angle is not None for party in "ab" for angle in seen.channels.angles_deg(party))
-    found = (_files(files, tags), _singles(seen), _peak(seen), window_table(seen), error_table(seen))
+    found = (_files(files, tags, seen.link), _singles(seen), _peak(seen), window_table(seen), error_table(seen))
     return (*found, *((correlation_table(seen),) if known else ()), matrix_table(seen))
 
 
-def _files(files: tuple[TagFile, ...], tags: Gathered) -> TableEntry:
+def _files(files: tuple[TagFile, ...], tags: Gathered, link: str) -> TableEntry:
     parties = ("Alice and Bob",) if len(files) == 1 else ("Alice", "Bob")
     over = tuple(f"passed over: {number:,} {what}" for what, number in sorted(tags.passed_over.items()))
     return TableEntry(
@@ -34,6 +34,7 @@ def _files(files: tuple[TagFile, ...], tags: Gathered) -> TableEntry:
         ),
         row_names=tuple(file.path.name for file in files),
         sentences=over,
+        link=link,
     )
 
 
@@ -43,7 +44,9 @@ def _singles(seen: RecordingAnalysis) -> TableEntry:
     for party, name, counts in (("a", "Alice", seen.singles_alice), ("b", "Bob", seen.singles_bob)):
         names += [*(f"{name} {label}" for label in seen.channels.labels(party)), f"{name}, all"]
         rows += [(number, f"{number / seen.duration_s:,.0f}") for number in (*counts, sum(counts))]
-    return TableEntry(title="singles", columns=("events", "per second"), rows=tuple(rows), row_names=tuple(names))
+    return TableEntry(
+        title="singles", columns=("events", "per second"), rows=tuple(rows), row_names=tuple(names), link=seen.link
+    )
 
 
 def _peak(seen: RecordingAnalysis) -> TableEntry:
@@ -64,4 +67,6 @@ def _peak(seen: RecordingAnalysis) -> TableEntry:
         ("coincidences to accidentals", count_words(seen.ratio) if chance else "no accidental counted"),
     )
     names, found = zip(*rows, strict=True)
-    return TableEntry(title="coincidence peak", columns=("found",), rows=tuple((one,) for one in found), row_names=names)
+    return TableEntry(
+        title="coincidence peak", columns=("found",), rows=tuple((one,) for one in found), row_names=names, link=seen.link
+    )

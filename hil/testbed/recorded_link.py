@@ -16,7 +16,7 @@ from hil.pipeline.synchronisation import SearchLimits
 from hil.ports.identity import EvidenceLevel
 from hil.ports.run import BlockReport, LedgerEntry, LinkRun, VisibilityCounts
 from hil.testbed.recording_analysis import Exchanged, analyse, duration_ticks
-from hil.testbed.recording_tables import correlation_plot, matrix_table
+from hil.testbed.recording_tables import correlation_plot, event_fields, matrix_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from hil.pipeline.pairs import PairsResult
     from hil.ports.detections import TimeTags
     from hil.ports.roles import Recording
-    from hil.record.model import PlotEntry, TableEntry
     from hil.testbed.recording_analysis import RecordingAnalysis
     from hil.testbed.testbed import Testbed
 
@@ -90,8 +89,8 @@ class RecordedLink:
         distilled = self._distil()
         if not self._shown:
             self._shown = True
-            self._record("table", **_fields(matrix_table(distilled.analysis)))
-            self._record("plot", **_fields(correlation_plot(distilled.analysis)))
+            self._record("table", **event_fields(matrix_table(distilled.analysis)))
+            self._record("plot", **event_fields(correlation_plot(distilled.analysis)))
         return distilled.analysis
 
     def run(self, duration: str | float | None = None) -> LinkRun:  # noqa: ARG002  (as a live link's, and see below)
@@ -245,7 +244,3 @@ def _series(
     if bits:
         rates["qber_ratio"] = (np.array([duration_s]), np.array([errors / bits]))
     return rates
-
-
-def _fields(entry: TableEntry | PlotEntry) -> dict[str, object]:
-    return {name: getattr(entry, name) for name in entry.__struct_fields__ if name != "case"}

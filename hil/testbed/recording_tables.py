@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hil.pipeline.peak import rebinned
 from hil.record.model import PlotEntry, PlotMark, TableEntry
@@ -12,10 +12,15 @@ from hil.testbed.recording_claims import count_words, findings, sentences, setti
 if TYPE_CHECKING:
     from hil.testbed.recording_analysis import RecordingAnalysis
 
-__all__ = ["correlation_plot", "correlation_table", "error_table", "matrix_table", "window_table"]
+__all__ = ["correlation_plot", "correlation_table", "error_table", "event_fields", "matrix_table", "window_table"]
 
 _CONFIDENCE = 0.95
 _MOST_BARS = 160
+
+
+def event_fields(entry: TableEntry | PlotEntry) -> dict[str, Any]:
+    """What an event of a record says of the entry; whoever records it knows the case."""
+    return {name: getattr(entry, name) for name in entry.__struct_fields__ if name != "case"}
 
 
 def matrix_table(seen: RecordingAnalysis) -> TableEntry:

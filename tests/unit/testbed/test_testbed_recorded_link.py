@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -31,10 +32,10 @@ SINGLES = ((5408, 2732, 1753, 1424), (5242, 5811, 2792, 2179))
 MATRIX = ((279, 1, 0, 2), (0, 341, 1, 0), (0, 0, 95, 0), (0, 0, 0, 59))
 
 
-def _link(file: Path, *, seed: int = 1, record=lambda kind, **data: None) -> RecordedLink:
+def _link(file: Path, *, seed: int = 1, record=lambda kind, **data: None, channels=()) -> RecordedLink:
     """The shipped bench's link over the real driver, on this file."""
     bench = load("recorded-pairs")
-    declared = bench.device["recording"]
+    declared = msgspec.structs.replace(bench.device["recording"], channels=channels)
     driver = RecordedTags(DeviceSettings(name="recording", resource=str(file), clock=VirtualClock(), declared=declared))
     driver.open()
     return RecordedLink("pairs", bench.link["pairs"], driver, declared, seed=seed, record=record)
@@ -200,3 +201,21 @@ class TestAnyRecording:
         assert link.level is None
         with pytest.raises(MissingCapabilityError, match="link pairs is a recording: inter-click gaps take a live device"):
             link.require(EvidenceLevel.L3, "inter-click gaps")
+
+    def test_three_settings_a_party_are_a_link_too(self, tmp_path):
+        """Named in the bench file with their angles: the two common ones are corrected and verified, all of them give S."""
+        random = np.random.default_rng(12)
+        ticks = np.cumsum(random.integers(500, 100_000, 9000))
+        a, b = random.integers(0, 3, (2, ticks.size))
+        angles = np.radians([0.0, 22.5, 45.0])[a] - np.radians([0.0, 22.5, 67.5])[b]
+        bit = random.integers(0, 2, ticks.size)
+        his = np.where(random.random(ticks.size) < (1 + 0.95 * np.cos(2 * angles)) / 2, bit, 1 - bit)
+        path = _write(tmp_path / "e91.txt", np.concatenate([2 * a + bit, 6 + 2 * b + his]), np.tile(ticks, 2))
+        words = "0=a:P:0@0 1=a:P:1 2=a:R:0@22.5 3=a:R:1 4=a:Q:0@45 5=a:Q:1"
+        words += " 6=b:P:0@0 7=b:P:1 8=b:R:0@22.5 9=b:R:1 10=b:T:0@67.5 11=b:T:1"
+        seen = _link(path, channels=tuple(words.split())).analysis()
+        same = (a == b) & (a < 2)
+        assert seen.exchanged.agree
+        assert seen.exchanged.corrected_bits == np.count_nonzero(same)
+        assert seen.exchanged.corrected_errors == np.count_nonzero(same & (bit != his))
+        assert abs(seen.chsh.value - 8**0.5 * 0.95) < 5 * seen.chsh.error
