@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 import time
 from pathlib import Path
@@ -30,8 +31,8 @@ def render_page(seen: RecordingAnalysis, files: tuple[TagFile, ...], tags: Gathe
         for entry in tables(seen, files, tags):
             log.append("table", **event_fields(entry))
         log.append("plot", **event_fields(correlation_plot(seen)))
-        names = " and ".join(file.path.name for file in files)
-        record = finish(
-            folder, RunHeader(bench=names, simulated=False, seed=0, started=started, command=f"hil analyse {names}")
-        )
+        names = [file.path.name for file in files]
+        command = shlex.join(["hil", "analyse", *names])
+        header = RunHeader(bench=" and ".join(names), simulated=False, seed=0, started=started, command=command)
+        record = finish(folder, header)
         return render(record, folder.path)
