@@ -18,7 +18,7 @@ import numpy as np
 from hil.ports.detections import ClockDomain, TagRecords
 from hil.seeds import stream
 
-from .path_delay import exact, path_delay_s
+from .path_delay import exact
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords
 
     from .parameters import Parameters
+    from .path_delay import PathDelay
     from .source import PulseClock
     from .timeline import State, Timeline
 
@@ -42,7 +43,7 @@ _NOISE_STEP_S = 2e-3
 
 
 class ReceiverClock:
-    """The clock domain of one receiver that tells times; ``link`` is the name of the link that ends at it, if any."""
+    """The clock domain of one receiver that tells times; ``path`` is that of the link that ends at it, if any."""
 
     def __init__(
         self,
@@ -53,14 +54,14 @@ class ReceiverClock:
         timeline: Timeline,
         parameters: Parameters,
         pulses: PulseClock,
-        link: str,
+        path: PathDelay | None,
     ) -> None:
         self.domain = ClockDomain(name, exact(device.tick_s))
         self._name = name
         self._timeline = timeline
         self._parameters = parameters
         self._pulses = pulses
-        self._link = link
+        self._path = path
         turns = stream(seed, "clock", name).random(_OCTAVES)
         self._noise_hz, self._noise_turns = _SLOWEST_HZ * 2.0 ** np.arange(_OCTAVES), turns
 
@@ -120,6 +121,10 @@ class ReceiverClock:
         seconds = since / self._pulses.rate_hz
         reading = seconds * (1.0 + float(rate + drift * time_s)) + float(drift) / 2.0 * seconds**2
         reading += self._noise_s(float(time_s), seconds)
+        if self._path is not None:
+            # weather is slow: a line between the ends of the piece says all
+            ends_s = seconds[[0, -1]]
+            reading += np.interp(seconds, ends_s, self._path.drift_s(self._state(number), float(time_s) + ends_s))
         return np.floor(reading / float(tick_s) + float(base - whole)).astype(np.int64) + whole
 
     def _noise_s(self, time_s: float, seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | float:
@@ -146,9 +151,7 @@ class ReceiverClock:
         return error, exact(self._value(number, "clock_drift_ppm_per_h")) * _PPM_PER_H
 
     def _delay_s(self, number: int) -> Fraction:
-        if not self._link:
-            return Fraction(0)
-        return path_delay_s(self._parameters, self._link, self._state(number))
+        return Fraction(0) if self._path is None else self._path.steady_s(self._state(number))
 
     def _number(self, time_s: Fraction) -> int:
         return self._timeline.number_at(floor(time_s / _NS))

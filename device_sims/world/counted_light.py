@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .light import PulsedLight
+from .light import PulsedLight, spread, with_background
 from .sampler import Candidates
 
 if TYPE_CHECKING:
@@ -38,12 +38,15 @@ class SourceLight:
         index = _proposed(rng, reception.routes.tables.most, window.first, window.end - window.first)
         index = _photons(rng, index, scene, reception.routes)
         survival = scene.survival(window.number, window.first, window.end)
-        if callable(survival) or survival < 1.0:
-            index = index[rng.random(index.size) < (survival(index) if callable(survival) else survival)]
+        if callable(survival) or survival < reception.headroom:
+            index = index[rng.random(index.size) * reception.headroom < (survival(index) if callable(survival) else survival)]
         misalignment = scene.misalignment(window.number, window.first, window.end)
         amount = misalignment(index)[:, None] if callable(misalignment) else misalignment
         found = _routed(rng, index, amount, scene, reception.routes)
-        return found if reception.routes.faked is None else _faked(found, scene, reception.routes.faked)
+        found = spread(rng, found, reception.stray_share, window)
+        if reception.routes.faked is not None:
+            found = _faked(found, scene, reception.routes.faked)
+        return with_background(rng, scene, window, found)
 
 
 def _proposed(rng: np.random.Generator, chance: float, first: int, length: int) -> npt.NDArray[np.int64]:

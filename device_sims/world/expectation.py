@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .reception import Receiver, Reception
 
-__all__ = ["Expectation", "draw_counts", "expect"]
+__all__ = ["Expectation", "Moment", "draw_counts", "expect"]
 
 _EFFICIENCY_OF_CORRECTION = 1.16
 _FINITE_SIZE = 0.55
@@ -39,15 +39,31 @@ class Expectation:
     key: float
 
 
-def expect(receiver: Receiver, reception: Reception | None, misalignment: float, qber_limit: float) -> Expectation:
-    """The closed forms of a state; nothing clicks without bias (``reception`` None)."""
+@dataclass(frozen=True)
+class Moment:
+    """What varies inside a state: misalignment of key and test basis, survival, and amounts of each varying background."""
+
+    errors: tuple[float, float]
+    survival: float = 1.0
+    excess: tuple[float, ...] = ()
+
+
+def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber_limit: float) -> Expectation:
+    """The closed forms of a moment of a state; nothing clicks without bias (``reception`` None)."""
     if reception is None:
         nothing = np.zeros(len(receiver.device.detectors))
         return Expectation(nothing, nothing + 1.0, 0.0, 0.0, float("nan"), 0.0)
     dark = reception.dark_per_pulse
     often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
-    outcome = reception.straight + misalignment * reception.tilt
-    light = reception.proposals_per_pulse / reception.headroom * (outcome if receiver.source is not None else outcome[:1])
+    outcome, light = reception.straight, np.zeros((1, dark.size))
+    if receiver.source is not None:
+        outcome = outcome + np.array(moment.errors)[_settings(receiver)[0]][:, None] * reception.tilt
+        light = reception.proposals_per_pulse / reception.headroom * moment.survival * outcome
+    if reception.stray_share > 0.0:
+        dark = dark + reception.stray_share * (often @ light)
+        light = light * (1.0 - reception.stray_share)
+    for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
+        dark = dark + amount * most
     if receiver.source is not None and receiver.source.fluctuation:
         light = light - 0.5 * (receiver.source.fluctuation * light) ** 2
     counted = receiver.source is not None and receiver.source.single_photons
@@ -66,7 +82,7 @@ def expect(receiver: Receiver, reception: Reception | None, misalignment: float,
     qber = wrong / sifted if sifted > 0.0 else float("nan")
     key = 0.0
     if signal > 0.0 and sifted > 0.0 and qber <= qber_limit:
-        key = _key(receiver, reception, often, light, alive=alive, misalignment=misalignment, sifted=sifted, qber=qber)
+        key = _key(receiver, dark, often, light, alive=alive, misalignment=moment.errors[1], sifted=sifted, qber=qber)
     return Expectation(clicks, fano, signal, sifted, qber, key)
 
 
@@ -117,7 +133,7 @@ def _sifted(
 
 def _key(
     receiver: Receiver,
-    reception: Reception,
+    dark: npt.NDArray[np.float64],
     often: npt.NDArray[np.float64],
     light: npt.NDArray[np.float64],
     *,
@@ -134,7 +150,7 @@ def _key(
     photons = np.repeat(np.array(receiver.source.intensities), often.size // len(receiver.source.intensities))
     per_photon = float((often @ (light[:, mine].sum(axis=1) * in_basis)) / ((often * photons)[in_basis].sum()))
     live = float(alive[mine].mean())
-    background = float(reception.dark_per_pulse[mine].sum())
+    background = float(dark[mine].sum())
     vacuum = float((often * np.exp(-photons))[in_basis].sum()) * background * live
     single_yield = background + per_photon
     single = float((often * photons * np.exp(-photons))[in_basis].sum()) * single_yield * live

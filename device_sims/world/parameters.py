@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 from hil.bench import actual_of
 from hil.bench.model import (
     AttenuatorDevice,
+    Background,
+    Dispersion,
+    Drift,
+    Fibre,
+    FreeSpace,
+    Polarisation,
     PowerMeterDevice,
     ReceiverDevice,
     RepeaterNodeDevice,
     SwitchDevice,
     TemperatureControllerDevice,
+    Traffic,
     TransmitterDevice,
 )
 from hil.errors import UnknownNameError, UsageError
@@ -23,9 +30,11 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench, Device, Link
 
+    LinkTable = Fibre | Dispersion | Traffic | Polarisation | FreeSpace | Background | Drift
+
     from .timeline import Key, State
 
-__all__ = ["INJECTABLE", "Bounds", "Parameters", "initial_state"]
+__all__ = ["INJECTABLE", "SEGMENT", "Bounds", "Parameters", "initial_state"]
 
 
 @dataclass(frozen=True)
@@ -75,15 +84,47 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
 """Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
 the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
 
-FIBRE = {
-    "excess_loss_db": Bounds(0.0, 200.0),
-    "length_km": Bounds(0.0, 2000.0),
-    "attenuation_db_per_km": Bounds(0.0, 100.0),
-    "temperature_c": Bounds(-60.0, 100.0),
+_LOSS = Bounds(0.0, 200.0)
+
+OF_LINKS: dict[type, dict[str, Bounds]] = {
+    Fibre: {
+        "excess_loss_db": _LOSS,
+        "length_km": Bounds(0.0, 2000.0),
+        "attenuation_db_per_km": Bounds(0.0, 100.0),
+        "temperature_c": Bounds(-60.0, 100.0),
+        "splice_loss_db": _LOSS,
+        "connector_loss_db": _LOSS,
+    },
+    Dispersion: {"dispersion_ps_per_nm_km": Bounds(-1000.0, 1000.0), "line_width_nm": Bounds(0.0, 100.0)},
+    Traffic: {"launch_power_w": Bounds(0.0, 10.0), "raman_per_km_nm": Bounds(0.0, 1e-6)},
+    Polarisation: {"drift_rad_per_s": Bounds(0.0, 1000.0)},
+    FreeSpace: {
+        "range_km": Bounds(0.0, 1e6),
+        "divergence_urad": Bounds(1e-3, 1e5),
+        "pointing_jitter_urad": Bounds(0.0, 1e5),
+        "atmosphere_loss_db": _LOSS,
+        "optics_loss_db": _LOSS,
+        "scintillation_index": Bounds(0.0, 4.0),
+        "rytov_variance": Bounds(0.0, 100.0),
+    },
+    Background: {
+        "day_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
+        "night_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
+    },
+    Drift: {
+        "day_night_k": Bounds(0.0, 100.0),
+        "weather_k": Bounds(0.0, 30.0),
+        "misalignment_per_k": Bounds(0.0, 0.5),
+        "misalignment_per_day": Bounds(0.0, 0.5),
+        "loss_db_per_k": Bounds(0.0, 10.0),
+        "laser_db": Bounds(0.0, 3.0),
+        "laser_loss_per_day_db": Bounds(0.0, 10.0),
+    },
 }
+"""Parameters of a link's tables that can be injected; its passive elements have ``<element>.loss_db``."""
 
 SEGMENT = {
-    **{key: FIBRE[key] for key in ("length_km", "attenuation_db_per_km", "excess_loss_db")},
+    **{key: OF_LINKS[Fibre][key] for key in ("length_km", "attenuation_db_per_km", "excess_loss_db")},
     "attempt_rate_hz": Bounds(1e-3, 1e12),
     "pair_probability": Bounds(0.0, 1.0),
     "efficiency": Bounds(0.0, 1.0),
@@ -116,11 +157,12 @@ class Parameters:
                 self._base[name, parameter] = _true_value(device, parameter)
         for name, link in bench.link.items():
             self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
-            if (fibre := link.fibre) is not None:
-                actual = actual_of(fibre)
-                self._base |= {
-                    (name, parameter): float(actual.get(parameter, getattr(fibre, parameter))) for parameter in FIBRE
-                }
+            for table in _tables(link):
+                actual = actual_of(table)
+                for parameter in OF_LINKS[type(table)]:
+                    self._base[name, parameter] = float(actual.get(parameter, getattr(table, parameter)))
+            for part, element in link.element.items():
+                self._base[name, f"{part}.loss_db"] = float(actual_of(element).get("loss_db", element.loss_db))
             for number, segment in enumerate(link.segments, 1):
                 actual = actual_of(segment)
                 self._base |= {
@@ -136,10 +178,6 @@ class Parameters:
         if "." in parameter and key not in self._base:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
-
-    def has_fibre(self, link: str) -> bool:
-        """Whether the bench declares a fibre for this link."""
-        return self._bench.link[link].fibre is not None
 
     def injection(self, device: str, parameter: str, value: float, state: State) -> dict[Key, float | None]:
         """The change of state that an injection is; a whole receiver's value replaces those of its single detectors.
@@ -180,9 +218,21 @@ class Parameters:
                 return link, {
                     f"segment{number}.{parameter}": bounds for number in numbers for parameter, bounds in SEGMENT.items()
                 }
-            return link, {**(FIBRE if links[link].fibre is not None else {}), **EVE}
+            of_tables = {name: bounds for table in _tables(links[link]) for name, bounds in OF_LINKS[type(table)].items()}
+            return link, of_tables | {f"{part}.loss_db": _LOSS for part in links[link].element} | EVE
         everything = ", ".join([*self._bench.device, *links])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
+
+
+def _tables(link: Link) -> list[LinkTable]:
+    """The tables of a link that have parameters."""
+    fibre, air = link.fibre, link.free_space
+    found: list[LinkTable | None] = [fibre, air, link.drift]
+    if fibre is not None:
+        found += [fibre.dispersion, fibre.traffic, fibre.polarisation]
+    if air is not None:
+        found.append(air.background)
+    return [table for table in found if table is not None]
 
 
 def _true_value(device: Device, parameter: str) -> float:

@@ -7,7 +7,7 @@ what the measurement sends to it: ``1 - e`` or ``e`` (misalignment) in the basis
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .parameters import Parameters
     from .photons import PhotonTables
     from .source import Source
+    from .surroundings import Surroundings
     from .timeline import State
 
 __all__ = ["Receiver", "Reception", "Roles", "Routes"]
@@ -83,16 +84,23 @@ class Reception:
     misalignment: float
     misalignment_per_k: float
     headroom: float = 1.0
-    """How far proposals exceed what comes on average: pulses may be brighter than their setting."""
+    """How far proposals exceed what comes on average: pulses may be brighter than their setting. Below 1 where a brightest
+    moment would bring more photons than are sent."""
     ageing: tuple[float, float] = (0.0, 0.0)
     """Efficiency lost and dark counts gained in 1000 hours, as shares of what there is."""
     routes: Routes | None = None
     """Where photons are counted one by one; the rest of a reception then is what comes on average."""
+    stray_share: float = 0.0
+    """Of the proposals, those in a slot beside their own."""
+    lit_per_pulse: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    """Of ``dark_per_pulse``, what light gives that is none of the transmitter's: (D,)."""
+    varying_per_pulse: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 1)))
+    """Background beyond ``dark_per_pulse`` when there is most of it, by kind (thermal dark counts, daylight): (K, D)."""
 
     @property
     def candidates_per_pulse(self) -> float:
         """Everything the sampler has to look at."""
-        return self.proposals_per_pulse + float(self.dark_per_pulse.sum())
+        return self.proposals_per_pulse + float(self.dark_per_pulse.sum()) + float(self.varying_per_pulse.sum())
 
 
 class Receiver:
@@ -109,8 +117,16 @@ class Receiver:
         self.basis_key = derive(seed, "basis", name)
         self.basis_threshold = round(device.key_basis_probability * 2**63)
 
-    def reception(self, state: State, parameters: Parameters, optics: Optics, *, latched: bool = False) -> Reception | None:
-        """What reaches the detectors; None without bias. Latched ones see nothing."""
+    def reception(
+        self,
+        state: State,
+        parameters: Parameters,
+        optics: Optics,
+        surroundings: Surroundings | None = None,
+        *,
+        latched: bool = False,
+    ) -> Reception | None:
+        """What reaches the detectors at the brightest moment; None without bias. Latched ones see nothing."""
         if not state.get((self.name, "biased")):
             return None
 
@@ -120,26 +136,37 @@ class Receiver:
         found = optics.link_to(self.name)
         attack = None if found is None else attack_of(state, parameters, found[0])
         shifts = (0.0,) if attack is None or not attack.shift_s else (-attack.shift_s, attack.shift_s)
-        efficiencies = [np.minimum(each("efficiency") * self._timed(state, parameters, shift), 1.0) for shift in shifts]
+        efficiency = each("efficiency")
+        efficiencies = [np.minimum(efficiency * self._timed(state, parameters, shift), 1.0) for shift in shifts]
         best = max(float(np.max(efficiencies)), 1e-300)
         errors = self._errors(state, parameters)
-        light = self._coherent(state, parameters, optics, efficiencies[0], errors)
+        arriving = self._transmittance(state, parameters, optics)
+        arriving *= 1.0 if surroundings is None else surroundings.peak_gain(state)
+        light = self._coherent(self._intensities(state, parameters, optics), arriving, efficiencies[0], errors[0])
         source = self.source
         if source is not None and (attack is not None or source.single_photons) and light.proposals_per_pulse > 0.0:
-            relative = [efficiency / best for efficiency in efficiencies]
-            light = self._counted(attack, relative, best, errors, (state, parameters, optics))
+            relative = [timed / best for timed in efficiencies]
+            light = self._counted(attack, relative, (arriving * best, best), errors, (state, parameters, optics))
         power_w = self._bright_w(state, parameters, optics)
         blinded = power_w > 0.0 and power_w >= parameters.value(state, self.name, "blinding_threshold_w")
         warming_k = parameters.value(state, self.name, "detector_temperature_c") - self.device.detector_temperature_c
         dark_hz = each("dark_count_rate_hz") * 2.0 ** (warming_k / self.device.dark_count_doubling_k)
         # more than a photon of her light in a pulse period changes nothing: the detector is busy all the time
-        dark_hz += np.minimum(power_w / _PHOTON_J * each("efficiency") / len(self.device.detectors), self.rate_hz)
+        bright_hz = np.minimum(power_w / _PHOTON_J * efficiency / len(self.device.detectors), self.rate_hz)
+        seen = efficiency * 10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)
+        lit_hz, day_hz = self._stray_light_hz(state, optics, seen)
+        least, most = (1.0, 1.0) if surroundings is None else surroundings.dark_factors(state)
+        varying_hz = np.stack([dark_hz * (most - least), day_hz])[: 0 if surroundings is None else 2]
         quiet = latched or blinded
+        awake = 0.0 if quiet else 1.0
         return replace(
             light,
             proposals_per_pulse=0.0 if latched else light.proposals_per_pulse,
             routes=None if latched else light.routes,
-            dark_per_pulse=0.0 * dark_hz if quiet else dark_hz / self.rate_hz,
+            dark_per_pulse=(dark_hz * least + lit_hz + bright_hz) * awake / self.rate_hz,
+            lit_per_pulse=(lit_hz + bright_hz) * awake / self.rate_hz,
+            varying_per_pulse=varying_hz * awake / self.rate_hz,
+            stray_share=0.0 if found is None or self.source is None else optics.stray_share(found[0], state),
             blind_pulses=np.floor(each("dead_time_s") * self.rate_hz + 1e-6).astype(np.int64),
             afterpulse_probability=0.0 * dark_hz if quiet else each("afterpulse_probability"),
             afterpulse_decay_pulses=each("afterpulse_decay_s") * self.rate_hz,
@@ -168,6 +195,22 @@ class Receiver:
             return self.source.probabilities
         key_basis = self.device.key_basis_probability
         return np.outer(self.source.probabilities, (key_basis, 1.0 - key_basis)).ravel()
+
+    def _stray_light_hz(
+        self, state: State, optics: Optics, seen: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Counts of each detector from the fibre's traffic and the night sky, and what the day adds: two of shape (D,).
+
+        ``seen``: share of the photons at the receiver's input that a detector would see if all light went its way.
+        """
+        found = optics.link_to(self.name)
+        if found is None:
+            return 0.0 * seen, 0.0 * seen
+        key_basis = self.device.key_basis_probability
+        arms = np.array([(key_basis, 1.0 - key_basis)[basis] for basis in self.roles.basis]) / 2.0
+        night_hz, day_hz = optics.sky_photons_hz(found[0], state)
+        always_hz = optics.raman_photons_hz(found[0], state) + night_hz
+        return always_hz * arms * seen, max(day_hz - night_hz, 0.0) * arms * seen
 
     def _intensities(self, state: State, parameters: Parameters, optics: Optics) -> tuple[float, ...]:
         """Mean photon numbers at the transmitter's output, by setting; none while it does not emit."""
@@ -214,17 +257,15 @@ class Receiver:
 
     def _coherent(
         self,
-        state: State,
-        parameters: Parameters,
-        optics: Optics,
+        intensities: tuple[float, ...],
+        arriving: float,
         efficiency: npt.NDArray[np.float64],
         errors: npt.NDArray[np.float64],
     ) -> Reception:
-        """Coherent pulses that nobody touched."""
-        intensities = self._intensities(state, parameters, optics)
-        transmittance = self._transmittance(state, parameters, optics) * float(efficiency.max())
+        """Coherent pulses that nobody touched, behind this transmittance."""
+        transmittance = arriving * float(efficiency.max())
         headroom = 1.0 if self.source is None else self.source.headroom
-        straight, tilt = self._routes(efficiency / max(float(efficiency.max()), 1e-300), errors[0])
+        straight, tilt = self._routes(efficiency / max(float(efficiency.max()), 1e-300), errors)
         relative = np.array(intensities) / max(*intensities, 1e-300)
         shape = (-1, len(self.device.detectors))
         nothing = np.zeros(shape[1])
@@ -245,15 +286,19 @@ class Receiver:
         self,
         attack: Attack | None,
         relative: list[npt.NDArray[np.float64]],
-        best: float,
+        detected: tuple[float, float],
         errors: npt.NDArray[np.float64],
         at: tuple[State, Parameters, Optics],
     ) -> Reception:
-        """Pulses whose photons are counted one by one, and what comes of them on average."""
+        """Pulses whose photons are counted one by one, and what comes of them on average.
+
+        ``detected`` is the share of sent photons that the best detector sees, and of those that are in front of it.
+        """
         assert self.source is not None
         state, parameters, optics = at
-        transmittance = self._transmittance(state, parameters, optics) * best
+        transmittance, best = detected
         own = float(10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)) * best
+        headroom = min(1.0, 1.0 / max(transmittance, 1e-300))
         tables = photon_tables(
             self.source, self._intensities(state, parameters, optics), min(transmittance, 1.0), min(own, 1.0)
         )
@@ -277,7 +322,7 @@ class Receiver:
             averages.append(np.multiply.outer(mean / tables.most, state_wise).reshape(-1, len(self.device.detectors)))
         empty = np.zeros(len(self.device.detectors))
         whole = empty.astype(np.int64)
-        return Reception(tables.most, averages[0], averages[1], empty, whole, empty, empty, 0.0, 0.0, routes=routes)
+        return Reception(tables.most, averages[0], averages[1], empty, whole, empty, empty, 0.0, 0.0, headroom, routes=routes)
 
     def _resent(self, routed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """What comes of Alice's states on average when Eve measured them: half as sent, half random in the other basis."""

@@ -22,6 +22,8 @@ from hil.errors import UsageError
 from hil.ports.repeater import BASES, PairRecords, SwapCounts
 from hil.seeds import stream
 
+from .parameters import INJECTABLE, SEGMENT
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -168,9 +170,12 @@ class RepeaterChain:
                 return time_ns, True
         return now_ns, False
 
-    def _own(self, state: State) -> State:
-        owners = (*self.nodes, self._link)
-        return {key: value for key, value in state.items() if key[0] in owners and key[1] != "repeating"}
+    def _own(self, state: State) -> list[float]:
+        """Every parameter of the chain that can be injected."""
+        of_nodes = [(node, parameter) for node in self.nodes for parameter in INJECTABLE[RepeaterNodeDevice]]
+        numbers = range(1, len(self.nodes))
+        of_segments = [(self._link, f"segment{number}.{parameter}") for number in numbers for parameter in SEGMENT]
+        return [self._parameters.value(state, *key) for key in (*of_nodes, *of_segments)]
 
     def _play(self, setting: _Setting, until_ps: int) -> None:
         """The rounds that end by then."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from .blackbox import BlackBox, Telemetry
     from .repeater import RepeaterChain
+    from .scene import Scene
     from .view import ReceiverView
 
 __all__ = ["World"]
@@ -120,6 +121,24 @@ class World:
     def tap_power_w(self, device: str, now_ns: int) -> float:
         """Pilot light on the sensor of this power meter, without noise or floor; none while the transmitter does not emit."""
         return self._optics.tap_power_w(device, self._state(device, PowerMeterDevice, now_ns))
+
+    @_locked
+    def delay_ns(self, link: str, now_ns: int) -> float:
+        """Time of flight along a link's path now: its fibre's follows the temperature of the ground."""
+        import numpy as np
+
+        from .path_delay import PathDelay
+        from .surroundings import Surroundings
+
+        declared = self.bench.link.get(link)
+        if declared is None:
+            raise UsageError(
+                f"bench {self.bench.bench.name!r} has no link {link!r}; it has {', '.join(self.bench.link) or 'none'}"
+            )
+        around = Surroundings(link, declared, self.seed, self._parameters, polarised=False, detector_doubling_k=1.0)
+        path = PathDelay(link, declared, self._parameters, self._optics, around)
+        state = self._timeline.states[self._timeline.number_at(now_ns)]
+        return 1e9 * (float(path.steady_s(state)) + float(path.drift_s(state, np.array([now_ns / 1e9]))[0]))
 
     # --- temperature --------------------------------------------------------------------------------------------------
 
@@ -308,6 +327,11 @@ class World:
         """The parameter's present value, injected or declared."""
         (name, parameter), _ = self._parameters.lookup(device, parameter)
         return self._parameters.value(self._timeline.present, name, parameter)
+
+    @_locked
+    def scene(self, device: str) -> Scene:
+        """What this receiver's samplers see."""
+        return self._receiver(device).scene
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

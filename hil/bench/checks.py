@@ -46,8 +46,8 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     twins: set[str] = set()
     for kind in ("device", "link", "chain", "site"):
         for name in bench.get(kind) or {}:
-            if not _NAME.fullmatch(name) or name == "fibre":
-                expected = "a name of letters, digits, - and _, beginning with a letter (and not 'fibre')"
+            if not _NAME.fullmatch(name) or name in {"fibre", "free-space"}:
+                expected = "a name of letters, digits, - and _, beginning with a letter (and not 'fibre' or 'free-space')"
                 mistakes.append(Mistake(f"{kind}.{name}", repr(name), expected))
     for name, device in bench.tables("device").items():
         where = f"device.{name}"

@@ -13,9 +13,11 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from hil.bench.tables.chains import Chain
-from hil.bench.tables.channels import Fibre
+from hil.bench.tables.channels import Dispersion, Element, Fibre, Polarisation, Traffic
 from hil.bench.tables.device import Calibration
+from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
+from hil.bench.tables.free_space import Background, FreeSpace, Orbit
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
 from hil.bench.tables.links import Contract, Eve, Link, Proof
 from hil.bench.tables.quantities import Table
@@ -25,16 +27,24 @@ from hil.bench.tables.sources import TransmitterDevice
 
 __all__ = [
     "AttenuatorDevice",
+    "Background",
     "Bench",
     "BenchInfo",
     "Calibration",
     "Chain",
     "Contract",
     "Device",
+    "Dispersion",
+    "Drift",
+    "Element",
     "Eve",
     "Fibre",
+    "FreeSpace",
     "KmeDevice",
     "Link",
+    "Maintenance",
+    "Orbit",
+    "Polarisation",
     "PowerMeterDevice",
     "Proof",
     "ReceiverDevice",
@@ -45,6 +55,7 @@ __all__ = [
     "SloLimit",
     "SwitchDevice",
     "TemperatureControllerDevice",
+    "Traffic",
     "TransmitterDevice",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -13,7 +13,7 @@ from hil.bench.model import Bench, RecordingDevice
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hil.bench.model import Device, Fibre, Segment, SloLimit
+    from hil.bench.model import Device, SloLimit
     from hil.bench.tables.device import DeviceTable
 
 __all__ = ["actual_of", "bench_hash", "envelope_of", "simulated_devices", "slo_limit", "true_device"]
@@ -38,7 +38,12 @@ def envelope_of(device: Device) -> dict[str, tuple[float, float]]:
     return dict(cast("dict[str, tuple[float, float]]", device.envelope))
 
 
-def actual_of(table: Device | Fibre | Segment) -> dict[str, float]:
+class _Twinned(Protocol):
+    @property
+    def actual(self) -> dict[str, float | str | tuple[float, ...]]: ...
+
+
+def actual_of(table: _Twinned) -> dict[str, float]:
     """What a twin is really like where it differs from its declaration, by attribute with its unit; single numbers only."""
     return {name: value for name, value in cast("dict[str, Any]", table.actual).items() if not isinstance(value, tuple)}
 

@@ -96,7 +96,7 @@ def build(walked: Any) -> Any:
     if isinstance(walked, dict):
         return {name: build(value) for name, value in walked.items()}
     if isinstance(walked, tuple):
-        return tuple(build(item) for item in walked)
+        return tuple(build(value) for value in walked)
     return walked
 
 

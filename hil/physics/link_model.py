@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import AttenuatorDevice, PowerMeterDevice, ReceiverDevice, SwitchDevice, TransmitterDevice
 from hil.errors import UsageError
+from hil.physics.channel_model import (
+    fibre_loss_db,
+    free_space_loss_db,
+    polarisation_error,
+    raman_photons_hz,
+    sky_photons_hz,
+    slot_shares,
+)
 from hil.physics.finite_key import DecoyProof
 from hil.physics.preparation_error import combined_error, extinction_error
 
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["LinkModel", "calibration_uncertainty", "link_model", "path_loss_db"]
 
 FIBRE = "fibre"
+AIR = "free-space"
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,8 @@ class LinkModel:
     detectors: tuple[str, str, str, str]
     block_s: float
     qber_limit: float
+    background_hz: tuple[float, float] = (0.0, 0.0)
+    """Stray light at each detector of the key and of the test basis: Raman, night sky, light of neighbouring pulses."""
 
 
 def link_model(bench: Bench, link: str) -> LinkModel:
@@ -59,6 +70,10 @@ def link_model(bench: Bench, link: str) -> LinkModel:
     declared = _link(bench, link)
     sender, receiver = _parties(bench, declared, link)
     loss_db = path_loss_db(bench, link) + receiver.insertion_loss_db
+    transmittance = 10.0 ** (-loss_db / 10.0) * receiver.efficiency
+    own, beside = slot_shares(declared.fibre, sender.pulse_rate_hz)
+    rotated = polarisation_error(declared.fibre) if sender.encoding == "polarisation" else 0.0
+    test_arm = 0.5 if sender.encoding == "time-bin" else 1.0
     return LinkModel(
         pulse_rate_hz=sender.pulse_rate_hz,
         intensities=sender.intensities,
@@ -71,22 +86,25 @@ def link_model(bench: Bench, link: str) -> LinkModel:
         state_errors=_state_errors(sender),
         bit_one_sent=sender.bit_one_probability,
         key_basis_sent=sender.key_basis_probability,
-        test_arm=0.5 if sender.encoding == "time-bin" else 1.0,
-        transmittance=10.0 ** (-loss_db / 10.0) * receiver.efficiency,
+        test_arm=test_arm,
+        transmittance=transmittance * own,
         key_basis_received=receiver.key_basis_probability,
         passive=receiver.basis_choice == "passive",
-        misalignment=receiver.misalignment,
+        misalignment=receiver.misalignment * (1.0 - rotated) + (1.0 - receiver.misalignment) * rotated,
         dark_hz=receiver.dark_count_rate_hz,
         dead_time_s=receiver.dead_time_s,
         afterpulse_probability=receiver.afterpulse_probability,
         detectors=_four(receiver.detectors, f"device.{declared.parties['b']}.detectors"),
         block_s=declared.block_s,
         qber_limit=declared.proof.qber_limit,
+        background_hz=_background_hz(bench, link, strayed=2.0 * beside * transmittance, test_arm=test_arm),
     )
 
 
 def path_loss_db(bench: Bench, link: str, before: str | None = None) -> float:
     """Loss of the path as declared, in decibels; with ``before``, only of what stands in front of that element.
+
+    Light that dispersion takes out of its detection window is not lost on the path.
 
     Receiver optics and efficiency are not part of the path. UsageError when ``before`` does not stand in it.
     """
@@ -104,7 +122,7 @@ def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
     """
     declared = _link(bench, link)
     squares = 0.0
-    for name in {*declared.path, *declared.parties.values()} - {FIBRE}:
+    for name in {*declared.path, *declared.parties.values()} - {FIBRE, AIR, *declared.element}:
         for calibration in bench.device[name].calibration.values():
             if not calibration.on <= on <= calibration.due:
                 return math.inf
@@ -129,10 +147,32 @@ def _parties(bench: Bench, declared: Link, link: str) -> tuple[TransmitterDevice
     return sender, receiver
 
 
+def _background_hz(bench: Bench, link: str, *, strayed: float, test_arm: float) -> tuple[float, float]:
+    """Stray clicks per second of one detector of each basis; ``strayed`` is the clicking share of light beside its slot.
+
+    Only light of pulses is lost in an interferometer to slots that nothing counts: that of the sky comes all the time.
+    """
+    declared = bench.link[link]
+    sender, receiver = _parties(bench, declared, link)
+    mean_photons = math.fsum(mu * p for mu, p in zip(sender.intensities, sender.intensity_probabilities, strict=True))
+    pulses_hz, total_hz = sender.pulse_rate_hz * mean_photons * strayed, 0.0
+    for place, photons_hz in ((FIBRE, raman_photons_hz(declared.fibre)), (AIR, sky_photons_hz(declared))):
+        if photons_hz > 0.0:
+            behind = declared.path[declared.path.index(place) + 1 :]
+            loss_db = math.fsum(_element_loss_db(bench, link, element) for element in behind) + receiver.insertion_loss_db
+            total_hz += photons_hz * 10.0 ** (-loss_db / 10.0) * receiver.efficiency
+    key_basis = receiver.key_basis_probability
+    return (pulses_hz + total_hz) * key_basis / 2.0, (pulses_hz * test_arm + total_hz) * (1.0 - key_basis) / 2.0
+
+
 def _element_loss_db(bench: Bench, link: str, element: str) -> float:
+    declared = bench.link[link]
     if element == FIBRE:
-        fibre = bench.link[link].fibre
-        return 0.0 if fibre is None else fibre.length_km * fibre.attenuation_db_per_km + fibre.excess_loss_db
+        return 0.0 if declared.fibre is None else fibre_loss_db(declared.fibre)
+    if element == AIR:
+        return 0.0 if declared.free_space is None else free_space_loss_db(declared.free_space)
+    if element in declared.element:
+        return declared.element[element].loss_db
     device = bench.device[element]
     if isinstance(device, AttenuatorDevice):
         return device.attenuation_db

@@ -55,7 +55,7 @@ def detector_counts_hz(bench: Bench, link: str) -> dict[str, float]:
 
 
 def dark_counts_hz(bench: Bench, link: str) -> float:
-    """Clicks per second of one detector without light, afterpulses included."""
+    """Clicks per second of one detector without a signal, afterpulses included."""
     model = link_model(bench, link)
     return counted_rate(model.dark_hz, model.dead_time_s, model.afterpulse_probability)
 

@@ -44,7 +44,9 @@ def click_rates_hz(model: LinkModel) -> Four:
             for share, parts in _splits(model, basis, bit):
                 for detector, part in enumerate(parts):
                     per_pulse[detector] += often * sent * share * (1.0 - _missed(model, intensity, part))
-    offered = [model.pulse_rate_hz * clicks + model.dark_hz for clicks in per_pulse]
+    offered = [
+        model.pulse_rate_hz * rate + model.dark_hz + stray for rate, stray in zip(per_pulse, _stray_hz(model), strict=True)
+    ]
     return _four([with_afterpulses(rate, model.dead_time_s, model.afterpulse_probability) for rate in offered])
 
 
@@ -91,7 +93,10 @@ def _splits(model: LinkModel, basis: int, bit: int) -> Iterator[tuple[float, Fou
 
 def _sifted(model: LinkModel, intensity: int, clicks: Four, basis: int) -> tuple[float, float]:
     """Sifted bits and errors per second of one intensity and basis while every detector is ready."""
-    quiet = [1.0 - (model.dark_hz + model.afterpulse_probability * rate) / model.pulse_rate_hz for rate in clicks]
+    quiet = [
+        1.0 - (model.dark_hz + stray + model.afterpulse_probability * rate) / model.pulse_rate_hz
+        for stray, rate in zip(_stray_hz(model), clicks, strict=True)
+    ]
     others = (2, 3) if basis == 0 else (0, 1)
     bits = errors = 0.0
     for own_basis, bit, sent in _states(model):
@@ -113,6 +118,12 @@ def _sifted(model: LinkModel, intensity: int, clicks: Four, basis: int) -> tuple
             errors += sent * share * (only_wrong + 0.5 * both)
     rate = model.pulse_rate_hz * model.probabilities[intensity]
     return rate * bits, rate * errors
+
+
+def _stray_hz(model: LinkModel) -> Four:
+    """Stray clicks per second of each detector."""
+    key, test = model.background_hz
+    return (key, key, test, test)
 
 
 def _missed(model: LinkModel, intensity: int, part: float) -> float:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from hil.ports.channel_map import ChannelMap
     from hil.ports.detections import (
         DetectionRecords,
         Preparations,
@@ -187,6 +188,11 @@ class Recording(Instrument, Protocol):
     @property
     def duration_s(self) -> float:
         """From the first event to the last, in seconds."""
+        ...
+
+    @property
+    def channels(self) -> ChannelMap:
+        """Whose each channel is, in which setting and with which result."""
         ...
 
     def alice(self) -> TimeTags: ...

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from hil.bench.tables.channels import Fibre
+from hil.bench.tables.channels import Element, Fibre
+from hil.bench.tables.drift import Drift, Maintenance
+from hil.bench.tables.free_space import FreeSpace
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, Seconds, SomeSeconds, Table, Watts
 from hil.bench.tables.repeaters import Segment
 
@@ -42,7 +44,10 @@ class Eve(Table, frozen=True, kw_only=True):
 
 
 class Link(Table, frozen=True, kw_only=True):
-    """``[link.X]``: parties, and what is between a and b in order; ``"fibre"`` stands for the fibre itself."""
+    """``[link.X]``: parties, and what is between a and b in order.
+
+    In the path ``"fibre"`` and ``"free-space"`` stand for what their tables describe.
+    """
 
     protocol: Literal["bb84-decoy", "recorded-pairs", "entanglement-swapping"]
     parties: dict[Literal["a", "b"], str]
@@ -50,6 +55,11 @@ class Link(Table, frozen=True, kw_only=True):
     fibre: Fibre | None = None
     segments: tuple[Segment, ...] = field(name="segment", default=())
     """Elementary links of a repeater chain, whose path is its inner nodes: one more than these, from a to b."""
+    free_space: FreeSpace | None = None
+    element: dict[str, Element] = {}
+    """Passive parts of the path by their names in it."""
+    drift: Drift | None = None
+    maintenance: tuple[Maintenance, ...] = ()
     block_s: SomeSeconds = field(name="block", default=1.0)
     proof: Proof = field(default_factory=Proof)
     contract: Contract | None = None

@@ -120,7 +120,7 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
         f"device.switch.role: found 'swich'; expected 'switch' (known: {roles})",
         f"device.stage.controls: found 'bobb'; expected 'bob' (known: {devices})",
         "link.metro.proof.qber_limit: found 8; expected a number of at least 0 and up to 1",
-        "link.metro.path[2]: found 'vao'; expected 'voa' (known: voa, meter, fibre)",
+        "link.metro.path[2]: found 'vao'; expected 'voa' (known: voa, meter, fibre, free-space)",
         (
             "link.metro.path[3]: found 'bob', a device with role receiver; expected a device with role "
             "attenuator or switch or power-meter: voa, meter"

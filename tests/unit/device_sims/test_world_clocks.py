@@ -12,7 +12,9 @@ import pytest
 from hil.bench import load
 from hil.bench.model import Bench, ReceiverDevice
 from hil.device_sims.world.clocks import ReceiverClock
+from hil.device_sims.world.optics import Optics
 from hil.device_sims.world.parameters import Parameters, initial_state
+from hil.device_sims.world.path_delay import PathDelay
 from hil.device_sims.world.source import PulseClock
 from hil.device_sims.world.timeline import Timeline
 from hil.ports.detections import DetectionRecords
@@ -39,8 +41,10 @@ class Bed:
         bench = msgspec.structs.replace(bench, device=bench.device | {"bob": table})
         self.parameters = Parameters(bench)
         self.timeline = Timeline(initial_state(bench))
+        optics = Optics(bench, self.parameters)
+        path = PathDelay(link, bench.link[link], self.parameters, optics) if link else None
         self.clock = ReceiverClock(
-            "bob", table, 5, timeline=self.timeline, parameters=self.parameters, pulses=PulseClock(1e9), link=link
+            "bob", table, 5, timeline=self.timeline, parameters=self.parameters, pulses=PulseClock(1e9), path=path
         )
 
     def inject(self, device: str, parameter: str, value: float, now_ns: int) -> None:
