@@ -50,7 +50,7 @@ def expect(receiver: Receiver, reception: Reception | None, misalignment: float,
     light = reception.proposals_per_pulse * (outcome if receiver.source is not None else outcome[:1])
     chance = -np.expm1(-light - dark)
     primary = often @ chance
-    blind, again = reception.blind_pulses, reception.afterpulse_probability
+    blind, again = reception.dynamics.blind_pulses, reception.dynamics.afterpulse_probability
     clicks = _with_afterpulses(primary, blind, again)
     offered = primary + again * clicks
     alive = 1.0 / (1.0 + blind * offered)
@@ -84,7 +84,7 @@ def draw_counts(
 
 
 def _with_afterpulses(
-    primary: npt.NDArray[np.float64], blind: npt.NDArray[np.int64], again: npt.NDArray[np.float64]
+    primary: npt.NDArray[np.float64], blind: npt.NDArray[np.float64], again: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Root m of m (1 + k (s + p m)) = s + p m."""
     square, linear = blind * again, 1.0 + blind * primary - again
