@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .sampler import Candidates
-from .windows import Progress, Walk
+from .windows import Walk
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -78,6 +78,4 @@ class Block:
 def _together(parts: list[Candidates]) -> Candidates:
     parts = [Candidates.none(), *parts]
     phase = np.concatenate([part.phase for part in parts if part.phase is not None])
-    return Candidates(
-        np.concatenate([part.index for part in parts]), np.concatenate([part.detector for part in parts]), phase
-    )
+    return Candidates(np.concatenate([part.index for part in parts]), np.concatenate([part.detector for part in parts]), phase)

@@ -1,7 +1,7 @@
 """From candidates to clicks: dead time of every kind and cascading afterpulses, in exact order.
 
-Every candidate carries a mark, from which follows whether a click there would leave afterpulses, after what delays and with what
-marks of their own. Which candidates click is then a matter of order alone, and so independent of where time is cut.
+Every candidate carries a mark, from which follows whether a click there would leave afterpulses, after what delays and with
+what marks of their own. Which candidates click is then a matter of order alone, and so independent of where time is cut.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Carry:
 
 
 def resolve(
-    engine: Engine, main: Events, extra: Events, dynamics: Dynamics, carry: Carry, span: tuple[int, int]
+    engine: Engine, main: Events, extra: Events, *, dynamics: Dynamics, carry: Carry, span: tuple[int, int]
 ) -> tuple[Candidates, Carry]:
     """Clicks of all that comes before a pulse, and what the detectors remember there; ``span`` is (base, that pulse).
 
@@ -76,13 +76,16 @@ def resolve(
     # in order of time, with the numbers of parents as they are in this order
     few, parent = chained([extra, children]), np.concatenate([np.full(later, -1, dtype=np.int64), parent])
     order = np.argsort(few.time, kind="stable")
-    place = np.empty(order.size + late, dtype=np.int64)
-    place[:late] = np.arange(late)
-    place[late + order] = late + np.arange(order.size)
-    few, parent = few.part(order), np.where(parent < 0, -1, place[parent])[order]
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    of_few = parent >= late
+    parent[of_few] = place[parent[of_few] - late] + late
+    few, parent = few.part(order), parent[order]
     now = int(np.searchsorted(few.time, horizon))
     last, silent = _relative(carry.last, base), _relative(carry.silent, base)
-    time, detector, clicked = _settle(engine, main, few.part(slice(0, now)), parent[:now], dynamics, (last, silent))
+    time, detector, clicked = _settle(
+        engine, main, few.part(slice(0, now)), parent=parent[:now], dynamics=dynamics, memory=(last, silent)
+    )
     waiting.append(few.part(now + np.flatnonzero(clicked[parent[now:]])))
     pending = joined(waiting)
     rest = Events(pending.time - horizon, pending.detector, pending.mark)
@@ -92,9 +95,7 @@ def resolve(
     return clicks, Carry(_absolute(last, oldest, base), _absolute(silent, ended, base), rest, end)
 
 
-def afterpulses(
-    main: Events, extra: Events, dynamics: Dynamics, span: tuple[int, int]
-) -> tuple[Events, npt.NDArray[np.int64]]:
+def afterpulses(main: Events, extra: Events, dynamics: Dynamics, span: tuple[int, int]) -> tuple[Events, npt.NDArray[np.int64]]:
     """Afterpulses that these candidates would leave if they clicked, and each one's parent.
 
     Parents count ``main`` first, then ``extra``, then these afterpulses; what comes beyond the horizon (``span``: base,
@@ -134,11 +135,8 @@ def _offspring(parent: Events, dynamics: Dynamics, family: int, horizon: int) ->
     chosen = chosen[(uniform(luck[chosen]) < traps.probability[detector]) & (parent.time[chosen] < horizon)]
     detector, luck = parent.detector[chosen], luck[chosen]
     wait = negative_log(scrambled(luck ^ np.uint64(_DELAY))) * traps.decay_ticks[detector]
-    if dynamics.fine:
-        delay = wait.astype(np.int64) + 1
-    else:
-        delay = ((wait / TICKS).astype(np.int64) + 1) * TICKS
-    delay += dynamics.blind_ticks[detector]
+    least = 1 if dynamics.fine else TICKS
+    delay = ((wait / least).astype(np.int64) + 1) * least + dynamics.blind_ticks[detector]
     return chosen, Events(parent.time[chosen] + delay, detector, scrambled(luck ^ np.uint64(_CHILD)))
 
 
@@ -146,6 +144,7 @@ def _settle(
     engine: Engine,
     main: Events,
     extra: Events,
+    *,
     parent: npt.NDArray[np.int64],
     dynamics: Dynamics,
     memory: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],

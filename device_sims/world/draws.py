@@ -2,7 +2,8 @@
 
 Draw ``n`` of a stream is the SplitMix64 finaliser of ``start + n * gamma`` (G. L. Steele, D. Lea, C. H. Flood, "Fast splittable
 pseudorandom number generators", OOPSLA 2014); start and the odd gamma are the stream's own 128 bits. Exponential and normal
-deviates are made of sums and products only, in one fixed order, because library logarithms differ between vector and scalar code.
+deviates are made of sums and products only, in one fixed order, because library logarithms differ between vector and scalar
+code.
 """
 
 from __future__ import annotations
@@ -86,8 +87,7 @@ def scrambled(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def uniform(draw: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
     """Uniform in [0, 1), multiples of 2^-53."""
-    result: npt.NDArray[np.float64] = (draw >> np.uint64(11)).astype(np.int64) * 2.0**-53
-    return result
+    return (draw >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def negative_log(draw: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """What a receiver's detectors do in time, in the engine's units: dead time, recovery, afterpulses, jitter, gates, latching.
 
-Time is counted in ticks of 1/65536 of the pulse period. A pulse stands in the middle of its slot. Where neither jitter nor a gate is
-declared, everything happens there, and times are whole slots.
+Time is counted in ticks of 1/65536 of the pulse period. A pulse stands in the middle of its slot. Where neither jitter nor a
+gate is declared, everything happens there, and times are whole slots.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FREEZING_K = 273.15
 
 @dataclass(frozen=True)
 class Afterpulses:
-    """One family of traps: chance that a click leaves a seen afterpulse, and mean time to it after the dead time; shape (D,)."""
+    """One family of traps, by detector: chance that a click leaves a seen afterpulse, mean time to it after the dead time."""
 
     probability: npt.NDArray[np.float64]
     decay_ticks: npt.NDArray[np.float64]
@@ -76,7 +76,8 @@ class Dynamics:
     def memory_ticks(self) -> npt.NDArray[np.int64]:
         """How long ago an event may lie and still matter to its detector; shape (D,)."""
         recovery = 0.0 if self.recovery_ticks is None else _LIFETIMES * self.recovery_ticks
-        return np.maximum(self.blind_ticks + np.ceil(recovery).astype(np.int64), self.latch_gap_ticks)
+        longest: npt.NDArray[np.int64] = np.maximum(self.blind_ticks + np.ceil(recovery).astype(np.int64), self.latch_gap_ticks)
+        return longest
 
     @property
     def blind_pulses(self) -> npt.NDArray[np.float64]:
@@ -86,7 +87,8 @@ class Dynamics:
     @property
     def afterpulse_probability(self) -> npt.NDArray[np.float64]:
         """Afterpulses that a click leaves on average; shape (D,)."""
-        return np.sum([family.probability for family in self.afterpulses], axis=0)
+        total: npt.NDArray[np.float64] = np.sum([family.probability for family in self.afterpulses], axis=0)
+        return total
 
     @property
     def open_share(self) -> float:

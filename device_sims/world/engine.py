@@ -1,7 +1,7 @@
 """Which code does the sampling: numpy, or loops compiled by numba where it is installed (``pip install qkd-hil[fast]``).
 
-Both give the same clicks, bit for bit, so the choice is one of time only: loading numba takes about a second, compiling the loops
-once per machine about ten, which a short look is not worth.
+Both give the same clicks, bit for bit, so the choice is one of time only: loading numba takes about a second, compiling the
+loops once per machine about ten, which a short look is not worth.
 """
 
 from __future__ import annotations
@@ -167,6 +167,7 @@ class CompiledEngine:
 
         _announce_compilation()
         self._arrivals: Callable[..., Any] = njit(cache=True)(kernels.arrivals)
+        self._settings: Callable[..., Any] = njit(cache=True)(kernels.settings)
         self._outcomes: Callable[..., Any] = njit(cache=True)(kernels.outcomes)
         self._stamps: Callable[..., Any] = njit(cache=True)(kernels.stamps)
         self._put_in_order: Callable[..., Any] = njit(cache=True)(kernels.put_in_order)
@@ -191,17 +192,23 @@ class CompiledEngine:
         chance: tuple[Reals, Reals],
         varying: tuple[Reals, Reals] | None,
     ) -> tuple[Indices, npt.NDArray[np.uint8]]:
-        assert receiver.source is not None
-        hashing = receiver.source.hashing
-        codes = np.empty(0, dtype=np.uint8)
-        if hashing is None:
-            codes, hashing = receiver.source.codes(index), (np.zeros(2, dtype=np.uint64), np.empty(0, dtype=np.uint64))
-        basis = _words(receiver.basis_key, receiver.basis_key >> 64, receiver.basis_threshold)
         amounts = (np.empty(0), np.empty(0)) if varying is None else varying
         seen = np.empty(index.size, dtype=np.int64), np.empty(index.size, dtype=np.uint8)
-        lane = _lane(draws, 1)
-        found = self._outcomes(index, codes, hashing, basis if receiver.active else basis[:0], chance, amounts, lane, seen)
+        found = self._outcomes(self._settings_of(receiver, index), chance, amounts, _lane(draws, 1), seen)
         return seen[0][:found], seen[1][:found]
+
+    def _settings_of(self, receiver: Receiver, index: Indices) -> npt.NDArray[np.uint8]:
+        assert receiver.source is not None
+        hashing = receiver.source.hashing
+        if hashing is None:
+            setting = receiver.source.codes(index)
+        else:
+            setting = np.empty(index.size, dtype=np.uint8)
+            self._settings(index, *hashing, setting, 1)
+        if receiver.active:
+            key = _words(receiver.basis_key, receiver.basis_key >> 64)
+            self._settings(index, key, _words(receiver.basis_threshold), setting, 2)
+        return setting
 
     def stamps(
         self, draws: Draws, index: Indices, number: Indices, first: int, jitter_ticks: float
@@ -255,7 +262,7 @@ def _announce_compilation() -> None:
     """Tell, once, that somebody waits for the compiler; numba asks it only for what its cache does not hold."""
     from numba.core import event
 
-    class Notice(event.Listener):  # type: ignore[misc]
+    class Notice(event.Listener):
         told = False
 
         def on_start(self, event: Any) -> None:
@@ -267,7 +274,7 @@ def _announce_compilation() -> None:
         def on_end(self, event: Any) -> None:
             pass
 
-    event.register("numba:compile", Notice())
+    event.register("numba:compile", Notice())  # type: ignore[no-untyped-call]
 
 
 def _lane(draws: Draws, lane: int) -> npt.NDArray[np.uint64]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Small = npt.NDArray[np.uint8]
     Flags = npt.NDArray[np.bool_]
 
-__all__ = ["arrivals", "outcomes", "put_in_order", "settle", "stamps"]
+__all__ = ["arrivals", "outcomes", "put_in_order", "settings", "settle", "stamps"]
 
 _STRETCH = 1024
 _FIRST, _SECOND, _GOLDEN = np.uint64(FIRST), np.uint64(SECOND), np.uint64(0x9E3779B97F4A7C15)
@@ -79,63 +79,55 @@ def arrivals(
     return done, at
 
 
+def settings(index: Indices, key: Words, thresholds: Words, setting: Small, factor: int) -> None:
+    """Settings as hashes of pulse indices, see :mod:`.source`: ``setting`` times ``factor`` plus the one of this key.
+
+    With thresholds of a source, twice as many settings and the lowest bit of the hash; with the one of a receiver's choice
+    (``factor`` 2), which side of it.
+    """
+    word = np.empty(_STRETCH, dtype=np.uint64)
+    code = np.empty(_STRETCH, dtype=np.int64)
+    for done in range(0, index.size, _STRETCH):
+        size = min(_STRETCH, index.size - done)
+        for i in range(size):
+            z = np.uint64(index[done + i]) * _GOLDEN + key[0]
+            z = (z ^ (z >> _S30)) * _FIRST
+            z = (z ^ (z >> _S27)) * _SECOND
+            z = (z ^ (z >> _S31)) ^ key[1]
+            z = (z ^ (z >> _S30)) * _FIRST
+            z = (z ^ (z >> _S27)) * _SECOND
+            word[i] = z ^ (z >> _S31)
+        for i in range(size):
+            code[i] = 0
+        for limit in thresholds:
+            for i in range(size):
+                code[i] += (word[i] >> _S1) >= limit
+        if factor == 2:
+            for i in range(size):
+                setting[done + i] = 2 * setting[done + i] + code[i]
+        else:
+            for i in range(size):
+                setting[done + i] = 2 * code[i] + np.int64(word[i] & _S1)
+
+
 def outcomes(
-    index: Indices,
-    codes: Small,
-    hashing: tuple[Words, Words],
-    basis: Words,
-    chance: tuple[Reals, Reals],
-    varying: tuple[Reals, Reals],
-    stream: Words,
-    seen: tuple[Indices, Small],
+    setting: Small, chance: tuple[Reals, Reals], varying: tuple[Reals, Reals], stream: Words, seen: tuple[Indices, Small]
 ) -> int:
     """Which proposals are detections, and where: their numbers and detectors into ``seen``; returns how many.
 
-    ``hashing`` is key and thresholds of the settings, taken from ``codes`` where the thresholds are none at all; ``basis`` is
-    key and threshold of an active receiver's choice, or empty. ``chance`` is cumulative over detectors and its slope;
-    ``varying`` misalignment and survival of each proposal, or empty.
+    ``chance`` is cumulative over detectors and its slope with misalignment; ``varying`` are misalignment and survival of each
+    proposal, or empty.
     """
     straight, tilt = chance
     amount, survival = varying
-    key, thresholds = hashing
     number, detector = seen
     detectors = straight.shape[1]
-    word = np.empty(_STRETCH, dtype=np.uint64)
-    setting = np.empty(_STRETCH, dtype=np.int64)
     draw = np.empty(_STRETCH, dtype=np.float64)
     which = np.empty(_STRETCH, dtype=np.int64)
     start, step = stream[0], stream[1]
-    done, found = 0, 0
-    while done < index.size:
-        size = min(_STRETCH, index.size - done)
-        if codes.size:
-            for i in range(size):
-                setting[i] = codes[done + i]
-        else:
-            for i in range(size):
-                z = np.uint64(index[done + i]) * _GOLDEN + key[0]
-                z = (z ^ (z >> _S30)) * _FIRST
-                z = (z ^ (z >> _S27)) * _SECOND
-                z = (z ^ (z >> _S31)) ^ key[1]
-                z = (z ^ (z >> _S30)) * _FIRST
-                z = (z ^ (z >> _S27)) * _SECOND
-                word[i] = z ^ (z >> _S31)
-            for i in range(size):
-                setting[i] = np.int64(word[i] & _S1)
-                word[i] = word[i] >> _S1
-            for limit in thresholds:
-                for i in range(size):
-                    setting[i] += 2 * (word[i] >= limit)
-        if basis.size:
-            for i in range(size):
-                z = np.uint64(index[done + i]) * _GOLDEN + basis[0]
-                z = (z ^ (z >> _S30)) * _FIRST
-                z = (z ^ (z >> _S27)) * _SECOND
-                z = (z ^ (z >> _S31)) ^ basis[1]
-                z = (z ^ (z >> _S30)) * _FIRST
-                z = (z ^ (z >> _S27)) * _SECOND
-                z = z ^ (z >> _S31)
-                setting[i] = 2 * setting[i] + ((z >> _S1) >= basis[2])
+    found = 0
+    for done in range(0, setting.size, _STRETCH):
+        size = min(_STRETCH, setting.size - done)
         for i in range(size):
             z = start + np.uint64(done + i) * step
             z = (z ^ (z >> _S30)) * _FIRST
@@ -147,17 +139,16 @@ def outcomes(
         if amount.size:
             for d in range(detectors):
                 for i in range(size):
-                    s = setting[i]
+                    s = setting[done + i]
                     which[i] += draw[i] >= (straight[s, d] + amount[done + i] * tilt[s, d]) * survival[done + i]
         else:
             for d in range(detectors):
                 for i in range(size):
-                    which[i] += draw[i] >= straight[setting[i], d]
+                    which[i] += draw[i] >= straight[setting[done + i], d]
         for i in range(size):
             number[found] = done + i
             detector[found] = which[i]
             found += which[i] < detectors
-        done += size
     return found
 
 

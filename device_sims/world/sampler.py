@@ -1,8 +1,8 @@
 """Candidates for clicks: photo-detections and dark counts of one window, sampled only where something can happen.
 
 Photo-detections are proposed at the rate of the strongest intensity and thinned by the setting that was really sent at the
-proposed index: exact for coherent states, as the Poisson photo-detections of different photons are independent. The numpy and the
-compiled engine (:mod:`.engine`) use the same draws and the same arithmetic.
+proposed index: exact for coherent states, as the Poisson photo-detections of different photons are independent. The numpy and
+the compiled engine (:mod:`.engine`) use the same draws and the same arithmetic.
 """
 
 from __future__ import annotations
@@ -126,11 +126,11 @@ def photo_detections(
     if at > first:
         late = index[number] >= at
         number, detector = number[late], detector[late]
-    return stamped(engine, draws, reception.dynamics, first, Candidates(index, detector), number)
+    return stamped(engine, draws, reception.dynamics, first=first, proposed=Candidates(index, detector), number=number)
 
 
 def stamped(
-    engine: Engine, draws: Draws, dynamics: Dynamics, first: int, proposed: Candidates, number: npt.NDArray[np.int64]
+    engine: Engine, draws: Draws, dynamics: Dynamics, *, first: int, proposed: Candidates, number: npt.NDArray[np.int64]
 ) -> Events:
     """Time and mark of detections: ``number`` counts in ``proposed.index``, and has the detectors ``proposed.detector``.
 

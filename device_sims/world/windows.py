@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "Walk"]
 
-_CANDIDATES_PER_WINDOW = 1 << 17
+_CANDIDATES_PER_WINDOW = 1 << 18
 _WIDEST = 36
 
 
@@ -108,13 +108,13 @@ class Walk:
         at, stop = span
         assert window.end is not None
         name, first, width = self.scene.receiver.name, window.first, window.end - window.first
-        light = self._light(engine, reception, window, span)
+        light = self._light(engine, reception, window, span=span)
         dark = dark_counts(engine, Draws.of(derive(self._seed, "dark", name, first, width)), reception, (first, at, stop))
-        clicks, carry = resolve(engine, light, dark, reception.dynamics, until[1], (first, until[0]))
+        clicks, carry = resolve(engine, light, dark, dynamics=reception.dynamics, carry=until[1], span=(first, until[0]))
         # jitter may put a click before the first pulse
         return (clicks.within(self.first, until[0]) if at == self.first else clicks), carry
 
-    def _light(self, engine: Engine, reception: Reception, window: Segment, span: tuple[int, int]) -> Events:
+    def _light(self, engine: Engine, reception: Reception, window: Segment, *, span: tuple[int, int]) -> Events:
         assert window.end is not None
         scene, receiver = self.scene, self.scene.receiver
         key = derive(self._seed, "clicks", receiver.name, window.first, window.end - window.first)
@@ -123,7 +123,7 @@ class Walk:
             found = scene.light.candidates(np.random.Generator(np.random.SFC64(key)), scene, window)
             number = np.arange(*np.searchsorted(found.index, span))
             mine = Candidates(found.index, found.detector[number], found.phase)
-            return stamped(engine, draws, reception.dynamics, window.first, mine, number)
+            return stamped(engine, draws, reception.dynamics, first=window.first, proposed=mine, number=number)
         return photo_detections(
             engine,
             draws,
