@@ -49,33 +49,31 @@ class Block:
         self._found = _Found()
         self._counts = np.zeros(len(scene.receiver.device.detectors), dtype=np.int64)
 
-    def until(self, now_ns: int) -> tuple[Candidates, int]:
-        """Clicks of the block up to now, and how many of them were lost."""
+    def until(self, now_ns: int) -> tuple[Candidates, int, npt.NDArray[np.int64]]:
+        """Clicks of the block up to now, how many of them were lost, and how many there were of each detector."""
         rest = self._rest(now_ns)
-        found = _Found(list(self._found.kept), self._found.records, self._found.lost)
+        found, counts = _Found(list(self._found.kept), self._found.records, self._found.lost), self._counts
         for clicks in rest:
             found.add(clicks)
-        return _together(found.kept), found.lost
+            counts = counts + self._counted(clicks)
+        return Candidates.chained(found.kept), found.lost, counts
 
     def counts(self, now_ns: int) -> npt.NDArray[np.int64]:
         """Clicks of each detector up to now."""
         rest = self._rest(now_ns)
-        return self._counts + sum(self._counted(clicks) for clicks in rest)
+        counts = self._counts
+        for clicks in rest:
+            counts = counts + self._counted(clicks)
+        return counts
 
     def _rest(self, now_ns: int) -> list[Candidates]:
-        """Settle the windows that ended; clicks of the one that has not, on a copy."""
+        """Settle the windows that ended; clicks of what is left, decided for this answer only."""
         end = self._pulses.index_at(now_ns)
         for clicks, progress in self._walk.steps(self._progress, end, whole=True):
             self._found.add(clicks)
-            self._counts += self._counted(clicks)
+            self._counts = self._counts + self._counted(clicks)
             self._progress = progress
         return [clicks for clicks, _ in self._walk.steps(self._progress, end, whole=False)]
 
     def _counted(self, clicks: Candidates) -> npt.NDArray[np.int64]:
-        return np.bincount(clicks.detector, minlength=self._counts.size)
-
-
-def _together(parts: list[Candidates]) -> Candidates:
-    parts = [Candidates.none(), *parts]
-    phase = np.concatenate([part.phase for part in parts if part.phase is not None])
-    return Candidates(np.concatenate([part.index for part in parts]), np.concatenate([part.detector for part in parts]), phase)
+        return np.array([np.count_nonzero(clicks.detector == number) for number in range(self._counts.size)], dtype=np.int64)

@@ -89,7 +89,10 @@ def resolve(
     waiting.append(few.part(now + np.flatnonzero(clicked[parent[now:]])))
     pending = joined(waiting)
     rest = Events(pending.time - horizon, pending.detector, pending.mark)
-    clicks = Candidates((time >> 16) + base, detector, (time & (TICKS - 1)).astype(np.uint16))
+    phase = (time & (TICKS - 1)).astype(np.uint16) if dynamics.fine else None
+    time >>= 16
+    time += base
+    clicks = Candidates(time, detector, phase)
     oldest = horizon - dynamics.memory_ticks
     ended = np.full(silent.size, horizon)
     return clicks, Carry(_absolute(last, oldest, base), _absolute(silent, ended, base), rest, end)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIRST",
+    "FRACTION_BITS",
     "LANES",
     "LN2",
     "NORMAL_BINS",
@@ -39,6 +40,8 @@ FIRST = 0xBF58476D1CE4E5B9
 SECOND = 0x94D049BB133111EB
 LANES = 4
 """Draws of one candidate: 0 the gap before it, 1 what becomes of it, 2 its mark, 3 its jitter."""
+FRACTION_BITS = 24
+"""Distances from one candidate to the next count in 2^-24 pulses: whole numbers add up alike in any order."""
 LN2 = log(2.0)
 SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 """The square root of one half, as the bits of a 64-bit float."""

@@ -18,7 +18,7 @@ import numpy as np
 from hil.errors import UsageError
 
 from . import kernels
-from .draws import LANES, negative_log, normal, normal_table, uniform
+from .draws import FRACTION_BITS, LANES, negative_log, normal, normal_table, uniform
 from .dynamics import MIDDLE
 from .source import hash_indices
 
@@ -85,17 +85,20 @@ class NumpyEngine:
     name = "numpy"
 
     def arrivals(self, draws: Draws, first: int, per_pulse: float, length: int) -> Indices:
-        parts, at, done, mean_gap = [], 0.0, 0, 1.0 / per_pulse
-        while at < length:
+        parts, at, done, end = [np.empty(0, dtype=np.int64)], 0, 0, length << FRACTION_BITS
+        while at < end:
             gap = negative_log(draws.lane(0, np.arange(done, done + _CHUNK)))
-            gap *= mean_gap
-            gap[0] += at
-            position = gap.cumsum()
-            at, done = float(position[-1]), done + _CHUNK
-            if at >= length:
-                position = position[: np.searchsorted(position, length)]
-            parts.append(position.astype(np.int64) + first)
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+            gap *= 2.0**FRACTION_BITS / per_pulse
+            place = np.minimum(gap, float(end), out=gap).astype(np.int64)
+            place[0] += at
+            place.cumsum(out=place)
+            beyond = place >= end
+            at, done = int(place[-1]), done + _CHUNK
+            if beyond.any():
+                # sums beyond the end may have overflown
+                at, place = end, place[: int(beyond.argmax())]
+            parts.append((place >> FRACTION_BITS) + first)
+        return np.concatenate(parts)
 
     def outcomes(
         self,
@@ -174,15 +177,15 @@ class CompiledEngine:
         self.settle: Callable[..., Any] = njit(cache=True)(kernels.settle)
 
     def arrivals(self, draws: Draws, first: int, per_pulse: float, length: int) -> Indices:
-        parts: list[Indices] = []
+        parts, at, done, end = [np.empty(0, dtype=np.int64)], 0, 0, length << FRACTION_BITS
         expected = per_pulse * length
-        at, done, room = 0.0, 0, int(expected + 6.0 * expected**0.5 + 20.0)
-        while at < length:
+        room = int(expected + 6.0 * expected**0.5 + 20.0)
+        while at < end:
             index = np.empty(room, dtype=np.int64)
-            found, at = self._arrivals(_lane(draws, 0), first, 1.0 / per_pulse, (at, float(length)), done, index)
+            found, at = self._arrivals(_lane(draws, 0), first, 2.0**FRACTION_BITS / per_pulse, (at, end), done, index)
             parts.append(index[:found])
             done += found
-        return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype=np.int64), *parts])
+        return parts[1] if len(parts) == 2 else np.concatenate(parts)
 
     def outcomes(
         self,

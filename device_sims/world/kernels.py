@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .draws import FIRST, LN2, NORMAL_BINS, NORMAL_OCTAVES, SECOND, SQRT_HALF_BITS
+from .draws import FIRST, FRACTION_BITS, LN2, NORMAL_BINS, NORMAL_OCTAVES, SECOND, SQRT_HALF_BITS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,6 +26,7 @@ __all__ = ["arrivals", "outcomes", "put_in_order", "settings", "settle", "stamps
 _STRETCH = 1024
 _FIRST, _SECOND, _GOLDEN = np.uint64(FIRST), np.uint64(SECOND), np.uint64(0x9E3779B97F4A7C15)
 _S1, _S11, _S12, _S27, _S30, _S31, _S63 = (np.uint64(shift) for shift in (1, 11, 12, 27, 30, 31, 63))
+_FRACTION = FRACTION_BITS
 _MANTISSA = (1 << 52) - 1
 _PART = (1 << 46) - 1
 _NORMAL_BASE = (1023 + 53 - NORMAL_OCTAVES) * NORMAL_BINS
@@ -33,21 +34,20 @@ _UNIT = 2.0**-53
 _A11, _A9, _A7, _A5, _A3 = 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0
 
 
-def arrivals(
-    stream: Words, first: int, mean_gap: float, span: tuple[float, float], number: int, index: Indices
-) -> tuple[int, float]:
-    """Pulse indices of a Poisson process from ``span[0]`` pulses behind ``first`` to ``span[1]``, into ``index``.
+def arrivals(stream: Words, first: int, scale: float, span: tuple[int, int], number: int, index: Indices) -> tuple[int, int]:
+    """Pulse indices of a Poisson process from ``span[0]`` behind pulse ``first`` to ``span[1]``, into ``index``.
 
-    ``stream`` is the start of its lane and the step from one candidate to the next; ``number`` counts the candidates before.
-    Returns how many there are and how far they came: to the end, unless ``index`` is full.
+    Distances count in 2^-24 pulses, ``scale`` is their mean. ``stream`` is the start of its lane and the step from one
+    candidate to the next; ``number`` counts the candidates before. Returns how many there are and how far they came: to the
+    end, unless ``index`` is full.
     """
     at, end = span
     value = np.empty(_STRETCH, dtype=np.float64)
     octave = np.empty(_STRETCH, dtype=np.float64)
     bits = value.view(np.int64)
     start, step = stream[0], stream[1]
-    done = 0
-    while done < index.size:
+    longest = np.float64(end)
+    for done in range(0, index.size, _STRETCH):
         size = min(_STRETCH, index.size - done)
         for i in range(size):
             z = start + np.uint64(number + done + i) * step
@@ -64,19 +64,13 @@ def arrivals(
             s = (z1 - 1.0) / (z1 + 1.0)
             q = s * s
             series = ((((q * _A11 + _A9) * q + _A7) * q + _A5) * q + _A3) * q + 1.0
-            value[i] = -(s * 2.0 * series + octave[i] * LN2) * mean_gap
+            bits[i] = np.int64(min(-(s * 2.0 * series + octave[i] * LN2) * scale, longest))
         for i in range(size):
-            at += value[i]
-            value[i] = at
-        for i in range(size):
-            index[done + i] = first + np.int64(value[i])
-        if at >= end:
-            kept = 0
-            while value[kept] < end:
-                kept += 1
-            return done + kept, at
-        done += size
-    return done, at
+            at += bits[i]
+            if at >= end:
+                return done + i, at
+            index[done + i] = first + (at >> _FRACTION)
+    return index.size, at
 
 
 def settings(index: Indices, key: Words, thresholds: Words, setting: Small, factor: int) -> None:
@@ -123,7 +117,7 @@ def outcomes(
     number, detector = seen
     detectors = straight.shape[1]
     draw = np.empty(_STRETCH, dtype=np.float64)
-    which = np.empty(_STRETCH, dtype=np.int64)
+    kept = np.empty(_STRETCH, dtype=np.float64)
     start, step = stream[0], stream[1]
     found = 0
     for done in range(0, setting.size, _STRETCH):
@@ -134,21 +128,26 @@ def outcomes(
             z = (z ^ (z >> _S27)) * _SECOND
             z = z ^ (z >> _S31)
             draw[i] = np.float64(np.int64(z >> _S11)) * _UNIT
+        some = 0
         for i in range(size):
-            which[i] = 0
-        if amount.size:
-            for d in range(detectors):
-                for i in range(size):
-                    s = setting[done + i]
-                    which[i] += draw[i] >= (straight[s, d] + amount[done + i] * tilt[s, d]) * survival[done + i]
-        else:
-            for d in range(detectors):
-                for i in range(size):
-                    which[i] += draw[i] >= straight[setting[done + i], d]
-        for i in range(size):
-            number[found] = done + i
-            detector[found] = which[i]
-            found += which[i] < detectors
+            s = setting[done + i]
+            total = straight[s, detectors - 1]
+            if amount.size:
+                total = (total + amount[done + i] * tilt[s, detectors - 1]) * survival[done + i]
+            number[found + some] = done + i
+            kept[some] = draw[i]
+            some += draw[i] < total
+        for i in range(some):
+            n = number[found + i]
+            s = setting[n]
+            which = 0
+            for d in range(detectors - 1):
+                limit = straight[s, d]
+                if amount.size:
+                    limit = (limit + amount[n] * tilt[s, d]) * survival[n]
+                which += kept[i] >= limit
+            detector[found + i] = which
+        found += some
     return found
 
 

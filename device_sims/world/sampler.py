@@ -54,9 +54,24 @@ class Candidates:
     detector: npt.NDArray[np.uint8]
     phase: npt.NDArray[np.uint16] | None = None
 
+    @property
+    def phases(self) -> npt.NDArray[np.uint16]:
+        """``phase``, also where it is None."""
+        return np.full(self.index.size, MIDDLE, dtype=np.uint16) if self.phase is None else self.phase
+
     @classmethod
     def none(cls) -> Candidates:
-        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.uint16))
+        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8))
+
+    @classmethod
+    def chained(cls, parts: list[Candidates]) -> Candidates:
+        """One after the other."""
+        parts = [cls.none(), *parts]
+        index = np.concatenate([part.index for part in parts])
+        detector = np.concatenate([part.detector for part in parts])
+        if all(part.phase is None for part in parts):
+            return cls(index, detector)
+        return cls(index, detector, np.concatenate([part.phases for part in parts]))
 
     def within(self, first: int, end: int) -> Candidates:
         """Those of pulses ``first`` to ``end`` (exclusive)."""

@@ -67,8 +67,8 @@ class Tally:
         """End the block that runs."""
         block = self._block
         assert block is not None
-        clicks, lost = block.until(now_ns)
-        self._counts = self._counts + block.counts(now_ns)
+        clicks, lost, counts = block.until(now_ns)
+        self._counts = self._counts + counts
         self._counted_ns = max(now_ns, self._counted_ns)
         self._block = None
         self.last_block = DetectionRecords(
