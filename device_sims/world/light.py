@@ -1,10 +1,8 @@
-"""What sends photons to one receiver: a source of prepared pulses at the other end of its link, so far."""
+"""What sends photons to one receiver where it is not the pulses of its link's transmitter."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
-
-from .sampler import photo_detections
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,29 +10,18 @@ if TYPE_CHECKING:
     from .sampler import Candidates
     from .scene import Scene, Segment
 
-__all__ = ["Light", "PulsedLight"]
+__all__ = ["Light"]
 
 
 class Light(Protocol):
-    """Where a receiver's photo-detections come from."""
+    """Where a receiver's photo-detections come from.
+
+    A scene's ``light`` is None for coherent pulses of its transmitter, which :func:`.sampler.photo_detections` samples itself.
+    """
 
     def candidates(self, rng: np.random.Generator, scene: Scene, window: Segment) -> Candidates:
-        """Photo-detections of a whole window of one state, dead detectors or not; ``rng`` is the window's own."""
+        """Photo-detections of a whole window of one state, dead detectors or not; ``rng`` is the window's own.
+
+        The same window gives the same list. Jitter, gate, dark counts, dead time and afterpulses are added to it.
+        """
         ...
-
-
-class PulsedLight:
-    """Coherent pulses of a transmitter: cost goes with what can be detected, not with pulses."""
-
-    def candidates(self, rng: np.random.Generator, scene: Scene, window: Segment) -> Candidates:
-        reception = scene.reception(window.number)
-        assert reception is not None
-        assert window.end is not None
-        return photo_detections(
-            rng,
-            (scene.receiver, reception),
-            window.first,
-            window.end - window.first,
-            misalignment=scene.misalignment(window.number, window.first, window.end),
-            survival=scene.survival(window.number, window.first, window.end),
-        )

@@ -14,11 +14,14 @@ import numpy as np
 
 from hil.seeds import derive
 
+from .dynamics import dark_count_factor, dynamics_of
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hil.bench.model import ReceiverDevice
 
+    from .dynamics import Dynamics
     from .optics import Optics
     from .parameters import Parameters
     from .source import Source
@@ -51,16 +54,14 @@ class Reception:
     """One state, with S joint settings (times Bob's two bases, where he chooses actively) and D detectors.
 
     Proposed photo-detections come at ``proposals_per_pulse``; with misalignment e, one of setting s is a detection at d with
-    probability ``straight[s, d] + e * tilt[s, d]``. Dead time is in whole pulses that see nothing after a click.
+    probability ``straight[s, d] + e * tilt[s, d]``. Dark counts are those of an open gate.
     """
 
     proposals_per_pulse: float
     straight: npt.NDArray[np.float64]
     tilt: npt.NDArray[np.float64]
     dark_per_pulse: npt.NDArray[np.float64]
-    blind_pulses: npt.NDArray[np.int64]
-    afterpulse_probability: npt.NDArray[np.float64]
-    afterpulse_decay_pulses: npt.NDArray[np.float64]
+    dynamics: Dynamics
     misalignment: float
     misalignment_per_k: float
 
@@ -94,16 +95,16 @@ class Receiver:
         efficiency = each("efficiency")
         brightest = self._brightest_at_detector(state, parameters, optics) * float(efficiency.max())
         straight, tilt = self._outcomes(efficiency / max(float(efficiency.max()), 1e-300))
-        warming_k = parameters.value(state, self.name, "detector_temperature_c") - self.device.detector_temperature_c
-        dark_hz = each("dark_count_rate_hz") * 2.0 ** (warming_k / self.device.dark_count_doubling_k)
+        temperature_c = parameters.value(state, self.name, "detector_temperature_c")
+        dark_hz = each("dark_count_rate_hz") * dark_count_factor(self.device, temperature_c)
         return Reception(
             proposals_per_pulse=brightest,
             straight=straight,
             tilt=tilt,
             dark_per_pulse=dark_hz / self.rate_hz,
-            blind_pulses=np.floor(each("dead_time_s") * self.rate_hz + 1e-6).astype(np.int64),
-            afterpulse_probability=each("afterpulse_probability"),
-            afterpulse_decay_pulses=each("afterpulse_decay_s") * self.rate_hz,
+            dynamics=dynamics_of(
+                self.device, self.rate_hz, each, lambda parameter: parameters.value(state, self.name, parameter)
+            ),
             misalignment=parameters.value(state, self.name, "misalignment"),
             misalignment_per_k=self.device.misalignment_per_k,
         )

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .light import PulsedLight
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,7 +49,7 @@ class Scene:
         optics: Optics,
         stage: tuple[Stage, float] | None,
     ) -> None:
-        self.light: Light = PulsedLight()
+        self.light: Light | None = None
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline

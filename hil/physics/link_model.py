@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import AttenuatorDevice, PowerMeterDevice, ReceiverDevice, SwitchDevice, TransmitterDevice
 from hil.errors import UsageError
+from hil.physics.afterpulse import surviving_probability
+from hil.physics.counting import Counting
 from hil.physics.finite_key import DecoyProof
+from hil.physics.jitter import crossing_probability, seen_in_gate
 
 if TYPE_CHECKING:
     from datetime import date
@@ -25,7 +28,8 @@ class LinkModel:
     """What is declared of a decoy-state BB84 link, light to click.
 
     ``transmittance`` is from the transmitter's output to a click, detection efficiency included. ``detectors`` are key basis
-    first, bit 0 before bit 1.
+    first, bit 0 before bit 1. ``crossing`` is the share of the light seen in another pulse's slot. Dark counts and
+    afterpulses are those that fall into the gate, where there is one.
     """
 
     pulse_rate_hz: float
@@ -36,8 +40,8 @@ class LinkModel:
     passive: bool
     misalignment: float
     dark_hz: float
-    dead_time_s: float
-    afterpulse_probability: float
+    counting: Counting
+    crossing: float
     detectors: tuple[str, str, str, str]
     block_s: float
     qber_limit: float
@@ -48,6 +52,7 @@ def link_model(bench: Bench, link: str) -> LinkModel:
     declared = _link(bench, link)
     sender, receiver = _parties(bench, declared, link)
     loss_db = path_loss_db(bench, link) + receiver.insertion_loss_db
+    own, others, opened = _slots(receiver, 1.0 / sender.pulse_rate_hz)
     return LinkModel(
         pulse_rate_hz=sender.pulse_rate_hz,
         proof=DecoyProof(
@@ -57,13 +62,13 @@ def link_model(bench: Bench, link: str) -> LinkModel:
             declared.proof.epsilon_correctness,
         ),
         key_basis_sent=sender.key_basis_probability,
-        transmittance=10.0 ** (-loss_db / 10.0) * receiver.efficiency,
+        transmittance=10.0 ** (-loss_db / 10.0) * receiver.efficiency * (own + others),
         key_basis_received=receiver.key_basis_probability,
         passive=receiver.basis_choice == "passive",
         misalignment=receiver.misalignment,
-        dark_hz=receiver.dark_count_rate_hz,
-        dead_time_s=receiver.dead_time_s,
-        afterpulse_probability=receiver.afterpulse_probability,
+        dark_hz=receiver.dark_count_rate_hz * opened,
+        counting=_counting(receiver, opened),
+        crossing=others / (own + others),
         detectors=_four(receiver.detectors, f"device.{declared.parties['b']}.detectors"),
         block_s=declared.block_s,
         qber_limit=declared.proof.qber_limit,
@@ -126,6 +131,32 @@ def _element_loss_db(bench: Bench, link: str, element: str) -> float:
     if isinstance(device, PowerMeterDevice):
         return device.tap_loss_db
     raise UsageError(f"link.{link}.path: {element} is no attenuator, switch or power meter; what does it lose?")
+
+
+def _slots(receiver: ReceiverDevice, period_s: float) -> tuple[float, float, float]:
+    """Share of the light seen in its pulse's slot and in others, and share of the time in which the detectors see."""
+    tail = receiver.jitter_tail_s, receiver.jitter_tail_share
+    if receiver.gate_width_s == 0.0:
+        crossing = crossing_probability(period_s, receiver.jitter_sigma_s, *tail)
+        return 1.0 - crossing, crossing, 1.0
+    own, beside = seen_in_gate(receiver.gate_width_s, period_s, receiver.jitter_sigma_s, *tail)
+    every = max(round(receiver.gate_period_s / period_s), 1)
+    return own / every, beside / every, min(receiver.gate_width_s / period_s, 1.0) / every
+
+
+def _counting(receiver: ReceiverDevice, opened: float) -> Counting:
+    held_s = receiver.afterpulse_hold_off_s and max(receiver.afterpulse_hold_off_s, receiver.dead_time_s)
+    families = [(receiver.afterpulse_probability, receiver.afterpulse_decay_s)]
+    families += [(family.probability, family.decay_s) for family in receiver.further_afterpulses]
+    return Counting(
+        dead_time_s=max(receiver.dead_time_s, held_s),
+        afterpulse_probability=opened
+        * math.fsum(surviving_probability(chance, held_s, decay_s) for chance, decay_s in families),
+        paralyzable=receiver.dead_time_kind == "paralysable",
+        recovery_time_s=receiver.recovery_time_s,
+        latch_rate_hz=receiver.latch_rate_hz,
+        latch_reset_s=receiver.latch_reset_s,
+    )
 
 
 def _three(values: tuple[float, ...], where: str) -> tuple[float, float, float]:

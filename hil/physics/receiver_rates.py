@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.physics.dead_time import all_alive, with_afterpulses
+from hil.physics.counting import counted
+from hil.physics.dead_time import all_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,19 +49,19 @@ class _Split:
 
 def click_rates_hz(model: LinkModel) -> tuple[float, float, float, float]:
     """Clicks per second of each detector, in the order of ``model.detectors``: dark counts, afterpulses, own dead time."""
-    key = _counted(model, _offered_hz(model, key_basis=True))
-    test = _counted(model, _offered_hz(model, key_basis=False))
+    key, test = (counted(_offered_hz(model, key_basis=key_basis), model.counting) for key_basis in (True, False))
     return (key, key, test, test)
 
 
 def sifted_rates(model: LinkModel) -> SiftedRates:
     """Sifted bits and errors per second under the common dead-time rule.
 
-    Afterpulses come so late that they are background to the pulse they fall on, whatever its intensity. Events of one pulse in
+    Afterpulses come so late that they are background to the pulse they fall on, whatever its intensity; so is light that jitter
+    puts into another pulse's slot. Events of one pulse in
     both bases are dropped, two clicks within a basis give a random bit.
     """
     clicks = click_rates_hz(model)
-    alive = all_alive(clicks, model.dead_time_s)
+    alive = all_alive(clicks, model.counting.dead_time_s)
     key = [_sifted(model, i, clicks, key_basis=True) for i in range(3)]
     test = [_sifted(model, i, clicks, key_basis=False) for i in range(3)]
     return SiftedRates(
@@ -97,17 +98,19 @@ def _offered_hz(model: LinkModel, *, key_basis: bool) -> float:
     return model.pulse_rate_hz * per_pulse + model.dark_hz
 
 
-def _counted(model: LinkModel, offered_hz: float) -> float:
-    return with_afterpulses(offered_hz, model.dead_time_s, model.afterpulse_probability)
-
-
 def _sifted(
     model: LinkModel, intensity: int, clicks: tuple[float, float, float, float], *, key_basis: bool
 ) -> tuple[float, float]:
     """Sifted bits and errors per second of one intensity and basis while every detector is ready."""
-    photons = model.transmittance * model.proof.intensities[intensity]
+    photons = model.transmittance * model.proof.intensities[intensity] * (1.0 - model.crossing)
     background = [
-        (model.dark_hz + model.afterpulse_probability * rate) / model.pulse_rate_hz for rate in (clicks[0], clicks[2])
+        (
+            model.dark_hz
+            + model.counting.afterpulse_probability * rate
+            + model.crossing * (_offered_hz(model, key_basis=key) - model.dark_hz)
+        )
+        / model.pulse_rate_hz
+        for key, rate in ((True, clicks[0]), (False, clicks[2]))
     ]
     own, other = background if key_basis else background[::-1]
     bits = errors = 0.0
