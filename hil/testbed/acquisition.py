@@ -10,17 +10,18 @@ from hil.errors import HilError
 if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords
     from hil.testbed.link import Link
+    from hil.testbed.steps import Steps
 
 __all__ = ["acquire"]
 
 
-def acquire(link: Link, duration_s: float) -> tuple[DetectionRecords, float, float]:
-    """The clicks of a block of that length, and when it began and ended in bench seconds."""
+def acquire(link: Link, duration_s: float) -> Steps[tuple[DetectionRecords, float, float]]:
+    """The clicks of a block of that length, and when it began and ended in bench seconds; yields its length once."""
     testbed = link.testbed
     start_s = testbed.now_s()
     link.receiver.start()
     try:
-        testbed.clock.sleep(duration_s)
+        yield duration_s
     except BaseException:
         with suppress(HilError):  # what went wrong while waiting is what counts
             link.receiver.stop()

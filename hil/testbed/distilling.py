@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords, SourceDeclaration
     from hil.testbed.link import Link
 
-__all__ = ["Session", "declared_source", "receiver_declaration", "settings_of"]
+__all__ = ["Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
 
 _PRE_SHARED_KEYS = 256
 """One-time authentication keys that both directions of a link start with, together."""
@@ -57,7 +57,7 @@ def settings_of(link: Link) -> DistillSettings:
         epsilon_secrecy=proof.epsilon_secrecy,
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
-        key_size_bits=_key_size_bits(link),
+        key_size_bits=key_size_bits(link),
         test=True,
     )
 
@@ -98,6 +98,7 @@ def _listed(values: object) -> str:
     return ", ".join(f"{value:g}" for value in cast("list[float]", values))
 
 
-def _key_size_bits(link: Link) -> int:
+def key_size_bits(link: Link) -> int:
+    """Bits of each key of the link: what its key management entities ask for."""
     kme = link.testbed.bench.device.get(link.declared.kmes.get("a", ""))
     return kme.key_size if isinstance(kme, KmeDevice) else _KEY_BITS
