@@ -267,7 +267,7 @@ def _announce_compilation() -> None:
     """Tell, once, that somebody waits for the compiler; numba asks it only for what its cache does not hold."""
     from numba.core import event
 
-    class Notice(event.Listener):
+    class Notice(event.Listener):  # type: ignore[misc]
         told = False
 
         def on_start(self, event: Any) -> None:
@@ -279,7 +279,7 @@ def _announce_compilation() -> None:
         def on_end(self, event: Any) -> None:
             pass
 
-    event.register("numba:compile", Notice())  # type: ignore[no-untyped-call]
+    event.register("numba:compile", Notice())
 
 
 def _lane(draws: Draws, lane: int) -> npt.NDArray[np.uint64]:

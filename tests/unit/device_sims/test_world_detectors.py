@@ -79,7 +79,7 @@ def test_survivors_are_those_of_a_counter_read_one_by_one(blind: int, spacing: f
     ([3, 3], 0.5, 1.0, 2.0),
 ])  # fmt: skip
 def test_clicks_are_those_of_events_taken_one_by_one(
-    monkeypatch: pytest.MonkeyPatch, engine: str, kind: str, blind: list[int], again: float, decay: float, spacing: float
+    monkeypatch: pytest.MonkeyPatch, *, engine: str, kind: str, blind: list[int], again: float, decay: float, spacing: float
 ) -> None:
     """Cascades, every detector's own dead time, its kinds, and a click carried in; in both engines."""
     if engine == "numba":
