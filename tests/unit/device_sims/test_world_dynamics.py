@@ -144,6 +144,14 @@ def test_afterpulses_come_as_often_and_as_late_as_declared() -> None:
     assert gaps_s.min() > 1e-7
 
 
+def test_half_of_the_clicks_bring_another() -> None:
+    """Without dead time no afterpulse is lost: m = s / (1 - P) exactly, so that 1 % of P is 1 % of the rate at P = 1/2."""
+    world = world_of(
+        **{**CONTINUOUS, "afterpulse_probability": 0.5, "dead_time_s": 0.0, "dark_count_rate_hz": 1e6}, afterpulse_decay_s=2e-6
+    )
+    check(clicks_of(world, SECOND // 2).index.size, 4e6, fano=3.0)
+
+
 def test_jitter_puts_clicks_into_other_slots() -> None:
     """Errors of light without misalignment are half of the crossing probability; with a tail the exponential adds to it."""
     clean = {"dark_count_rate_hz": 0.0, "misalignment": 0.0, "afterpulse_probability": 0.0, "key_basis_probability": 1.0}
