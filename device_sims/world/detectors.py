@@ -67,15 +67,16 @@ def resolve(
     """
     base, end = span
     horizon = (end - base) * TICKS
-    before = Events(carry.pending.time + (carry.base - base) * TICKS, carry.pending.detector, carry.pending.mark)
-    extra = joined([extra, before])
+    if carry.pending.time.size:
+        pending = carry.pending
+        extra = joined([extra, Events(pending.time + (carry.base - base) * TICKS, pending.detector, pending.mark)])
     late, later = (int(np.searchsorted(part.time, horizon)) for part in (main, extra))
     waiting = [main.part(slice(late, None)), extra.part(slice(later, None))]
     main, extra = main.part(slice(0, late)), extra.part(slice(0, later))
     children, parent = afterpulses(main, extra, dynamics, (base, horizon))
-    # in order of time, with the numbers of parents as they are in this order
+    # in order of time, and of equal times in one that does not depend on where time was cut; parents are renumbered
     few, parent = chained([extra, children]), np.concatenate([np.full(later, -1, dtype=np.int64), parent])
-    order = np.argsort(few.time, kind="stable")
+    order = np.lexsort((few.mark, few.detector, few.time))
     place = np.empty(order.size, dtype=np.int64)
     place[order] = np.arange(order.size)
     of_few = parent >= late

@@ -86,14 +86,16 @@ class NumpyEngine:
 
     def arrivals(self, draws: Draws, first: int, per_pulse: float, length: int) -> Indices:
         parts, at, done, end = [np.empty(0, dtype=np.int64)], 0, 0, length << FRACTION_BITS
+        expected = per_pulse * length
+        chunk = min(_CHUNK, int(expected + 6.0 * expected**0.5 + 20.0))
         while at < end:
-            gap = negative_log(draws.lane(0, np.arange(done, done + _CHUNK)))
+            gap = negative_log(draws.lane(0, np.arange(done, done + chunk)))
             gap *= 2.0**FRACTION_BITS / per_pulse
             place = np.minimum(gap, float(end), out=gap).astype(np.int64)
             place[0] += at
             place.cumsum(out=place)
             beyond = place >= end
-            at, done = int(place[-1]), done + _CHUNK
+            at, done = int(place[-1]), done + chunk
             if beyond.any():
                 # sums beyond the end may have overflown
                 at, place = end, place[: int(beyond.argmax())]
@@ -265,7 +267,7 @@ def _announce_compilation() -> None:
     """Tell, once, that somebody waits for the compiler; numba asks it only for what its cache does not hold."""
     from numba.core import event
 
-    class Notice(event.Listener):
+    class Notice(event.Listener):  # type: ignore[misc]
         told = False
 
         def on_start(self, event: Any) -> None:
@@ -277,7 +279,7 @@ def _announce_compilation() -> None:
         def on_end(self, event: Any) -> None:
             pass
 
-    event.register("numba:compile", Notice())  # type: ignore[no-untyped-call]
+    event.register("numba:compile", Notice())
 
 
 def _lane(draws: Draws, lane: int) -> npt.NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""What sends photons to one receiver where it is not coherent pulses of its link's transmitter, and what paths do to photons."""
+"""What sends photons to one receiver where it is not coherent pulses of its link's transmitter."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def survey(
     starts_ns = np.round(np.arange(0.0, duration_s, every_s) * 1e9).astype(np.int64)
     chunks = [starts_ns[first : first + _CHUNK] for first in range(0, starts_ns.size, _CHUNK)]
     share = starts_ns.size / workers
-    tasks = [(bench, link, seed, chunk, window_s, share) for chunk in chunks]
+    tasks = [(bench, link, seed, chunk, (window_s, share)) for chunk in chunks]
     if workers > 1:
         with get_context("spawn").Pool(workers) as pool:
             rows = list(chain.from_iterable(pool.starmap(_windows, tasks, chunksize=1)))
@@ -84,10 +84,10 @@ def survey(
 
 
 def _windows(
-    bench: Bench, link: str, seed: int, starts_ns: npt.NDArray[np.int64], window_s: float, share: float
+    bench: Bench, link: str, seed: int, starts_ns: npt.NDArray[np.int64], window: tuple[float, float]
 ) -> list[list[int]]:
-    """Sifted bits, errors and counts of each window; ``share`` is how many windows this process takes in all, about."""
-    parties = bench.link[link].parties
+    """Sifted bits, errors and counts of each window; ``window``: its length in s, and how many this process takes."""
+    parties, (window_s, share) = bench.link[link].parties, window
     world = World(bench, seed)
     world.set_emitting(parties["a"], 0, emitting=True)
     world.set_biased(parties["b"], 0, biased=True)

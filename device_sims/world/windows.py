@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "Walk"]
 
-_CANDIDATES_PER_WINDOW = 1 << 18
+_CANDIDATES_PER_WINDOW = 1 << 19
 _WIDEST = 36
 _COUNTED = SourceLight()
 

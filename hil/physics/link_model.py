@@ -40,8 +40,8 @@ class LinkModel:
     ``transmittance`` is from the transmitter's output to a click, detection efficiency included. ``detectors`` are key basis
     first, bit 0 before bit 1; ``state_errors`` are of the states in the same order. ``test_arm`` is what an interferometer in
     the test basis leaves to be counted. ``proof`` is None where none covers the source. ``crossing`` is the share of the light
-    that jitter puts into another pulse's slot. Dark counts, stray light and afterpulses are those that fall into the gate, where
-    there is one.
+    that jitter puts into another pulse's slot. Dark counts, stray light and afterpulses are those that fall into the gate,
+    where there is one.
     """
 
     pulse_rate_hz: float
@@ -156,7 +156,9 @@ def _parties(bench: Bench, declared: Link, link: str) -> tuple[TransmitterDevice
 def _background_hz(bench: Bench, link: str, *, strayed: float, seen: float, test_arm: float) -> tuple[float, float]:
     """Stray clicks per second of one detector of each basis; ``strayed`` is the clicking share of light beside its slot.
 
-    ``seen`` is the share of time in which the detectors see. Only light of pulses is lost in an interferometer to slots that nothing counts: that of the sky comes all the time.
+    ``seen`` is the share of time in which the detectors see.
+
+    Only light of pulses is lost in an interferometer to slots that nothing counts: that of the sky comes all the time.
     """
     declared = bench.link[link]
     sender, receiver = _parties(bench, declared, link)
