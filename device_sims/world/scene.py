@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .counted_light import SourceLight
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,7 +57,7 @@ class Scene:
         stage: tuple[Stage, float] | None,
         surroundings: Surroundings | None = None,
     ) -> None:
-        self.light: Light = SourceLight()
+        self.light: Light | None = None
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .blackbox import BlackBox
 from .clocks import ReceiverClock
+from .dynamics import doubling_k
 from .path_delay import PathDelay
 from .reception import Receiver
 from .scene import Scene
@@ -55,9 +56,9 @@ class ReceiverView:
         found = optics.link_to(name)
         around = None
         if found is not None and source is not None:
-            doubling_k = device.dark_count_doubling_k
+            octave_k = doubling_k(device)
             polarised = not source.time_bin
-            around = Surroundings(*found, seed, parameters, polarised=polarised, detector_doubling_k=doubling_k)
+            around = Surroundings(*found, seed, parameters, polarised=polarised, detector_doubling_k=octave_k)
             around = None if around.still else around
         scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, surroundings=around)
         link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if found is None else (found[0], found[1].proof.qber_limit)
