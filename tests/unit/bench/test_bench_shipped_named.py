@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hil.bench import shipped
-from hil.cli.main import main
+from hil.cli import main
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "benches.md"
 
