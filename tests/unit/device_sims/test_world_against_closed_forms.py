@@ -183,15 +183,25 @@ def _poisson(what: str, count: int, mean: float) -> Comparison:
 
 
 def _links() -> list[tuple[str, str]]:
-    """Links of shipped benches that the closed forms cover: a new bench joins by being shipped."""
+    """Links of shipped benches that the closed forms cover: a new bench joins by being shipped.
+
+    Satellites are left out: predictions are of the culmination, clicks follow the elevation (test_world_satellite_pass.py).
+    """
     found = []
     for name in sorted(shipped()):
         bench = load(name)
         for link in sorted(bench.link):
+            if _passes(bench, link):
+                continue
             with suppress(UsageError):
                 link_model(bench, link)
                 found.append((name, link))
     return found
+
+
+def _passes(bench: Bench, link: str) -> bool:
+    air = bench.link[link].free_space
+    return air is not None and air.orbit is not None
 
 
 LINKS = _links()
@@ -213,9 +223,14 @@ def test_shipped_link_counts_what_closed_forms_expect(bench: str, link: str, exp
 
 
 def test_every_link_of_a_decoy_protocol_is_compared() -> None:
-    """The closed forms refuse none of them."""
-    decoy = {(name, link) for name in shipped() for link, table in load(name).link.items() if table.protocol == "bb84-decoy"}
-    assert decoy == set(LINKS)
+    """The closed forms refuse none of them; only a satellite's link has its own test."""
+    benches = {name: load(name) for name in shipped()}
+    decoy = {
+        (name, link) for name, bench in benches.items() for link in bench.link if bench.link[link].protocol == "bb84-decoy"
+    }
+    passing = {(name, link) for name, link in decoy if _passes(benches[name], link)}
+    assert passing == {("satellite-pass", "main")}
+    assert decoy - passing == set(LINKS)
 
 
 def _rejected(comparisons: list[Comparison]) -> list[Comparison]:
