@@ -82,6 +82,11 @@ def _sifted(block: LedgerBlock) -> Iterator[Sum]:
         crossed, doubled = get("sifting", "dropped: clicks in both") or 0.0, get("sifting", "random bit") or 0.0
         terms = (
             ("clicks", clicks),
+            *(
+                (words, -(get("synchronisation", f"dropped: {words}") or 0.0))
+                for words in ("outside the window", "no sure pulse", "pulse disclosed")
+                if get("synchronisation", f"dropped: {words}") is not None
+            ),
             ("a detector may have been dead", -(get("sifting", "dropped: a detector") or 0.0)),
             ("clicks in both bases, two of each pulse", -2.0 * crossed),
             ("second clicks of pulses that became a random bit", -doubled),

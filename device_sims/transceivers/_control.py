@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from fractions import Fraction
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
@@ -144,6 +145,14 @@ def _source(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: in
             "intensities": declared.intensities,
             "probabilities": declared.intensity_probabilities,
             "key_basis_probability": declared.key_basis_probability,
+            "source": declared.source,
+            "g2": declared.g2,
+            "bit_one_probability": declared.bit_one_probability,
+            "intensity_fluctuation": declared.intensity_fluctuation,
+            "intensity_correlation": declared.intensity_correlation,
+            "preparation_error": declared.preparation_error,
+            "phase": declared.phase,
+            "encoding": declared.encoding,
         }
     )
 
@@ -194,14 +203,26 @@ def _block(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int)
     if arguments == ["START"]:
         if world.block_running(name):
             raise Refusal(20, "block already running")
-        return f"OK {world.start_block(name, now_ns)}"
+        first, tick = world.start_block(name, now_ns), world.clock_tick(name, now_ns)
+        return f"OK {first if tick is None else tick}"
     if arguments == ["STOP"]:
         if not world.block_running(name):
             raise Refusal(21, "no block running")
         block = deliverable(world.stop_block(name, now_ns))
         live_ns = round(block.live_s * 1e9)
+        if (tags := world.last_tags(name)) is not None:
+            return f"OK {tags.sequence} {tags.first} {tags.end} {tags.ticks.size} {tags.lost} {live_ns}"
         return f"OK {block.sequence} {block.first} {block.end} {block.index.size} {block.lost} {live_ns}"
     raise Refusal.bad_argument("expected START or STOP")
+
+
+def _timing(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: int) -> str:
+    declared = _receiver(transceiver, "TIMING?")
+    _no_arguments(arguments)
+    if declared.timing == "indices":
+        return "INDICES"
+    tick_s = Fraction(repr(declared.tick_s))
+    return f"TAGS {tick_s.numerator}/{tick_s.denominator}"
 
 
 def _history(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
@@ -278,6 +299,7 @@ _COMMANDS: dict[str, Callable[[SimulatedTransceiver, list[str], int], str]] = {
     "BIAS": _bias,
     "BIAS?": _is_biased,
     "BLOCK": _block,
+    "TIMING?": _timing,
     "HISTORY?": _history,
     "TELEMETRY?": _telemetry,
     "KEYS?": _keys,

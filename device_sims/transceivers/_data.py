@@ -15,6 +15,8 @@ from ._device import Refusal, deliverable
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from hil.ports.detections import TagRecords
+
     from ._device import SimulatedTransceiver
 
 __all__ = ["DataSession"]
@@ -24,10 +26,11 @@ _HEADER = struct.Struct("<4sB3xQ")
 _CHECK = struct.Struct("<I")
 _COUNT = struct.Struct("<Q")
 _BLOCK = struct.Struct("<6Q")
+_CLOCK = struct.Struct("<4Q")
 _LARGEST = 1 << 30
 
 _PREPARE, _FETCH = 0x01, 0x02
-_PREPARED, _DETECTIONS, _ERROR = 0x81, 0x82, 0x7F
+_PREPARED, _DETECTIONS, _TAGS, _ERROR = 0x81, 0x82, 0x83, 0x7F
 
 
 class DataSession:
@@ -105,11 +108,29 @@ class DataSession:
         last = self._transceiver.world.last_block(self._transceiver.name)
         if last is None or last.sequence != sequence:
             raise Refusal(22, "no such block")
+        tags = self._transceiver.world.last_tags(self._transceiver.name)
+        if tags is not None:
+            return _frame(_TAGS, _tags(tags))
         block = deliverable(last)
         live_ns = round(block.live_s * 1e9)
         head = _BLOCK.pack(block.sequence, block.first, block.end, block.index.size, block.lost, live_ns)
         steps = np.diff(block.index, prepend=block.first).astype("<u4")
         return _frame(_DETECTIONS, b"".join((head, steps.tobytes(), block.detector.tobytes())))
+
+
+def _tags(block: TagRecords) -> bytes:
+    """Tags as steps of two bytes, or four where that is shorter; the largest step counts for itself and no click."""
+    steps = np.diff(block.ticks, prepend=block.first)
+    bytes_of = {width: width * int((steps // ((1 << 8 * width) - 1) + 1).sum()) for width in (2, 4)}
+    width = min(bytes_of, key=lambda one: bytes_of[one])
+    overflow = (1 << 8 * width) - 1
+    words = np.full(bytes_of[width] // width, overflow, dtype=f"<u{width}")
+    words[np.cumsum(steps // overflow + 1) - 1] = steps % overflow
+    live_ns = round(block.live_s * 1e9)
+    head = _BLOCK.pack(block.sequence, block.first, block.end, block.ticks.size, block.lost, live_ns)
+    tick_s, name = block.clock.tick_s, block.clock.name.encode()
+    clock = _CLOCK.pack(tick_s.numerator, tick_s.denominator, width, words.size)
+    return b"".join((head, clock, bytes([len(name)]), name, words.tobytes(), block.detector.tobytes()))
 
 
 def _error(refusal: Refusal) -> bytes:

@@ -107,7 +107,10 @@ class Block:
         first, width = window.first, window.end - window.first
         rng = np.random.Generator(np.random.SFC64(derive(self._seed, "clicks", receiver.name, first, width)))
         photons = self._scene.light.candidates(rng, self._scene, window)
-        dark = merged(dark_counts(rng, reception, first, width), progress.carry.pending)
+        dark = merged(
+            dark_counts(rng, self._scene.dark(reception, self._scene.pulses.time_ns(first)), first, width),
+            progress.carry.pending,
+        )
         candidates = merged(photons, dark).within(progress.at, window.end)
         clicks, progress.carry = resolve(rng, candidates, reception, progress.carry, (progress.at, stop))
         room = max(MOST_RECORDS - progress.records, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .expectation import Expectation, expect
+from .expectation import Expectation, Moment, expect
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Cells", "cells", "expectations"]
 
-_FINE = 10_000_000
-_STATE = 10 * _FINE
+_FINEST = np.array([1e7, 1e7, 1e7])
+_FINE = np.array([1e5, 1e5, 1e4, 1e3, 1e3])
+"""Steps to one of what varies: misalignment of both bases, survival, backgrounds; coarser where there are many of them."""
+_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,27 @@ def expectations(
 ) -> tuple[list[Expectation], npt.NDArray[np.int64]]:
     """The different expectations of these pieces, and which one each piece has: shape (n,).
 
-    The misalignment of a piece is that in the middle of its grid cell, so that it does not depend on where time was cut.
+    What varies in a piece is taken over its whole grid cell, so that it does not depend on where time was cut.
     """
-    middle_ns = (pieces.cell + 0.5) * step_ns
-    # state and rounded misalignment in one number
-    kind = pieces.state * _STATE
+    finest = _FINEST if scene.still else _FINE
+    # state, day of age where detectors age, and what varies, rounded
+    kind = np.zeros((pieces.state.size, 2 + finest.size), dtype=np.int64)
+    kind[:, 0] = pieces.state
     for number in np.unique(pieces.state):
+        own = np.flatnonzero(pieces.state == number)
         reception = scene.reception(int(number))
-        own = pieces.state == number
         if reception is not None:
-            kind[own] += np.round(scene.misalignments(reception, middle_ns[own]) * _FINE).astype(np.int64)
-    kinds, which = np.unique(kind, return_inverse=True)
-    found = [
-        expect(scene.receiver, scene.reception(int(each) // _STATE), float(each % _STATE) / _FINE, qber_limit) for each in kinds
-    ]
+            numbers, back = np.unique(pieces.cell[own], return_inverse=True)
+            if any(reception.ageing):
+                kind[own, 1] = ((pieces.cell[own] + 0.5) * step_ns // _DAY_NS).astype(np.int64)
+            moments = scene.moments(int(number), numbers, step_ns)
+            kind[own, 2 : 2 + moments.shape[1]] = np.round(moments * finest[: moments.shape[1]]).astype(np.int64)[
+                back.reshape(-1)
+            ]
+    kinds, which = np.unique(kind, axis=0, return_inverse=True)
+    found = []
+    for number, day, *rounded in kinds.tolist():
+        key, test, survival, *excess = (value / fine for value, fine in zip(rounded, finest.tolist(), strict=True))
+        moment = Moment((key, test), survival, tuple(excess))
+        found.append(expect(scene.receiver, scene.aged(scene.reception(number), (day + 0.5) * _DAY_NS), moment, qber_limit))
     return found, which.reshape(-1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .reception import Receiver, Reception
 
-__all__ = ["Expectation", "draw_counts", "expect"]
+__all__ = ["Expectation", "Moment", "draw_counts", "expect"]
 
 _EFFICIENCY_OF_CORRECTION = 1.16
 _FINITE_SIZE = 0.55
@@ -39,30 +39,50 @@ class Expectation:
     key: float
 
 
-def expect(receiver: Receiver, reception: Reception | None, misalignment: float, qber_limit: float) -> Expectation:
-    """The closed forms of a state; nothing clicks without bias (``reception`` None)."""
+@dataclass(frozen=True)
+class Moment:
+    """What varies inside a state: misalignment of key and test basis, survival, and amounts of each varying background."""
+
+    errors: tuple[float, float]
+    survival: float = 1.0
+    excess: tuple[float, ...] = ()
+
+
+def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber_limit: float) -> Expectation:
+    """The closed forms of a moment of a state; nothing clicks without bias (``reception`` None)."""
     if reception is None:
         nothing = np.zeros(len(receiver.device.detectors))
         return Expectation(nothing, nothing + 1.0, 0.0, 0.0, float("nan"), 0.0)
     dark = reception.dark_per_pulse
     often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
-    outcome = reception.straight + misalignment * reception.tilt
-    light = reception.proposals_per_pulse * (outcome if receiver.source is not None else outcome[:1])
-    chance = -np.expm1(-light - dark)
+    outcome, light = reception.straight, np.zeros((1, dark.size))
+    if receiver.source is not None:
+        outcome = outcome + np.array(moment.errors)[_settings(receiver)[0]][:, None] * reception.tilt
+        light = reception.proposals_per_pulse / reception.headroom * moment.survival * outcome
+    if reception.stray_share > 0.0:
+        dark = dark + reception.stray_share * (often @ light)
+        light = light * (1.0 - reception.stray_share)
+    for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
+        dark = dark + amount * most
+    if receiver.source is not None and receiver.source.fluctuation:
+        light = light - 0.5 * (receiver.source.fluctuation * light) ** 2
+    counted = receiver.source is not None and receiver.source.single_photons
+    missed = np.maximum(1.0 - light, 0.0) if counted else np.exp(-light)
+    chance = 1.0 - missed * np.exp(-dark)
     primary = often @ chance
     blind, again = reception.blind_pulses, reception.afterpulse_probability
     clicks = _with_afterpulses(primary, blind, again)
     offered = primary + again * clicks
     alive = 1.0 / (1.0 + blind * offered)
     fano = (1.0 + again) / (1.0 - again) * alive**2
-    signal = float(((often @ -np.expm1(-light)) * alive).sum())
+    signal = float(((often @ (1.0 - missed)) * alive).sum())
     if receiver.source is None:
         return Expectation(clicks, fano, 0.0, 0.0, float("nan"), 0.0)
     sifted, wrong = _sifted(receiver, often, chance * alive, again * clicks * alive)
     qber = wrong / sifted if sifted > 0.0 else float("nan")
     key = 0.0
     if signal > 0.0 and sifted > 0.0 and qber <= qber_limit:
-        key = _key(receiver, reception, often, light, alive=alive, misalignment=misalignment, sifted=sifted, qber=qber)
+        key = _key(receiver, dark, often, light, alive=alive, misalignment=moment.errors[1], sifted=sifted, qber=qber)
     return Expectation(clicks, fano, signal, sifted, qber, key)
 
 
@@ -113,7 +133,7 @@ def _sifted(
 
 def _key(
     receiver: Receiver,
-    reception: Reception,
+    dark: npt.NDArray[np.float64],
     often: npt.NDArray[np.float64],
     light: npt.NDArray[np.float64],
     *,
@@ -130,7 +150,7 @@ def _key(
     photons = np.repeat(np.array(receiver.source.intensities), often.size // len(receiver.source.intensities))
     per_photon = float((often @ (light[:, mine].sum(axis=1) * in_basis)) / ((often * photons)[in_basis].sum()))
     live = float(alive[mine].mean())
-    background = float(reception.dark_per_pulse[mine].sum())
+    background = float(dark[mine].sum())
     vacuum = float((often * np.exp(-photons))[in_basis].sum()) * background * live
     single_yield = background + per_photon
     single = float((often * photons * np.exp(-photons))[in_basis].sum()) * single_yield * live

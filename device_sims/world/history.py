@@ -11,7 +11,7 @@ from hil.ports.detections import ReceiverHistory
 from hil.seeds import derive
 
 from .cells import cells, expectations
-from .source import hash_indices
+from .wander import normals
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,7 +54,7 @@ def history(scene: Scene, seed: int, interval_s: tuple[float, float], now_ns: in
     wrong = per_minute([0.0 if part.sifted == 0.0 else part.sifted * part.qber for part in found])
     up = per_minute([float(part.key > 0.0) for part in found])
     minutes = np.arange(first + 1, last + 1, dtype=np.int64)
-    noise = _noise(minutes, derive(seed, "history", scene.receiver.name))
+    noise = normals(minutes, derive(seed, "history", scene.receiver.name))
     pulses = rate_hz * 60.0
     counts = np.maximum(np.round(clicks * pulses + noise[0] * np.sqrt(variance * pulses)), 0.0)
     lit = (signal > clicks - signal) & (sifted * pulses >= 1.0)
@@ -65,11 +65,3 @@ def history(scene: Scene, seed: int, interval_s: tuple[float, float], now_ns: in
     times_ns = (minutes * _MINUTE_NS).astype(np.float64)
     temperature_c = scene.temperatures_c(times_ns)
     return ReceiverHistory(minutes.astype(np.float64) * 60.0, counts / 60.0, qber, temperature_c, up > 0.5)
-
-
-def _noise(minutes: npt.NDArray[np.int64], key: int) -> npt.NDArray[np.float64]:
-    """Two normal deviates for each minute, shape (2, n), by Box and Muller from hashed minute numbers."""
-    uniform = [(hash_indices(minutes * 2 + half, key) >> np.uint64(11)).astype(np.float64) * 2.0**-53 for half in (0, 1)]
-    radius = np.sqrt(-2.0 * np.log1p(-uniform[0]))
-    angle = 2.0 * np.pi * uniform[1]
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)])

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .sampler import photo_detections
+import numpy as np
+
+from .sampler import Candidates, merged, photo_detections
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable
 
-    from .sampler import Candidates
+    import numpy.typing as npt
+
+    from .reception import Reception
     from .scene import Scene, Segment
 
-__all__ = ["Light", "PulsedLight"]
+    PerPulse = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
+
+__all__ = ["Light", "PulsedLight", "spread", "with_background"]
 
 
 class Light(Protocol):
@@ -30,11 +36,53 @@ class PulsedLight:
         reception = scene.reception(window.number)
         assert reception is not None
         assert window.end is not None
-        return photo_detections(
+        photons = photo_detections(
             rng,
             (scene.receiver, reception),
             window.first,
             window.end - window.first,
             misalignment=scene.misalignment(window.number, window.first, window.end),
-            survival=scene.survival(window.number, window.first, window.end),
+            survival=_surviving(scene, reception, window.number, window.first, window.end),
         )
+        return with_background(rng, scene, window, spread(rng, photons, reception.stray_share, window))
+
+
+def spread(rng: np.random.Generator, photons: Candidates, stray_share: float, window: Segment) -> Candidates:
+    """The same photons where dispersion puts a share of them in the slot before or after their own."""
+    if stray_share == 0.0:
+        return photons
+    assert window.end is not None
+    draw = rng.random(photons.index.size)
+    index = photons.index - (draw < stray_share / 2.0) + (draw >= 1.0 - stray_share / 2.0)
+    np.clip(index, window.first, window.end - 1, out=index)
+    order = np.argsort(index, kind="stable")
+    return Candidates(index[order], photons.detector[order])
+
+
+def with_background(rng: np.random.Generator, scene: Scene, window: Segment, photons: Candidates) -> Candidates:
+    """Photons and the background that comes and goes: proposed at its most, thinned to what there is at each time."""
+    reception = scene.reception(window.number)
+    assert reception is not None
+    assert window.end is not None
+    for kind, most in enumerate(scene.dark(reception, scene.pulses.time_ns(window.first)).varying_per_pulse):
+        if not most.any():
+            continue
+        counts = rng.poisson(most * (window.end - window.first))
+        index = np.sort(rng.integers(window.first, window.end, int(counts.sum())))
+        detector = rng.permutation(np.repeat(np.arange(counts.size, dtype=np.uint8), counts))
+        kept = rng.random(index.size) < scene.excess(window.number, kind, index)
+        photons = merged(photons, Candidates(index[kept], detector[kept]))
+    return photons
+
+
+def _surviving(scene: Scene, reception: Reception, number: int, first: int, end: int) -> float | PerPulse:
+    """What of the proposals comes through: the channel's share, and the pulse's own intensity where that varies."""
+    channel, source = scene.survival(number, first, end), scene.receiver.source
+    if source is None or reception.headroom == 1.0:
+        return channel
+
+    def surviving(index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        own = source.factors(index) / reception.headroom
+        return own * (channel(index) if callable(channel) else channel)
+
+    return surviving

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 from hil.bench import actual_of
 from hil.bench.model import (
     AttenuatorDevice,
+    Background,
+    Dispersion,
+    Drift,
+    Fibre,
+    FreeSpace,
+    Polarisation,
     PowerMeterDevice,
     ReceiverDevice,
     SwitchDevice,
     TemperatureControllerDevice,
+    Traffic,
     TransmitterDevice,
 )
 from hil.errors import UnknownNameError, UsageError
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hil.bench.model import Bench, Device, Link
+
+    LinkTable = Fibre | Dispersion | Traffic | Polarisation | FreeSpace | Background | Drift
 
     from .timeline import Key, State
 
@@ -50,21 +59,73 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
         "detector_temperature_c": Bounds(-150.0, 100.0),
+        "phase_error_rad": Bounds(-100.0, 100.0),
+        "efficiency_ageing": Bounds(0.0, 0.999),
+        "dark_count_ageing": Bounds(0.0, 10.0),
+        "efficiency_offset_s": Bounds(0.0, 1e-8),
+        "blinding_threshold_w": Bounds(0.0, 1.0),
+        "latching_threshold_w": Bounds(0.0, 1.0),
+        "clock_offset_s": Bounds(0.0, 1e9),
+        "clock_error_ppm": Bounds(-1000.0, 1000.0),
+        "clock_drift_ppm_per_h": Bounds(-1e5, 1e5),
+        "clock_noise": Bounds(0.0, 1e-6),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
     PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
     TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
 }
-"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``."""
+"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
+the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
 
-FIBRE = {
-    "excess_loss_db": Bounds(0.0, 200.0),
-    "length_km": Bounds(0.0, 2000.0),
-    "attenuation_db_per_km": Bounds(0.0, 100.0),
+_LOSS = Bounds(0.0, 200.0)
+
+OF_LINKS: dict[type, dict[str, Bounds]] = {
+    Fibre: {
+        "excess_loss_db": _LOSS,
+        "length_km": Bounds(0.0, 2000.0),
+        "attenuation_db_per_km": Bounds(0.0, 100.0),
+        "temperature_c": Bounds(-60.0, 100.0),
+        "splice_loss_db": _LOSS,
+        "connector_loss_db": _LOSS,
+    },
+    Dispersion: {"dispersion_ps_per_nm_km": Bounds(-1000.0, 1000.0), "line_width_nm": Bounds(0.0, 100.0)},
+    Traffic: {"launch_power_w": Bounds(0.0, 10.0), "raman_per_km_nm": Bounds(0.0, 1e-6)},
+    Polarisation: {"drift_rad_per_s": Bounds(0.0, 1000.0)},
+    FreeSpace: {
+        "range_km": Bounds(0.0, 1e6),
+        "divergence_urad": Bounds(1e-3, 1e5),
+        "pointing_jitter_urad": Bounds(0.0, 1e5),
+        "atmosphere_loss_db": _LOSS,
+        "optics_loss_db": _LOSS,
+        "scintillation_index": Bounds(0.0, 4.0),
+        "rytov_variance": Bounds(0.0, 100.0),
+    },
+    Background: {
+        "day_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
+        "night_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
+    },
+    Drift: {
+        "day_night_k": Bounds(0.0, 100.0),
+        "weather_k": Bounds(0.0, 30.0),
+        "misalignment_per_k": Bounds(0.0, 0.5),
+        "misalignment_per_day": Bounds(0.0, 0.5),
+        "loss_db_per_k": Bounds(0.0, 10.0),
+        "laser_db": Bounds(0.0, 3.0),
+        "laser_loss_per_day_db": Bounds(0.0, 10.0),
+    },
 }
+"""Parameters of a link's tables that can be injected; its passive elements have ``<element>.loss_db``."""
 
-_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0}
+EVE = {
+    "intercept_fraction": Bounds(0.0, 1.0),
+    "splitting_fraction": Bounds(0.0, 1.0),
+    "time_shift_s": Bounds(0.0, 1e-8),
+    "blinding_power_w": Bounds(0.0, 1.0),
+}
+"""What an eavesdropper does on a link, which is injected on the link's name."""
+
+_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad": 0.0}
 
 
 class Parameters:
@@ -80,18 +141,20 @@ class Parameters:
             for parameter in INJECTABLE.get(type(device), {}):
                 self._base[name, parameter] = _true_value(device, parameter)
         for name, link in bench.link.items():
-            if (fibre := link.fibre) is not None:
-                actual = actual_of(fibre)
-                self._base |= {
-                    (name, parameter): float(actual.get(parameter, getattr(fibre, parameter))) for parameter in FIBRE
-                }
+            self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
+            for table in _tables(link):
+                actual = actual_of(table)
+                for parameter in OF_LINKS[type(table)]:
+                    self._base[name, parameter] = float(actual.get(parameter, getattr(table, parameter)))
+            for part, element in link.element.items():
+                self._base[name, f"{part}.loss_db"] = float(actual_of(element).get("loss_db", element.loss_db))
 
     def value(self, state: State, device: str, parameter: str) -> float:
         """The true value: injected, else actual, else declared; a detector without its own has its receiver's."""
         key = (device, parameter)
         if key in state:
             return state[key]
-        if "." in parameter:
+        if "." in parameter and key not in self._base:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
 
@@ -120,15 +183,30 @@ class Parameters:
         device = self._bench.device.get(name)
         if device is not None:
             known = dict(INJECTABLE.get(type(device), {}))
+            if isinstance(device, TransmitterDevice):
+                bounds = known["intensity_scale"]
+                known |= {f"{number}.intensity_scale": bounds for number in range(len(device.intensities))}
             for detector in device.detectors if isinstance(device, ReceiverDevice) else ():
                 known |= {f"{detector}.{parameter}": bounds for parameter, bounds in PER_DETECTOR.items()}
             return name, known
         links: dict[str, Link] = self._bench.link
         link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
         if link in links:
-            return link, FIBRE if links[link].fibre is not None else {}
+            of_tables = {name: bounds for table in _tables(links[link]) for name, bounds in OF_LINKS[type(table)].items()}
+            return link, of_tables | {f"{part}.loss_db": _LOSS for part in links[link].element} | EVE
         everything = ", ".join([*self._bench.device, *links])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
+
+
+def _tables(link: Link) -> list[LinkTable]:
+    """The tables of a link that have parameters."""
+    fibre, air = link.fibre, link.free_space
+    found: list[LinkTable | None] = [fibre, air, link.drift]
+    if fibre is not None:
+        found += [fibre.dispersion, fibre.traffic, fibre.polarisation]
+    if air is not None:
+        found.append(air.background)
+    return [table for table in found if table is not None]
 
 
 def _true_value(device: Device, parameter: str) -> float:

@@ -26,6 +26,7 @@ _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _NS_PER_S = 1_000_000_000
+_WIDEST_DEVIATION = 12.0**0.5
 _CODES = np.arange(64)
 _PARTS = np.array([_CODES >> 1 & 1, _CODES & 1, _CODES >> 2], dtype=np.uint8)
 
@@ -37,6 +38,7 @@ class PulseClock:
         rate = Fraction(pulse_rate_hz)
         self._numerator, self._denominator = rate.numerator, rate.denominator * _NS_PER_S
         self.rate_hz = pulse_rate_hz
+        self.exact_rate_hz = rate
 
     def index_at(self, now_ns: int) -> int:
         """The first pulse that leaves at or after this time."""
@@ -53,6 +55,15 @@ class Source:
     def __init__(self, device: TransmitterDevice, seed: int, name: str) -> None:
         self._key = derive(seed, "settings", name)
         self.intensities = device.intensities
+        self._bit_key = derive(seed, "bits", name)
+        self._bit_threshold = min(round(Fraction(device.bit_one_probability) * 2**64), 2**64 - 1)
+        self._even = device.bit_one_probability == 0.5
+        self._fluctuation_key = derive(seed, "fluctuation", name)
+        self.fluctuation = device.intensity_fluctuation
+        relative = np.array(device.intensities) / device.intensities[0]
+        self.intensity_probabilities = np.array(device.intensity_probabilities)
+        average = float(relative @ self.intensity_probabilities)
+        self.after = 1.0 + device.intensity_correlation * (relative - average)
         key_basis = Fraction(device.key_basis_probability)
         total = sum(Fraction(probability) for probability in device.intensity_probabilities)
         joint = [
@@ -62,12 +73,36 @@ class Source:
         ]
         thresholds = [round(sum(joint[: number + 1], Fraction(0)) * 2**63) for number in range(len(joint) - 1)]
         self._thresholds = np.array(thresholds, dtype=np.uint64)
-        self.probabilities = np.repeat(np.array([float(probability) / 2 for probability in joint]), 2)
+        bits = np.array([1.0 - device.bit_one_probability, device.bit_one_probability])
+        self.probabilities = np.outer(np.array([float(probability) for probability in joint]), bits).ravel()
+        self.single_photons = device.source == "single-photon"
+        self.g2 = device.g2
+        self.state_errors = _state_errors(device)
+        self.time_bin = device.encoding == "time-bin"
+
+    @property
+    def headroom(self) -> float:
+        """The most that :meth:`factors` gives: above 1 where intensities fluctuate or follow the pulse before."""
+        return (1.0 + _WIDEST_DEVIATION * self.fluctuation) * float(self.after.max())
+
+    def factors(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Each pulse's intensity in units of its setting's: shape (n,) to shape (n,), 1 on average.
+
+        Deviations are sums of four uniform numbers: bell-shaped, of exactly the declared spread, never beyond 3.46 times it.
+        """
+        factors = self.after[self.codes(indices - 1) >> 2] if np.ptp(self.after) else np.ones(indices.shape)
+        if self.fluctuation:
+            lanes = hash_indices(indices, self._fluctuation_key).view(np.uint16).reshape(-1, 4)
+            deviation = (lanes.sum(axis=1, dtype=np.float64) + 2.0) * 2.0**-16 - 2.0
+            factors = factors * (1.0 + np.sqrt(3.0) * self.fluctuation * deviation)
+        return factors
 
     def codes(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """Joint setting of each pulse: shape (n,) to shape (n,)."""
         hashed = hash_indices(indices, self._key)
         codes = (hashed & np.uint64(1)).astype(np.uint8)
+        if not self._even:
+            codes = (hash_indices(indices, self._bit_key) < np.uint64(self._bit_threshold)).view(np.uint8)
         hashed >>= np.uint64(1)
         for threshold in self._thresholds:
             codes += (hashed >= threshold).view(np.uint8) << 1
@@ -78,6 +113,18 @@ class Source:
         codes = self.codes(indices)
         basis, bit, intensity = (_PARTS[part][codes] for part in range(3))
         return Preparations(basis=basis, bit=bit, intensity=intensity)
+
+
+def _state_errors(device: TransmitterDevice) -> npt.NDArray[np.float64]:
+    """Share of each state's light that is in the opposite state, shape (2, 2): basis, bit."""
+    errors = np.zeros((2, 2))
+    if device.preparation_error:
+        each = 4 // len(device.preparation_error)
+        errors += np.repeat(np.array(device.preparation_error), each).reshape(2, 2)
+    if device.encoding == "time-bin":
+        leak = 1.0 / (1.0 + 10.0 ** (device.extinction_db / 10.0))
+        errors[0] += leak - 2.0 * leak * errors[0]
+    return errors
 
 
 def hash_indices(indices: npt.NDArray[np.int64], key: int) -> npt.NDArray[np.uint64]:

@@ -13,10 +13,14 @@ from hil.seeds import stream
 from .block import Block
 from .cells import cells, expectations
 from .expectation import draw_counts
+from .jitter import slot_phases
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from hil.ports.detections import TagRecords
+
+    from .clocks import ReceiverClock
     from .scene import Scene
 
 __all__ = ["Tally"]
@@ -32,15 +36,17 @@ class Tally:
     counts of the same law. Clicks of a block do not depend on looks.
     """
 
-    def __init__(self, scene: Scene, seed: int, qber_limit: float) -> None:
+    def __init__(self, scene: Scene, seed: int, qber_limit: float, clock: ReceiverClock | None = None) -> None:
         self._scene = scene
         self._seed = seed
         self._qber_limit = qber_limit
+        self._clock = clock
         self._counts: npt.NDArray[np.int64] = np.zeros(len(scene.receiver.device.detectors), dtype=np.int64)
         self._counted_ns = 0
         self._block: Block | None = None
         self._sequence = 0
         self.last_block: DetectionRecords | None = None
+        self.last_tags: TagRecords | None = None
 
     @property
     def block_running(self) -> bool:
@@ -55,12 +61,16 @@ class Tally:
             counts = self._counts
         return ReceiverCounters(tuple(int(count) for count in counts), live_s=self._live_ns(0, now_ns) / 1e9)
 
+    def tick_at(self, now_ns: int) -> int | None:
+        """What the receiver's own clock reads; None where it has none."""
+        return None if self._clock is None else self._clock.tick_at(now_ns)
+
     def start(self, now_ns: int) -> int:
         """Begin a block; its first pulse index."""
         self._count_until(now_ns)
         self._block = Block(self._scene, self._seed, now_ns)
         self._sequence += 1
-        self.last_block = None
+        self.last_block = self.last_tags = None
         return self._block.first
 
     def stop(self, now_ns: int) -> DetectionRecords:
@@ -80,6 +90,10 @@ class Tally:
             sequence=self._sequence,
             lost=lost,
         )
+        if self._clock is not None:
+            pulses = self._scene.pulses
+            phase = slot_phases(self._seed, self._scene.receiver.name, clicks.index, clicks.detector, pulses.rate_hz)
+            self.last_tags = self._clock.tags(self.last_block, block.started_ns, now_ns, phase)
         return self.last_block
 
     def _count_until(self, now_ns: int) -> None:

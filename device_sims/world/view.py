@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .blackbox import BlackBox
+from .clocks import ReceiverClock
+from .path_delay import PathDelay
 from .reception import Receiver
 from .scene import Scene
+from .surroundings import Surroundings
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -49,7 +52,17 @@ class ReceiverView:
         pulses, source = light
         parameters, optics = world
         receiver = Receiver(name, device, seed, source, pulses.rate_hz)
-        scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage)
         found = optics.link_to(name)
+        around = None
+        if found is not None and source is not None:
+            doubling_k = device.dark_count_doubling_k
+            polarised = not source.time_bin
+            around = Surroundings(*found, seed, parameters, polarised=polarised, detector_doubling_k=doubling_k)
+            around = None if around.still else around
+        scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, surroundings=around)
         link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if found is None else (found[0], found[1].proof.qber_limit)
-        return cls(scene, Tally(scene, seed, qber_limit), BlackBox(scene, seed, link, qber_limit), qber_limit)
+        clock = None
+        if device.timing == "tags":
+            path = None if found is None else PathDelay(*found, parameters, optics, around)
+            clock = ReceiverClock(name, device, seed, timeline=timeline, parameters=parameters, pulses=pulses, path=path)
+        return cls(scene, Tally(scene, seed, qber_limit, clock), BlackBox(scene, seed, link, qber_limit), qber_limit)

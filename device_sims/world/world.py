@@ -7,7 +7,7 @@ from math import floor
 from threading import RLock
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from hil.bench import actual_of
+from hil.bench import actual_of, true_device
 from hil.bench.model import (
     AttenuatorDevice,
     PowerMeterDevice,
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hil.bench.model import Bench
-    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory
+    from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory, TagRecords
 
     from .blackbox import BlackBox, Telemetry
+    from .scene import Scene
     from .view import ReceiverView
 
 __all__ = ["World"]
@@ -116,6 +117,24 @@ class World:
     def tap_power_w(self, device: str, now_ns: int) -> float:
         """Pilot light on the sensor of this power meter, without noise or floor; none while the transmitter does not emit."""
         return self._optics.tap_power_w(device, self._state(device, PowerMeterDevice, now_ns))
+
+    @_locked
+    def delay_ns(self, link: str, now_ns: int) -> float:
+        """Time of flight along a link's path now: its fibre's follows the temperature of the ground."""
+        import numpy as np
+
+        from .path_delay import PathDelay
+        from .surroundings import Surroundings
+
+        declared = self.bench.link.get(link)
+        if declared is None:
+            raise UsageError(
+                f"bench {self.bench.bench.name!r} has no link {link!r}; it has {', '.join(self.bench.link) or 'none'}"
+            )
+        around = Surroundings(link, declared, self.seed, self._parameters, polarised=False, detector_doubling_k=1.0)
+        path = PathDelay(link, declared, self._parameters, self._optics, around)
+        state = self._timeline.states[self._timeline.number_at(now_ns)]
+        return 1e9 * (float(path.steady_s(state)) + float(path.drift_s(state, np.array([now_ns / 1e9]))[0]))
 
     # --- temperature --------------------------------------------------------------------------------------------------
 
@@ -231,6 +250,16 @@ class World:
         return self._receiver(device).tally.last_block
 
     @_locked
+    def clock_tick(self, device: str, now_ns: int) -> int | None:
+        """What the own clock of a receiver with tags reads now; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.tick_at(now_ns)
+
+    @_locked
+    def last_tags(self, device: str) -> TagRecords | None:
+        """The same block as the receiver's own clock told it; None for a receiver whose electronics assign pulses."""
+        return self._receiver(device).tally.last_tags
+
+    @_locked
     def history(self, device: str, from_s: float, to_s: float, now_ns: int) -> ReceiverHistory:
         """The receiver's log: one row for each whole minute that ended in (from, to] and is over by now."""
         from .history import history
@@ -270,6 +299,11 @@ class World:
         """The parameter's present value, injected or declared."""
         (name, parameter), _ = self._parameters.lookup(device, parameter)
         return self._parameters.value(self._timeline.present, name, parameter)
+
+    @_locked
+    def scene(self, device: str) -> Scene:
+        """What this receiver's samplers see."""
+        return self._receiver(device).scene
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -329,7 +363,6 @@ class World:
 
     def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:
         if transmitter not in self._sources:
-            declared = self._device(transmitter, TransmitterDevice)
-            rate_hz = actual_of(declared).get("pulse_rate_hz", declared.pulse_rate_hz)
-            self._sources[transmitter] = (PulseClock(rate_hz), Source(declared, self.seed, transmitter))
+            device = true_device(self._device(transmitter, TransmitterDevice))
+            self._sources[transmitter] = (PulseClock(device.pulse_rate_hz), Source(device, self.seed, transmitter))
         return self._sources[transmitter]

@@ -4,7 +4,7 @@
 """
 
 from hil.bench.loader import load, shipped
-from hil.bench.queries import actual_of, bench_hash, envelope_of, simulated_devices, slo_limit
+from hil.bench.queries import actual_of, bench_hash, envelope_of, simulated_devices, slo_limit, true_device
 from hil.bench.schema import json_schema
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "shipped",
     "simulated_devices",
     "slo_limit",
+    "true_device",
 ]

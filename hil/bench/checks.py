@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -17,6 +16,7 @@ from hil.bench import model
 from hil.bench.checks_chain import check_chain
 from hil.bench.checks_link import check_link
 from hil.bench.checks_slo import check_slo
+from hil.bench.checks_source import check_source
 from hil.bench.walk import Walked
 from hil.bench.wording import nearest, show
 from hil.errors import Mistake
@@ -31,7 +31,6 @@ __all__ = ["check"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _BENCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OF_ANYONE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-_SUM_TOLERANCE = 1e-6
 
 
 def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
@@ -44,14 +43,16 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     # a word in place of true or false is one mistake, not one more for each device without an address
     simulated = simulate or bool(info.values.get("simulated", True))
     mixed = bool(info.values.get("mixed", True))
+    twins: set[str] = set()
     for kind in ("device", "link", "chain", "site"):
         for name in bench.get(kind) or {}:
-            if not _NAME.fullmatch(name) or name == "fibre":
-                expected = "a name of letters, digits, - and _, beginning with a letter (and not 'fibre')"
+            if not _NAME.fullmatch(name) or name in {"fibre", "free-space"}:
+                expected = "a name of letters, digits, - and _, beginning with a letter (and not 'fibre' or 'free-space')"
                 mistakes.append(Mistake(f"{kind}.{name}", repr(name), expected))
     for name, device in bench.tables("device").items():
         where = f"device.{name}"
         twinned = simulated or (mixed and device.get("address") == "")
+        twins |= {name} if twinned else set()
         mistakes += _check_driver(device, where, known, twinned=twinned)
         mistakes += _check_address(device, where, twinned=twinned)
         mistakes += _check_device(device, where)
@@ -59,6 +60,10 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
         mistakes += _check_place(device, where, bench, names, name)
     for name, link in bench.tables("link").items():
         mistakes += check_link(link, f"link.{name}", bench)
+        real = [each for each in (link.get("parties") or {}).values() if each in names and each not in twins]
+        if link.get("eve") is not None and real:
+            wanted = f"no eavesdropper on a link of real devices ({', '.join(real)}); she is for twins"
+            mistakes.append(Mistake(f"link.{name}.eve", "a table", wanted))
     for name, chain in bench.tables("chain").items():
         mistakes += check_chain(chain, name, bench)
     mistakes += check_slo(bench.tables("slo"), known("indicator"))
@@ -140,7 +145,7 @@ def _check_device(device: Walked, where: str) -> Iterator[Mistake]:
 
 def _check_role(device: Walked, where: str) -> Iterator[Mistake]:
     if device.cls is model.TransmitterDevice:
-        yield from _check_intensities(device, where)
+        yield from check_source(device, where)
     elif device.cls is model.ReceiverDevice:
         detectors = device.get("detectors")
         if detectors is not None and (len(set(detectors)) != len(detectors) or len(detectors) not in {2, 4}):
@@ -153,25 +158,6 @@ def _check_role(device: Walked, where: str) -> Iterator[Mistake]:
         floor, maximum = device.get("floor_w"), device.get("max_w")
         if floor is not None and maximum is not None and floor >= maximum:
             yield Mistake(f"{where}.floor", f"{floor:g} W", f"a power below maximum, {maximum:g} W")
-
-
-def _check_intensities(device: Walked, where: str) -> Iterator[Mistake]:
-    intensities, probabilities = device.get("intensities"), device.get("intensity_probabilities")
-    if intensities is not None:
-        descending = all(high > low for high, low in pairwise(intensities))
-        if not descending or len(intensities) != 3 or intensities[-1] < 0:
-            yield Mistake(f"{where}.intensities", show(list(intensities)), "three mean photon numbers, the largest first")
-        elif intensities[0] <= intensities[1] + intensities[2]:
-            wanted = "a first intensity above the sum of the others, or the decoy bounds say nothing"
-            yield Mistake(f"{where}.intensities", show(list(intensities)), wanted)
-    if probabilities is not None:
-        key = f"{where}.intensity_probabilities"
-        if intensities is not None and len(probabilities) != len(intensities):
-            yield Mistake(key, show(list(probabilities)), f"as many numbers as there are intensities, {len(intensities)}")
-        elif not all(probability > 0 for probability in probabilities):
-            yield Mistake(key, show(list(probabilities)), "numbers above 0")
-        elif abs(sum(probabilities) - 1.0) > _SUM_TOLERANCE:
-            yield Mistake(key, show(list(probabilities)), f"numbers that add up to 1, not {sum(probabilities):g}")
 
 
 def _check_place(device: Walked, where: str, bench: Walked, names: dict[str, Any], own: str) -> Iterator[Mistake]:

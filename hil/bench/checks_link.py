@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.bench import model
+from hil.bench.walk import Walked
 from hil.bench.wording import nearest
 from hil.errors import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hil.bench.walk import Walked
 
 __all__ = ["check_kmes", "check_link"]
 
@@ -22,11 +22,15 @@ _PARTIES: dict[str, dict[str, type]] = {
 _IN_PATH = (model.AttenuatorDevice, model.SwitchDevice, model.PowerMeterDevice)
 
 
+_CHANNELS = {"fibre": ("fibre", "length"), "free-space": ("free_space", "range")}
+
+
 def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     """Every mistake of one link towards the devices of its bench."""
     protocol = link.get("protocol")
     yield from _check_parties(link, where, bench, protocol)
     yield from _check_path(link, where, bench, protocol)
+    yield from _check_timing(link, bench)
     yield from check_kmes(link, where, bench)
     for number, name in enumerate(link.get("auxiliary") or ()):
         yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
@@ -54,6 +58,19 @@ def _check_parties(link: Walked, where: str, bench: Walked, protocol: str | None
         yield Mistake(f"{where}.parties.b", repr(parties["b"]), "the same recording as at a: one file holds both parties")
 
 
+def _check_timing(link: Walked, bench: Walked) -> Iterator[Mistake]:
+    """A receiver with tags must be able to tell one pulse from the next."""
+    devices, parties = bench.tables("device"), link.get("parties") or {}
+    transmitter, receiver = (devices.get(str(parties.get(party))) for party in ("a", "b"))
+    if transmitter is None or receiver is None or receiver.get("timing") != "tags":
+        return
+    rate_hz = transmitter.get("pulse_rate_hz")
+    for key, share, words in (("tick", 0.25, "a quarter of the pulse period"), ("window", 1.0, "the pulse period")):
+        value = receiver.get(f"{key}_s")
+        if rate_hz is not None and value is not None and value * rate_hz > share * (1.0 + 1e-9):
+            yield Mistake(f"device.{parties['b']}.{key}", f"{value:g} s", f"at most {words}, {share / rate_hz:g} s")
+
+
 def _check_path(link: Walked, where: str, bench: Walked, protocol: str | None) -> Iterator[Mistake]:
     path = link.get("path")
     if path is None:
@@ -61,17 +78,54 @@ def _check_path(link: Walked, where: str, bench: Walked, protocol: str | None) -
     if protocol == "recorded-pairs" and path:
         yield Mistake(f"{where}.path", repr(list(path)), "no path: a recording has none to move")
         return
+    parts = link.get("element") or {}
     for number, name in enumerate(path):
         place = f"{where}.path[{number}]"
         if name in path[:number]:
             yield Mistake(place, repr(name), "each element once")
-        elif name != "fibre":
-            yield from _check_device(name, place, bench, _IN_PATH, also=("fibre",))
-    fibre = link.get("fibre")
-    if "fibre" in path and "fibre" in link.values and fibre is None:
-        yield Mistake(f"{where}.fibre", "nothing", f"a table [{where}.fibre] with its length, as the path names the fibre")
-    elif fibre is not None and "fibre" not in path:
-        yield Mistake(f"{where}.path", repr(list(path)), "'fibre' among its elements, as the link has a fibre table")
+        elif name not in {*_CHANNELS, *parts}:
+            yield from _check_device(name, place, bench, _IN_PATH, also=(*_CHANNELS, *parts))
+    for name, (attribute, content) in _CHANNELS.items():
+        table = link.get(attribute)
+        if name in path and attribute in link.values and table is None:
+            wanted = f"a table [{where}.{attribute}] with its {content}, as the path names the {name}"
+            yield Mistake(f"{where}.{attribute}", "nothing", wanted)
+        elif table is not None and name not in path:
+            wanted = f"{name!r} among its elements, as the link has a {name} table"
+            yield Mistake(f"{where}.path", repr(list(path)), wanted)
+    for name in parts:
+        if name in (bench.get("device") or {}) or name in _CHANNELS:
+            yield Mistake(f"{where}.element.{name}", repr(name), "a name that nothing else on the bench has")
+        elif name not in path:
+            yield Mistake(
+                f"{where}.path", repr(list(path)), f"{name!r} among its elements, as the link has an element table for it"
+            )
+    yield from _check_channels(link, where)
+
+
+def _check_channels(link: Walked, where: str) -> Iterator[Mistake]:
+    """Numbers of a fibre, of the air and of the calendar that have to agree."""
+    fibre, air = (table if isinstance(table := link.get(name), Walked) else None for name in ("fibre", "free_space"))
+    turning = None if fibre is None else fibre.get("polarisation")
+    if isinstance(turning, Walked) and turning.get("feedback_every_s") and turning.get("feedback_bandwidth_hz"):
+        found = "beside feedback_every"
+        yield Mistake(
+            f"{where}.fibre.polarisation.feedback_bandwidth", found, "only one of the two: a controller works one way"
+        )
+    if air is not None:
+        orbit = air.get("orbit")
+        if orbit is None and "orbit" in air.values and air.get("range_km") == 0.0:
+            yield Mistake(f"{where}.free_space.range", "0 km", f"a length, or a table [{where}.free_space.orbit]")
+        if isinstance(orbit, Walked):
+            low, high = orbit.get("min_elevation_deg"), orbit.get("max_elevation_deg")
+            if low is not None and high is not None and low >= high:
+                yield Mistake(
+                    f"{where}.free_space.orbit.min_elevation_deg", f"{low:g}", f"less than max_elevation_deg, {high:g}"
+                )
+    for number, work in enumerate(link.get("maintenance") or ()):
+        every, lasts = (work.get(name) if isinstance(work, Walked) else None for name in ("every_s", "lasts_s"))
+        if every and lasts is not None and lasts >= every:
+            yield Mistake(f"{where}.maintenance[{number}].lasts", f"{lasts:g} s", f"less than every, {every:g} s")
 
 
 def _check_device(

@@ -13,26 +13,37 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from hil.bench.tables.chains import Chain
-from hil.bench.tables.channels import Fibre
+from hil.bench.tables.channels import Dispersion, Element, Fibre, Polarisation, Traffic
 from hil.bench.tables.device import Calibration
+from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
+from hil.bench.tables.free_space import Background, FreeSpace, Orbit
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
-from hil.bench.tables.links import Contract, Link, Proof
+from hil.bench.tables.links import Contract, Eve, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
 from hil.bench.tables.sources import TransmitterDevice
 
 __all__ = [
     "AttenuatorDevice",
+    "Background",
     "Bench",
     "BenchInfo",
     "Calibration",
     "Chain",
     "Contract",
     "Device",
+    "Dispersion",
+    "Drift",
+    "Element",
+    "Eve",
     "Fibre",
+    "FreeSpace",
     "KmeDevice",
     "Link",
+    "Maintenance",
+    "Orbit",
+    "Polarisation",
     "PowerMeterDevice",
     "Proof",
     "ReceiverDevice",
@@ -41,6 +52,7 @@ __all__ = [
     "SloLimit",
     "SwitchDevice",
     "TemperatureControllerDevice",
+    "Traffic",
     "TransmitterDevice",
 ]
 

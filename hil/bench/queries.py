@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -13,9 +13,12 @@ from hil.bench.model import Bench, RecordingDevice
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hil.bench.model import Device, Fibre, SloLimit
+    from hil.bench.model import Device, SloLimit
+    from hil.bench.tables.device import DeviceTable
 
-__all__ = ["actual_of", "bench_hash", "envelope_of", "simulated_devices", "slo_limit"]
+__all__ = ["actual_of", "bench_hash", "envelope_of", "simulated_devices", "slo_limit", "true_device"]
+
+D = TypeVar("D", bound="DeviceTable")
 
 
 def simulated_devices(bench: Bench, *, simulate: bool = False) -> frozenset[str]:
@@ -35,9 +38,19 @@ def envelope_of(device: Device) -> dict[str, tuple[float, float]]:
     return dict(cast("dict[str, tuple[float, float]]", device.envelope))
 
 
-def actual_of(table: Device | Fibre) -> dict[str, float]:
-    """What a twin is really like where it differs from its declaration, by attribute with its unit."""
-    return dict(cast("dict[str, float]", table.actual))
+class _Twinned(Protocol):
+    @property
+    def actual(self) -> dict[str, float | str | tuple[float, ...]]: ...
+
+
+def actual_of(table: _Twinned) -> dict[str, float]:
+    """What a twin is really like where it differs from its declaration, by attribute with its unit; single numbers only."""
+    return {name: value for name, value in cast("dict[str, Any]", table.actual).items() if not isinstance(value, tuple)}
+
+
+def true_device(device: D) -> D:
+    """The device as it really is: its table with what is ``actual`` put in place."""
+    return msgspec.structs.replace(device, **device.actual)
 
 
 def slo_limit(bench: Bench, indicator: str) -> SloLimit | None:

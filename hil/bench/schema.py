@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
 from hil import units
-from hil.bench.model import Bench, Contract, Device, Fibre, Link
-from hil.bench.wording import marks
+from hil.bench.model import Bench
+from hil.bench.wording import bare, is_table, marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["json_schema"]
 
@@ -22,7 +25,7 @@ def json_schema() -> dict[str, Any]:
         for definition in table.get("properties", {}).values():
             if definition.get("default") in ({}, []):
                 del definition["default"]
-    for cls in (*get_args(Device), Fibre, Link, Contract):
+    for cls in _tables(Bench):
         properties = tables[cls.__name__]["properties"]
         for info in msgspec.structs.fields(cls):
             if quantity := marks(info.type).get("quantity"):
@@ -33,3 +36,15 @@ def json_schema() -> dict[str, Any]:
                     "description": units.accepted(quantity),
                 }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A bench file of qkd-hil", **schema}
+
+
+def _tables(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """Every class of table that a type of the model holds, once or more often."""
+    plain = bare(kind)
+    if is_table(plain):
+        yield plain
+        for info in msgspec.structs.fields(plain):
+            yield from _tables(info.type)
+    else:
+        for inner in get_args(plain):
+            yield from _tables(inner)

@@ -95,6 +95,8 @@ def build(walked: Any) -> Any:
         return walked.cls(**{name: build(value) for name, value in walked.values.items()})
     if isinstance(walked, dict):
         return {name: build(value) for name, value in walked.items()}
+    if isinstance(walked, tuple):
+        return tuple(build(value) for value in walked)
     return walked
 
 
@@ -193,7 +195,11 @@ def _interval(raw: object, kind: Any, place: _Place) -> Any:
 
 
 def _is_setting(kind: Any, form: str) -> bool:
-    return "quantity" in marks(kind) or (form == "value" and bare(kind) in {float, int})
+    if "quantity" in marks(kind):
+        return True
+    plain = bare(kind)
+    numbers = bare(get_args(plain)[0]) if get_origin(plain) is tuple else plain
+    return form == "value" and numbers in {float, int}
 
 
 def _join(where: str, key: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hil.errors import InstrumentError, ReplyError
-from hil.ports.detections import DetectionRecords, Preparations
+from hil.ports.detections import ClockDomain, DetectionRecords, Preparations, TagRecords
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,10 +24,12 @@ __all__ = ["DataPlane"]
 _MAGIC = b"QHD1"
 _HEADER = struct.Struct("<4sB3sQ")
 _BLOCK = struct.Struct("<6Q")
+_CLOCK = struct.Struct("<4Q")
 _PREPARE, _PREPARED = 0x01, 0x81
-_FETCH, _DETECTIONS = 0x02, 0x82
+_FETCH, _DETECTIONS, _TAGS = 0x02, 0x82, 0x83
 _ERROR = 0x7F
 _LARGEST_PAYLOAD = 1 << 32
+_LARGEST_TICK = 1 << 62
 _INDICES_PER_FRAME = 1 << 20
 _TIMEOUT_S = 60.0
 """Records may be computed or read out only when they are asked for."""
@@ -92,6 +95,31 @@ class DataPlane:
             raise ReplyError(self.device, f"data port: block {sequence} ends at pulse {end} but has a click at {index[-1]}")
         detector = np.frombuffer(payload, np.uint8, count, _BLOCK.size + 4 * count)
         return DetectionRecords(first, end, index, detector, live_ns * 1e-9, sequence, lost)
+
+    def fetch_tags(self, sequence: int) -> TagRecords:
+        """The records of a finished block of a receiver with a clock of its own."""
+        payload = self._ask(_FETCH, _TAGS, struct.pack("<Q", sequence))
+        at = _BLOCK.size + _CLOCK.size + 1
+        if len(payload) < at or len(payload) < at + payload[at - 1]:
+            raise ReplyError(self.device, f"data port: a block of {len(payload)} bytes is too short for its header")
+        got, first, end, count, lost, live_ns = _BLOCK.unpack_from(payload)
+        numerator, denominator, width, words = _CLOCK.unpack_from(payload, _BLOCK.size)
+        name = payload[at : at + payload[at - 1]].decode(errors="replace")
+        at += payload[at - 1]
+        if got != sequence or width not in {2, 4} or len(payload) != at + width * words + count:
+            message = f"block {sequence} asked for; block {got} with {count} tags in {len(payload)} bytes came"
+            raise ReplyError(self.device, f"data port: {message}")
+        if not (numerator and denominator and first <= end < _LARGEST_TICK):
+            message = f"block {sequence} from tick {first} to {end} of {numerator}/{denominator} s each"
+            raise ReplyError(self.device, f"data port: {message}")
+        steps = np.frombuffer(payload, f"<u{width}", words, at)
+        ticks = np.cumsum(steps, dtype=np.int64)[steps != (1 << 8 * width) - 1] + first
+        if ticks.size != count or (count and ticks[-1] >= end):
+            message = f"block {sequence} announces {count} tags before tick {end}; {ticks.size} came"
+            raise ReplyError(self.device, f"data port: {message}")
+        detector = np.frombuffer(payload, np.uint8, count, at + width * words)
+        clock = ClockDomain(name, Fraction(numerator, denominator))
+        return TagRecords(clock, first, end, ticks, detector, live_ns * 1e-9, sequence, lost)
 
     def _prepare(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         request = struct.pack("<Q", len(indices)) + np.ascontiguousarray(indices, "<i8").tobytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from hil.ports.detections import ReceiverCounters, ReceiverHistory
 from hil.ports.identity import EvidenceLevel
 
 if TYPE_CHECKING:
-    from hil.ports.detections import DetectionRecords
+    from hil.ports.detections import DetectionRecords, TagRecords
 
 __all__ = ["ReferenceReceiver"]
 
@@ -50,6 +51,7 @@ class ReferenceReceiver(Transceiver):
         super().open()
         try:
             self.detectors = self._detectors()
+            self._check_timing()
         except BaseException:
             self.close()
             raise
@@ -98,12 +100,16 @@ class ReferenceReceiver(Transceiver):
         self._need(EvidenceLevel.L3, "detection records")
         return self._control.integers("BLOCK START", 1)[0]
 
-    def stop(self) -> DetectionRecords:
-        """End the block and read its detections. The end is never repeated; reading may be."""
+    def stop(self) -> DetectionRecords | TagRecords:
+        """End the block and read its detections, as tags where the bench file declares them.
+
+        The end is never repeated; reading may be.
+        """
         self._need(EvidenceLevel.L3, "detection records")
         sequence, first, end, count, lost, _ = self._control.integers("BLOCK STOP", 6, timeout_s=_SLOW_S)
-        records = self._data.fetch(sequence)
-        if (records.first, records.end, len(records.index), records.lost) != (first, end, count, lost):
+        tags = self._declares_tags
+        records: DetectionRecords | TagRecords = self._data.fetch_tags(sequence) if tags else self._data.fetch(sequence)
+        if (records.first, records.end, len(records.detector), records.lost) != (first, end, count, lost):
             raise ReplyError(self.name, f"block {sequence}: BLOCK STOP announced {count} records, its data port differs")
         if count and records.detector.max() >= len(self.detectors):
             raise ReplyError(self.name, f"block {sequence}: a click of a detector beyond the {len(self.detectors)} it names")
@@ -121,6 +127,26 @@ class ReferenceReceiver(Transceiver):
             temperature_c=np.array(got.temperature_c, dtype=np.float64),
             up=np.array(got.up, dtype=np.bool_),
         )
+
+    @property
+    def _declares_tags(self) -> bool:
+        declared = self._settings.declared
+        return isinstance(declared, ReceiverDevice) and declared.timing == "tags"
+
+    def _check_timing(self) -> None:
+        """A receiver with tags tells its tick; one whose bench file declares none is not asked."""
+        if not self._declares_tags or self.level < EvidenceLevel.L3:
+            return
+        assert isinstance(self._settings.declared, ReceiverDevice)
+        wanted = Fraction(repr(self._settings.declared.tick_s))
+        expected = f"TAGS {wanted.numerator}/{wanted.denominator}"
+        told = self._control.text("TIMING?")
+        if told.upper() != expected:
+            raise IdentityError(
+                self.name,
+                f"answers TIMING? with {told!r}; [device.{self.name}] declares {expected!r} (a tick in seconds):"
+                " correct timing and tick in the bench file",
+            )
 
     def _detectors(self) -> tuple[str, ...]:
         declared = self._settings.declared.detectors if isinstance(self._settings.declared, ReceiverDevice) else ()

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import AttenuatorDevice, PowerMeterDevice, ReceiverDevice, SwitchDevice, TransmitterDevice
 from hil.errors import UsageError
+from hil.physics.channel_model import (
+    fibre_loss_db,
+    free_space_loss_db,
+    polarisation_error,
+    raman_photons_hz,
+    sky_photons_hz,
+    slot_shares,
+)
 from hil.physics.finite_key import DecoyProof
+from hil.physics.preparation_error import combined_error, extinction_error
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,19 +27,30 @@ if TYPE_CHECKING:
 __all__ = ["LinkModel", "calibration_uncertainty", "link_model", "path_loss_db"]
 
 FIBRE = "fibre"
+AIR = "free-space"
 
 
 @dataclass(frozen=True)
 class LinkModel:
-    """What is declared of a decoy-state BB84 link, light to click.
+    """What is declared of a prepare-and-measure BB84 link, light to click.
 
     ``transmittance`` is from the transmitter's output to a click, detection efficiency included. ``detectors`` are key basis
-    first, bit 0 before bit 1.
+    first, bit 0 before bit 1; ``state_errors`` are of the states in the same order. ``test_arm`` is what an interferometer in
+    the test basis leaves to be counted. ``proof`` is None where none covers the source.
     """
 
     pulse_rate_hz: float
-    proof: DecoyProof
+    intensities: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    proof: DecoyProof | None
+    single_photons: bool
+    g2: float
+    fluctuation: float
+    correlation: float
+    state_errors: tuple[float, float, float, float]
+    bit_one_sent: float
     key_basis_sent: float
+    test_arm: float
     transmittance: float
     key_basis_received: float
     passive: bool
@@ -41,37 +61,50 @@ class LinkModel:
     detectors: tuple[str, str, str, str]
     block_s: float
     qber_limit: float
+    background_hz: tuple[float, float] = (0.0, 0.0)
+    """Stray light at each detector of the key and of the test basis: Raman, night sky, light of neighbouring pulses."""
 
 
 def link_model(bench: Bench, link: str) -> LinkModel:
-    """The declared link; UsageError for one that is no decoy-state BB84 link of three intensities and four detectors."""
+    """The declared link; UsageError for one that is no prepare-and-measure BB84 link with four detectors."""
     declared = _link(bench, link)
     sender, receiver = _parties(bench, declared, link)
     loss_db = path_loss_db(bench, link) + receiver.insertion_loss_db
+    transmittance = 10.0 ** (-loss_db / 10.0) * receiver.efficiency
+    own, beside = slot_shares(declared.fibre, sender.pulse_rate_hz)
+    rotated = polarisation_error(declared.fibre) if sender.encoding == "polarisation" else 0.0
+    test_arm = 0.5 if sender.encoding == "time-bin" else 1.0
     return LinkModel(
         pulse_rate_hz=sender.pulse_rate_hz,
-        proof=DecoyProof(
-            _three(sender.intensities, f"device.{declared.parties['a']}.intensities"),
-            _three(sender.intensity_probabilities, f"device.{declared.parties['a']}.intensity_probabilities"),
-            declared.proof.epsilon_secrecy,
-            declared.proof.epsilon_correctness,
-        ),
+        intensities=sender.intensities,
+        probabilities=sender.intensity_probabilities,
+        proof=_proof(sender, declared),
+        single_photons=sender.source == "single-photon",
+        g2=sender.g2,
+        fluctuation=sender.intensity_fluctuation,
+        correlation=sender.intensity_correlation,
+        state_errors=_state_errors(sender),
+        bit_one_sent=sender.bit_one_probability,
         key_basis_sent=sender.key_basis_probability,
-        transmittance=10.0 ** (-loss_db / 10.0) * receiver.efficiency,
+        test_arm=test_arm,
+        transmittance=transmittance * own,
         key_basis_received=receiver.key_basis_probability,
         passive=receiver.basis_choice == "passive",
-        misalignment=receiver.misalignment,
+        misalignment=receiver.misalignment * (1.0 - rotated) + (1.0 - receiver.misalignment) * rotated,
         dark_hz=receiver.dark_count_rate_hz,
         dead_time_s=receiver.dead_time_s,
         afterpulse_probability=receiver.afterpulse_probability,
         detectors=_four(receiver.detectors, f"device.{declared.parties['b']}.detectors"),
         block_s=declared.block_s,
         qber_limit=declared.proof.qber_limit,
+        background_hz=_background_hz(bench, link, strayed=2.0 * beside * transmittance, test_arm=test_arm),
     )
 
 
 def path_loss_db(bench: Bench, link: str, before: str | None = None) -> float:
     """Loss of the path as declared, in decibels; with ``before``, only of what stands in front of that element.
+
+    Light that dispersion takes out of its detection window is not lost on the path.
 
     Receiver optics and efficiency are not part of the path. UsageError when ``before`` does not stand in it.
     """
@@ -89,7 +122,7 @@ def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
     """
     declared = _link(bench, link)
     squares = 0.0
-    for name in {*declared.path, *declared.parties.values()} - {FIBRE}:
+    for name in {*declared.path, *declared.parties.values()} - {FIBRE, AIR, *declared.element}:
         for calibration in bench.device[name].calibration.values():
             if not calibration.on <= on <= calibration.due:
                 return math.inf
@@ -114,10 +147,32 @@ def _parties(bench: Bench, declared: Link, link: str) -> tuple[TransmitterDevice
     return sender, receiver
 
 
+def _background_hz(bench: Bench, link: str, *, strayed: float, test_arm: float) -> tuple[float, float]:
+    """Stray clicks per second of one detector of each basis; ``strayed`` is the clicking share of light beside its slot.
+
+    Only light of pulses is lost in an interferometer to slots that nothing counts: that of the sky comes all the time.
+    """
+    declared = bench.link[link]
+    sender, receiver = _parties(bench, declared, link)
+    mean_photons = math.fsum(mu * p for mu, p in zip(sender.intensities, sender.intensity_probabilities, strict=True))
+    pulses_hz, total_hz = sender.pulse_rate_hz * mean_photons * strayed, 0.0
+    for place, photons_hz in ((FIBRE, raman_photons_hz(declared.fibre)), (AIR, sky_photons_hz(declared))):
+        if photons_hz > 0.0:
+            behind = declared.path[declared.path.index(place) + 1 :]
+            loss_db = math.fsum(_element_loss_db(bench, link, element) for element in behind) + receiver.insertion_loss_db
+            total_hz += photons_hz * 10.0 ** (-loss_db / 10.0) * receiver.efficiency
+    key_basis = receiver.key_basis_probability
+    return (pulses_hz + total_hz) * key_basis / 2.0, (pulses_hz * test_arm + total_hz) * (1.0 - key_basis) / 2.0
+
+
 def _element_loss_db(bench: Bench, link: str, element: str) -> float:
+    declared = bench.link[link]
     if element == FIBRE:
-        fibre = bench.link[link].fibre
-        return 0.0 if fibre is None else fibre.length_km * fibre.attenuation_db_per_km + fibre.excess_loss_db
+        return 0.0 if declared.fibre is None else fibre_loss_db(declared.fibre)
+    if element == AIR:
+        return 0.0 if declared.free_space is None else free_space_loss_db(declared.free_space)
+    if element in declared.element:
+        return declared.element[element].loss_db
     device = bench.device[element]
     if isinstance(device, AttenuatorDevice):
         return device.attenuation_db
@@ -128,10 +183,22 @@ def _element_loss_db(bench: Bench, link: str, element: str) -> float:
     raise UsageError(f"link.{link}.path: {element} is no attenuator, switch or power meter; what does it lose?")
 
 
-def _three(values: tuple[float, ...], where: str) -> tuple[float, float, float]:
-    if len(values) != 3:
-        raise UsageError(f"{where}: found {len(values)}; the two-decoy bound needs three, strongest first")
-    return (values[0], values[1], values[2])
+def _proof(sender: TransmitterDevice, link: Link) -> DecoyProof | None:
+    """The two-decoy proof; None for a source it does not cover."""
+    mu, often = sender.intensities, sender.intensity_probabilities
+    decoyed = len(mu) == 3 and mu[0] > mu[1] + mu[2]
+    if not decoyed or sender.source != "weak-coherent" or sender.phase != "randomised" or sender.bit_one_probability != 0.5:
+        return None
+    three = (mu[0], mu[1], mu[2]), (often[0], often[1], often[2])
+    return DecoyProof(*three, link.proof.epsilon_secrecy, link.proof.epsilon_correctness)
+
+
+def _state_errors(sender: TransmitterDevice) -> tuple[float, float, float, float]:
+    """One declared error for all states, one a basis, or one a state; a time bin also leaks into its neighbour."""
+    declared = sender.preparation_error or (0.0,)
+    each = [declared[number * len(declared) // 4] for number in range(4)]
+    leak = extinction_error(sender.extinction_db) if sender.encoding == "time-bin" else 0.0
+    return (combined_error(each[0], leak), combined_error(each[1], leak), each[2], each[3])
 
 
 def _four(names: tuple[str, ...], where: str) -> tuple[str, str, str, str]:

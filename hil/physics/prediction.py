@@ -55,7 +55,7 @@ def detector_counts_hz(bench: Bench, link: str) -> dict[str, float]:
 
 
 def dark_counts_hz(bench: Bench, link: str) -> float:
-    """Clicks per second of one detector without light, afterpulses included."""
+    """Clicks per second of one detector without a signal, afterpulses included."""
     model = link_model(bench, link)
     return counted_rate(model.dark_hz, model.dead_time_s, model.afterpulse_probability)
 
@@ -72,8 +72,8 @@ def tap_power_w(bench: Bench, link: str) -> float:
 
 
 def expected_key_bits(model: LinkModel, rates: SiftedRates, block_s: float) -> int:
-    """Expected key length of a block; 0 above the QBER limit, where nothing is released."""
-    if _qber(rates) > model.qber_limit:
+    """Expected key length of a block; 0 above the QBER limit and where no proof covers the source."""
+    if model.proof is None or _qber(rates) > model.qber_limit:
         return 0
     if not any(rates.key):
         return 0
@@ -81,7 +81,7 @@ def expected_key_bits(model: LinkModel, rates: SiftedRates, block_s: float) -> i
 
 
 def _first_key_block_s(model: LinkModel, rates: SiftedRates) -> float:
-    if not any(rates.key) or _qber(rates) > model.qber_limit:
+    if model.proof is None or not any(rates.key) or _qber(rates) > model.qber_limit:
         return math.inf
     return first_key_factor(_counts(rates), model.proof, _leak_bits(rates))
 
@@ -92,7 +92,11 @@ def _leak_bits(rates: SiftedRates) -> float:
 
 
 def _counts(rates: SiftedRates) -> DecoyCounts:
-    return DecoyCounts(rates.key, rates.test, rates.test_errors)
+    return DecoyCounts(_triple(rates.key), _triple(rates.test), _triple(rates.test_errors))
+
+
+def _triple(values: tuple[float, ...]) -> tuple[float, float, float]:
+    return (values[0], values[1], values[2])
 
 
 def _qber(rates: SiftedRates) -> float:

@@ -1,8 +1,8 @@
 """Clicks and sifted bits per second at a four-detector receiver, from the declared link.
 
-Photons of a coherent pulse split into independent Poisson streams at the detectors, so that every detector clicks on its own
-with 1 - (1 - background) exp(-photons). Source: N. Lütkenhaus, Phys. Rev. A 61, 052304 (2000), for the splitting; dead time and
-afterpulses as in the files of those names. Valid while a pulse rarely makes two detectors click.
+Every photon goes its own way, so that the chance that none of a set of detectors clicks follows from the share of the light
+that goes to all of them together. Source: N. Lütkenhaus, Phys. Rev. A 61, 052304 (2000), for coherent pulses; photon
+statistics, dead time and afterpulses as in the files of those names. Valid while a pulse rarely makes two detectors click.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.physics.dead_time import all_alive, with_afterpulses
+from hil.physics.intensity_fluctuation import fluctuating_gain
+from hil.physics.preparation_error import combined_error
+from hil.physics.single_photon_source import photon_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,37 +23,31 @@ if TYPE_CHECKING:
 
 __all__ = ["SiftedRates", "click_rates_hz", "sifted_rates"]
 
-Triple = tuple[float, float, float]
+Four = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class SiftedRates:
     """Sifted bits per second by intensity, strongest first, and how many of them are errors."""
 
-    key: Triple
-    key_errors: Triple
-    test: Triple
-    test_errors: Triple
+    key: tuple[float, ...]
+    key_errors: tuple[float, ...]
+    test: tuple[float, ...]
+    test_errors: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class _Split:
-    """Share of the pulses, and how much of their light goes to each detector.
-
-    ``correct`` and ``wrong`` are those of Alice's basis, ``other`` is each of the other basis.
-    """
-
-    share: float
-    correct: float
-    wrong: float
-    other: float
-
-
-def click_rates_hz(model: LinkModel) -> tuple[float, float, float, float]:
+def click_rates_hz(model: LinkModel) -> Four:
     """Clicks per second of each detector, in the order of ``model.detectors``: dark counts, afterpulses, own dead time."""
-    key = _counted(model, _offered_hz(model, key_basis=True))
-    test = _counted(model, _offered_hz(model, key_basis=False))
-    return (key, key, test, test)
+    per_pulse = [0.0, 0.0, 0.0, 0.0]
+    for intensity, often in enumerate(model.probabilities):
+        for basis, bit, sent in _states(model):
+            for share, parts in _splits(model, basis, bit):
+                for detector, part in enumerate(parts):
+                    per_pulse[detector] += often * sent * share * (1.0 - _missed(model, intensity, part))
+    offered = [
+        model.pulse_rate_hz * rate + model.dark_hz + stray for rate, stray in zip(per_pulse, _stray_hz(model), strict=True)
+    ]
+    return _four([with_afterpulses(rate, model.dead_time_s, model.afterpulse_probability) for rate in offered])
 
 
 def sifted_rates(model: LinkModel) -> SiftedRates:
@@ -61,70 +58,91 @@ def sifted_rates(model: LinkModel) -> SiftedRates:
     """
     clicks = click_rates_hz(model)
     alive = all_alive(clicks, model.dead_time_s)
-    key = [_sifted(model, i, clicks, key_basis=True) for i in range(3)]
-    test = [_sifted(model, i, clicks, key_basis=False) for i in range(3)]
+    numbers = range(len(model.intensities))
+    key, test = ([_sifted(model, number, clicks, basis) for number in numbers] for basis in (0, 1))
     return SiftedRates(
-        key=_triple([bits * alive for bits, _ in key]),
-        key_errors=_triple([errors * alive for _, errors in key]),
-        test=_triple([bits * alive for bits, _ in test]),
-        test_errors=_triple([errors * alive for _, errors in test]),
+        key=tuple(bits * alive for bits, _ in key),
+        key_errors=tuple(errors * alive for _, errors in key),
+        test=tuple(bits * alive for bits, _ in test),
+        test_errors=tuple(errors * alive for _, errors in test),
     )
 
 
-def _splits(model: LinkModel, *, key_basis: bool) -> Iterator[_Split]:
-    """How light sent in a basis spreads: once for a passive splitter, twice where the receiver chooses actively."""
-    e = model.misalignment
-    chosen = model.key_basis_received
-    ways = [(1.0, chosen)] if model.passive else [(chosen, 1.0), (1.0 - chosen, 0.0)]
-    for share, to_key in ways:
-        own = to_key if key_basis else 1.0 - to_key
-        yield _Split(share, own * (1.0 - e), own * e, (1.0 - own) / 2.0)
+def _states(model: LinkModel) -> Iterator[tuple[int, int, float]]:
+    """Basis, bit, and how often they are sent."""
+    for basis, of_basis in enumerate((model.key_basis_sent, 1.0 - model.key_basis_sent)):
+        for bit, of_bit in enumerate((1.0 - model.bit_one_sent, model.bit_one_sent)):
+            yield basis, bit, of_basis * of_bit
 
 
-def _offered_hz(model: LinkModel, *, key_basis: bool) -> float:
-    """Photon clicks and dark counts per second offered to one detector of a basis, before dead time and afterpulses."""
-    per_pulse = 0.0
-    for mu, probability in zip(model.proof.intensities, model.proof.probabilities, strict=True):
-        photons = model.transmittance * mu
-        for sent_key in (True, False):
-            sent = model.key_basis_sent if sent_key else 1.0 - model.key_basis_sent
-            for split in _splits(model, key_basis=sent_key):
-                if sent_key == key_basis:
-                    clicks = (_click(photons * split.correct) + _click(photons * split.wrong)) / 2.0
-                else:
-                    clicks = _click(photons * split.other)
-                per_pulse += probability * sent * split.share * clicks
-    return model.pulse_rate_hz * per_pulse + model.dark_hz
+def _splits(model: LinkModel, basis: int, bit: int) -> Iterator[tuple[float, Four]]:
+    """How light of a state spreads over the detectors: once for a passive splitter, twice where the receiver chooses."""
+    chosen, counted = model.key_basis_received, model.test_arm
+    ways = (
+        [(1.0, (chosen, (1.0 - chosen) * counted))] if model.passive else [(chosen, (1.0, 0.0)), (1.0 - chosen, (0.0, counted))]
+    )
+    wrong = combined_error(model.misalignment, model.state_errors[2 * basis + bit])
+    for share, arms in ways:
+        parts = []
+        for of_basis in (0, 1):
+            for of_bit in (0, 1):
+                part = 0.5 if of_basis != basis else (1.0 - wrong if of_bit == bit else wrong)
+                parts.append(arms[of_basis] * part)
+        yield share, _four(parts)
 
 
-def _counted(model: LinkModel, offered_hz: float) -> float:
-    return with_afterpulses(offered_hz, model.dead_time_s, model.afterpulse_probability)
-
-
-def _sifted(
-    model: LinkModel, intensity: int, clicks: tuple[float, float, float, float], *, key_basis: bool
-) -> tuple[float, float]:
+def _sifted(model: LinkModel, intensity: int, clicks: Four, basis: int) -> tuple[float, float]:
     """Sifted bits and errors per second of one intensity and basis while every detector is ready."""
-    photons = model.transmittance * model.proof.intensities[intensity]
-    background = [
-        (model.dark_hz + model.afterpulse_probability * rate) / model.pulse_rate_hz for rate in (clicks[0], clicks[2])
+    quiet = [
+        1.0 - (model.dark_hz + stray + model.afterpulse_probability * rate) / model.pulse_rate_hz
+        for stray, rate in zip(_stray_hz(model), clicks, strict=True)
     ]
-    own, other = background if key_basis else background[::-1]
+    others = (2, 3) if basis == 0 else (0, 1)
     bits = errors = 0.0
-    for split in _splits(model, key_basis=key_basis):
-        correct = _click(photons * split.correct, own)
-        wrong = _click(photons * split.wrong, own)
-        alone = split.share * (1.0 - _click(photons * split.other, other)) ** 2
-        bits += alone * (1.0 - (1.0 - correct) * (1.0 - wrong))
-        errors += alone * (wrong * (1.0 - correct) + 0.5 * wrong * correct)
-    sent = model.key_basis_sent if key_basis else 1.0 - model.key_basis_sent
-    rate = model.pulse_rate_hz * model.proof.probabilities[intensity] * sent
+    for own_basis, bit, sent in _states(model):
+        if own_basis != basis:
+            continue
+        right, wrong = 2 * basis + bit, 2 * basis + 1 - bit
+        for share, parts in _splits(model, basis, bit):
+
+            def dark(*silent: int, parts: Four = parts) -> float:
+                """Chance that none of these detectors clicks."""
+                background = math.prod(quiet[each] for each in silent)
+                return background * _missed(model, intensity, sum(parts[each] for each in silent))
+
+            nothing, all_own = dark(*others, right, wrong), dark(*others)
+            only_wrong = dark(*others, right) - nothing
+            only_right = dark(*others, wrong) - nothing
+            both = all_own - nothing - only_wrong - only_right
+            bits += sent * share * (all_own - nothing)
+            errors += sent * share * (only_wrong + 0.5 * both)
+    rate = model.pulse_rate_hz * model.probabilities[intensity]
     return rate * bits, rate * errors
 
 
-def _click(photons: float, background: float = 0.0) -> float:
-    return background - (1.0 - background) * math.expm1(-photons)
+def _stray_hz(model: LinkModel) -> Four:
+    """Stray clicks per second of each detector."""
+    key, test = model.background_hz
+    return (key, key, test, test)
 
 
-def _triple(values: list[float]) -> Triple:
-    return (values[0], values[1], values[2])
+def _missed(model: LinkModel, intensity: int, part: float) -> float:
+    """Chance that nothing of a pulse is detected where this part of the light goes, over all settings of the pulse before."""
+    strongest = model.intensities[0]
+    average = sum(p * mu / strongest for p, mu in zip(model.probabilities, model.intensities, strict=True))
+    missed = 0.0
+    for often, before in zip(model.probabilities, model.intensities, strict=True):
+        mean = model.intensities[intensity] * (1.0 + model.correlation * (before / strongest - average))
+        missed += often * _missed_of(model, mean, model.transmittance * part)
+    return missed
+
+
+def _missed_of(model: LinkModel, mean: float, share: float) -> float:
+    if not model.single_photons:
+        return 1.0 - fluctuating_gain(mean, share, 0.0, model.fluctuation)
+    none, one, two = photon_probabilities(mean, model.g2)
+    return none + one * (1.0 - share) + two * ((1.0 - share) ** 2 + (model.fluctuation * share) ** 2)
+
+
+def _four(values: list[float]) -> Four:
+    return (values[0], values[1], values[2], values[3])

@@ -13,7 +13,7 @@ from hil.ports.run import BlockReport
 
 if TYPE_CHECKING:
     from hil.pipeline.estimation import Estimate
-    from hil.pipeline.messages import Detections
+    from hil.pipeline.messages import Detections, Synchronised
     from hil.pipeline.settings import BlockContext, DistillSettings
     from hil.pipeline.sifting import Sifted
 
@@ -27,6 +27,8 @@ class Account:
     settings: DistillSettings
     context: BlockContext
     announced: Detections | None = None
+    synchronised: Synchronised | None = None
+    disclosed_pulses: int = 0
     key: tuple[int, ...] = ()
     test: tuple[int, ...] = ()
     test_errors: tuple[int, ...] = ()
@@ -71,13 +73,19 @@ class Account:
         """One-time keys spent in this block."""
         return KEY_BITS * self.spent_keys
 
+    @property
+    def taken_out(self) -> int:
+        """Clicks that synchronisation took out of the block."""
+        told = self.synchronised
+        return 0 if told is None else told.outside + told.unassigned + told.disclosed
+
     def adds_up(self) -> bool:
         """Whether no more goes out than may, and every part is a part of something."""
         if self.announced is None or self.key_errors is None or self.estimate is None:
             return False
         sifted = sum(self.key) + sum(self.test)
         return (
-            sifted <= self.announced.events <= self.announced.clicks
+            sifted <= self.announced.events <= self.announced.clicks - self.taken_out
             and all(wrong <= all_ for wrong, all_ in zip(self.test_errors, self.test, strict=True))
             and all(wrong <= all_ for wrong, all_ in zip(self.key_errors, self.key, strict=True))
             and 0 <= self.delivered_bits + self.pool_bits <= self.secret_bits <= self.allowed_bits <= sum(self.key)

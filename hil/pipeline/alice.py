@@ -10,14 +10,14 @@ from hil.errors import AuthenticationError
 from hil.pipeline._session import NONCE_BYTES, Session, settings_digest
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
-from hil.pipeline.decision import allow_correction, allow_release, key_sentence
-from hil.pipeline.estimation import Promise
+from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
 from hil.pipeline.messages import Amplify, Confirm, Detections, Hello, TestErrors
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import cascade
 from hil.pipeline.release import Output, shares
 from hil.pipeline.settings import BlockResult, KeyFate
 from hil.pipeline.sifting import answer_bases
+from hil.pipeline.timing import disclose_brightness
 from hil.pipeline.verification import CHECK_KEY_BYTES, check_value
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Alice:
         self.settings = settings
         self.pool = pool
         self._entropy = entropy
-        self._promise = Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+        self._promise = promise_of(settings)
         self._released: dict[bytes, None] = {}
         self._early: list[bytes] = []
 
@@ -66,6 +66,8 @@ class Alice:
     def _distil(self, session: Session, prepare: Prepare) -> Party[BlockResult]:
         talk, account = session.talk, session.account
         only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
+        if self.settings.receiver.timing is not None:
+            prepare = yield from disclose_brightness(session, prepare)
         bits = yield from self._sift(session, prepare)
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
         corrected, account.disclosed = yield from cascade.answer(talk, bits)
@@ -114,7 +116,7 @@ class Alice:
         """Answer Bob's announcement, and hear the errors of the test basis."""
         account = session.account
         announced = yield from session.talk.receive(Detections)
-        answer, sifted = answer_bases(announced, prepare)
+        answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
         account.announced = announced
         account.sifted(sifted)
         yield from session.talk.send(answer)

@@ -11,7 +11,7 @@ from hil.errors import AuthenticationError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["pack", "pack_pairs", "pack_steps", "unpack", "unpack_pairs", "unpack_steps"]
+__all__ = ["pack", "pack_numbers", "pack_steps", "unpack", "unpack_numbers", "unpack_steps"]
 
 _WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 
@@ -28,23 +28,36 @@ def unpack(data: bytes, count: int) -> npt.NDArray[np.uint8]:
     return np.unpackbits(np.frombuffer(data, dtype=np.uint8), count=count)
 
 
-def pack_pairs(values: npt.NDArray[np.uint8]) -> bytes:
-    """Numbers from 0 to 3, four to a byte."""
-    padded = np.zeros(-(-values.size // 4) * 4, dtype=np.uint8)
+def pack_numbers(values: npt.NDArray[np.uint8], below: int) -> bytes:
+    """Numbers from 0 to ``below`` - 1 (at most 15): four to a byte where they fit two bits, else two."""
+    width = _bits_of(below)
+    share = 8 // width
+    padded = np.zeros(-(-values.size // share) * share, dtype=np.uint8)
     padded[: values.size] = values
-    quads = padded.reshape(-1, 4)
-    return bytes((quads[:, 0] << 6 | quads[:, 1] << 4 | quads[:, 2] << 2 | quads[:, 3]).tobytes())
+    packed = np.zeros(padded.size // share, dtype=np.uint8)
+    for place, part in enumerate(padded.reshape(-1, share).T):
+        packed |= part << np.uint8(8 - width * (place + 1))
+    return packed.tobytes()
 
 
-def unpack_pairs(data: bytes, count: int) -> npt.NDArray[np.uint8]:
-    """The reverse of :func:`pack_pairs`."""
-    if len(data) != -(-count // 4):
-        raise AuthenticationError(f"{len(data)} bytes came for {count} pairs of bits")
+def unpack_numbers(data: bytes, count: int, below: int) -> npt.NDArray[np.uint8]:
+    """The reverse of :func:`pack_numbers`; AuthenticationError where length or numbers do not fit."""
+    width = _bits_of(below)
+    share = 8 // width
+    if len(data) != -(-count // share):
+        raise AuthenticationError(f"{len(data)} bytes came for {count} numbers of {width} bits")
     raw = np.frombuffer(data, dtype=np.uint8)
-    quads = np.empty((raw.size, 4), dtype=np.uint8)
-    for place in range(4):
-        quads[:, place] = raw >> (6 - 2 * place) & 3
-    return quads.reshape(-1)[:count]
+    numbers = np.empty((raw.size, share), dtype=np.uint8)
+    for place in range(share):
+        numbers[:, place] = raw >> np.uint8(8 - width * (place + 1)) & np.uint8((1 << width) - 1)
+    values = numbers.reshape(-1)[:count]
+    if values.size and int(values.max()) >= below:
+        raise AuthenticationError(f"a number that is none of {below}")
+    return values
+
+
+def _bits_of(below: int) -> int:
+    return 2 if below <= 4 else 4
 
 
 def pack_steps(index: npt.NDArray[np.int64], first: int) -> tuple[int, bytes]:

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hil.errors import AuthenticationError, ChannelClosedError
+from hil.errors import AuthenticationError, ChannelClosedError, UsageError
 from hil.pipeline._session import NONCE_BYTES, Session, settings_digest
 from hil.pipeline.alice import FATE_DISCARDED, FATE_RELEASED, fate_parts
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.bits import unpack
-from hil.pipeline.decision import allow_correction, allow_release, key_sentence
-from hil.pipeline.estimation import Promise
+from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
 from hil.pipeline.messages import Amplify, Bases, Confirm, Corrected, Hello, TestErrors
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import cascade
 from hil.pipeline.release import IN_DOUBT_LIMIT_S, Output, shares
 from hil.pipeline.settings import BlockResult, KeyFate
-from hil.pipeline.sifting import INTENSITIES, detected_events, sift_with_answer
+from hil.pipeline.sifting import detected_events, sift_with_answer
+from hil.pipeline.timing import BobTiming, TimedRecords
 from hil.pipeline.verification import agrees
+from hil.ports.detections import DetectionRecords, TagRecords
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from hil.pipeline.party import Party, Request
     from hil.pipeline.settings import BlockContext, DistillSettings
     from hil.pipeline.sifting import Sifted
-    from hil.ports.detections import DetectionRecords
     from hil.ports.run import BlockReport
 
 __all__ = ["Bob"]
@@ -56,21 +56,24 @@ class Bob:
         self.settings = settings
         self.pool = pool
         self._entropy = entropy
-        self._promise = Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+        self._promise = promise_of(settings)
         self._in_doubt: _InDoubt | None = None
+        timing = settings.receiver.timing
+        self._timing = None if timing is None else BobTiming(settings, timing)
 
-    def block(self, context: BlockContext, records: DetectionRecords) -> Party[BlockResult]:
-        """Distil one block out of what clicked.
+    def block(self, context: BlockContext, records: DetectionRecords | TagRecords) -> Party[BlockResult]:
+        """Distil one block out of what clicked: tags where the receiver declares them, else pulse indices.
 
-        AuthenticationKeyExhaustedError when the pool cannot pay for a block.
+        AuthenticationKeyExhaustedError when the pool cannot pay for a block; UsageError for the other kind of records.
         """
         session = Session("b", self.settings, self.pool, context)
         return session.guarded(self._distil(session, records))
 
-    def _distil(self, session: Session, records: DetectionRecords) -> Party[BlockResult]:
+    def _distil(self, session: Session, records: DetectionRecords | TagRecords) -> Party[BlockResult]:
         account = session.account
         only_in_fault, heard_keys, sent_keys = yield from self._greet(session)
-        sifted = yield from self._sift(session, records)
+        timed = yield from self._timed(session, records)
+        sifted = yield from self._sift(session, timed)
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
         bits = yield from self._correct(session, sifted)
         allow_release(account, self._promise)
@@ -100,14 +103,25 @@ class Bob:
         session.require_keys()
         return hello.only_in_fault or context.only_in_fault, hello.keys[:2], position[2:]
 
-    def _sift(self, session: Session, records: DetectionRecords) -> Generator[Request, bytes | None, Sifted]:
+    def _timed(
+        self, session: Session, records: DetectionRecords | TagRecords
+    ) -> Generator[Request, bytes | None, TimedRecords]:
+        """Records by pulse, synchronised here where the receiver's electronics did not."""
+        if isinstance(records, TagRecords) == (self._timing is None):
+            raise UsageError(f"{type(records).__name__} of a receiver that declares timing = {self.settings.receiver.timing}")
+        if self._timing is not None and isinstance(records, TagRecords):
+            return (yield from self._timing.steps(session, records))
+        assert isinstance(records, DetectionRecords)
+        return TimedRecords(records, None)
+
+    def _sift(self, session: Session, timed: TimedRecords) -> Generator[Request, bytes | None, Sifted]:
         """Announce, and count the errors of the test basis in Alice's answer."""
         source, receiver = self.settings.source, self.settings.receiver
-        events = detected_events(records, receiver, source.pulse_rate_hz, self._entropy)
+        events = detected_events(timed.records, receiver, source.pulse_rate_hz, self._entropy, usable=timed.usable)
         session.account.announced = events.announcement()
         yield from session.talk.send(session.account.announced)
         answer = yield from session.talk.receive(Bases)
-        sifted = sift_with_answer(events, answer)
+        sifted = sift_with_answer(events, answer, len(source.intensities))
         session.account.sifted(sifted)
         yield from session.talk.send(TestErrors(session.account.test_errors))
         return sifted
@@ -118,7 +132,7 @@ class Bob:
             session.talk, sifted.key_bits, account.counts.test_qber, self._entropy
         )
         wrong = sifted.key_intensity[bits != sifted.key_bits]
-        account.key_errors = tuple(np.bincount(wrong, minlength=INTENSITIES).tolist())
+        account.key_errors = tuple(np.bincount(wrong, minlength=len(account.key)).tolist())
         yield from session.talk.send(Corrected(account.key_errors))
         return bits
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from hil.pipeline.estimation import entropy_of, estimate, first_key_factor, key_length_bits
+from hil.pipeline.estimation import Promise, entropy_of, estimate, first_key_factor, key_length_bits, uncovered
 from hil.pipeline.reasons import NoKeyError
 from hil.pipeline.verification import CHECK_BITS
 
 if TYPE_CHECKING:
     from hil.pipeline.account import Account
-    from hil.pipeline.estimation import Promise
+    from hil.pipeline.settings import DistillSettings
 
-__all__ = ["allow_correction", "allow_release", "key_sentence"]
+__all__ = ["allow_correction", "allow_release", "key_sentence", "promise_of"]
 
 
-def allow_correction(account: Account, promise: Promise, *, only_in_fault: bool) -> None:
+def promise_of(settings: DistillSettings) -> Promise | None:
+    """What the keys of a link promise; None where no proof covers its source: its blocks give no key."""
+    if uncovered(settings.source):
+        return None
+    return Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+
+
+def allow_correction(account: Account, promise: Promise | None, *, only_in_fault: bool) -> None:
     """After sifting: NoKeyError where correcting the block would be for nothing."""
     context, announced = account.context, account.announced
     faults = " and ".join(context.faults) or "a fault"
@@ -30,14 +37,17 @@ def allow_correction(account: Account, promise: Promise, *, only_in_fault: bool)
         basis = "key" if not sum(counts.key) else "test"
         raise NoKeyError(None, f"of {announced.clicks:,} clicks sifting left no bit in the {basis} basis")
     _within_limit(counts.test_qber, account.settings.qber_limit, "test")
+    if promise is None:
+        raise NoKeyError(None, f"no proof covers this source: {uncovered(account.settings.source)}")
     account.estimate = estimate(counts, promise)
     ideal = sum(counts.key) * entropy_of(min(counts.test_qber, 0.5))
     if not _length(account, promise, ideal + CHECK_BITS):
         raise NoKeyError(None, _too_short(account, promise))
 
 
-def allow_release(account: Account, promise: Promise) -> int:
+def allow_release(account: Account, promise: Promise | None) -> int:
     """After correction: how many bits may be released; NoKeyError when none."""
+    assert promise is not None
     _within_limit(account.key_qber, account.settings.qber_limit, "key")
     account.check_bits = CHECK_BITS
     account.allowed_bits = _length(account, promise, account.disclosed_bits)

@@ -21,7 +21,7 @@ from hil.errors import UsageError
 if TYPE_CHECKING:
     from hil.ports.detections import SourceDeclaration
 
-__all__ = ["Estimate", "Promise", "SiftedCounts", "entropy_of", "estimate", "first_key_factor", "key_length_bits"]
+__all__ = ["Estimate", "Promise", "SiftedCounts", "entropy_of", "estimate", "first_key_factor", "key_length_bits", "uncovered"]
 
 ASSUMED_EFFICIENCY = 1.15
 _LONGEST = 1e9
@@ -48,21 +48,15 @@ class SiftedCounts:
 
 @dataclass(frozen=True)
 class Promise:
-    """Source and security promise; UsageError for a source the bound does not cover."""
+    """Source and security promise; UsageError for a source the bound does not cover (:func:`uncovered`)."""
 
     source: SourceDeclaration
     epsilon_secrecy: float
     epsilon_correctness: float
 
     def __post_init__(self) -> None:
-        mu = self.source.intensities
-        if len(mu) != 3 or len(self.source.probabilities) != 3:
-            raise UsageError(f"the proof takes a signal and two decoys; the source declares intensities {mu}")
-        if not (mu[0] > mu[1] + mu[2] and mu[1] > mu[2] >= 0.0 and min(self.source.probabilities) > 0.0):
-            raise UsageError(
-                "the proof takes intensities mu1 > mu2 + mu3 and mu2 > mu3 >= 0, each with a probability above 0; "
-                f"the source declares {mu} with {self.source.probabilities}"
-            )
+        if words := uncovered(self.source):
+            raise UsageError(words)
         if not (0.0 < self.epsilon_secrecy < 1.0 and 0.0 < self.epsilon_correctness < 1.0):
             raise UsageError("epsilon_secrecy and epsilon_correctness lie between 0 and 1")
 
@@ -70,6 +64,25 @@ class Promise:
     def cost_bits(self) -> float:
         """What the epsilons take off every key."""
         return 6.0 * math.log2(21.0 / self.epsilon_secrecy) + math.log2(2.0 / self.epsilon_correctness)
+
+
+def uncovered(source: SourceDeclaration) -> str:
+    """Why the proof does not cover a source, in words; empty where it does."""
+    mu = source.intensities
+    if source.source != "weak-coherent":
+        return f"the proof takes weak coherent pulses; the source declares {source.source} ones"
+    if source.phase != "randomised":
+        return f"the proof takes pulses of random phase; the source declares a {source.phase} one"
+    if source.bit_one_probability != 0.5:
+        return f"the proof takes even bits; the source declares a bit 1 with probability {source.bit_one_probability:g}"
+    if len(mu) != 3 or len(source.probabilities) != 3:
+        return f"the proof takes a signal and two decoys; the source declares intensities {mu}"
+    if not (mu[0] > mu[1] + mu[2] and mu[1] > mu[2] >= 0.0 and min(source.probabilities) > 0.0):
+        return (
+            "the proof takes intensities mu1 > mu2 + mu3 and mu2 > mu3 >= 0, each with a probability above 0; "
+            f"the source declares {mu} with {source.probabilities}"
+        )
+    return ""
 
 
 @dataclass(frozen=True)

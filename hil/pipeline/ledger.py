@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hil.pipeline.account import Account
+    from hil.ports.detections import SourceDeclaration
 
 __all__ = ["entries"]
 
@@ -34,10 +35,28 @@ _ASSUMPTIONS = (
 
 def entries(account: Account, *, released: bool) -> tuple[LedgerEntry, ...]:
     """All lines of a block, as far as it got."""
-    lines = [*_sifting(account), *_estimation(account), *_correction(account), *_authentication(account)]
+    lines = [
+        *_synchronisation(account),
+        *_sifting(account),
+        *_estimation(account),
+        *_correction(account),
+        *_authentication(account),
+    ]
     if account.estimate is not None:
         lines += _amplification(account, released=released)
     return (*lines, *_proof(account))
+
+
+def _synchronisation(account: Account) -> Iterator[LedgerEntry]:
+    told = account.synchronised
+    if told is None:
+        return
+    yield LedgerEntry("synchronisation", "rate of the receiver's clock over the transmitter's", told.rate_ppm, "ppm")
+    yield LedgerEntry("synchronisation", "delay since the block began at the transmitter", told.delay_ns, "ns")
+    yield LedgerEntry("synchronisation", "intensities disclosed, of pulses without key", account.disclosed_pulses, "pulses")
+    yield LedgerEntry("synchronisation", "dropped: outside the window around a pulse", told.outside, "clicks")
+    yield LedgerEntry("synchronisation", "dropped: no sure pulse of this block", told.unassigned, "clicks")
+    yield LedgerEntry("synchronisation", "dropped: pulse disclosed for synchronisation", told.disclosed, "clicks")
 
 
 def _sifting(account: Account) -> Iterator[LedgerEntry]:
@@ -104,6 +123,19 @@ def _amplification(account: Account, *, released: bool) -> Iterator[LedgerEntry]
         yield LedgerEntry("release", "left over and destroyed", left)
 
 
+def _of_source(source: SourceDeclaration) -> Iterator[tuple[str, str]]:
+    """Flaws that the source declares and the proof knows nothing of."""
+    if source.intensity_fluctuation:
+        yield (
+            f"intensities fluctuate by {source.intensity_fluctuation:.3g} of their value, declared: not covered",
+            "not covered",
+        )
+    if source.intensity_correlation:
+        yield f"intensities follow the pulse before by {source.intensity_correlation:.3g}, declared: not covered", "not covered"
+    if any(source.preparation_error):
+        yield f"states prepared with errors up to {max(source.preparation_error):.3g}, declared: not covered", "not covered"
+
+
 def _proof(account: Account) -> Iterator[LedgerEntry]:
     settings = account.settings
     yield LedgerEntry(
@@ -112,7 +144,7 @@ def _proof(account: Account) -> Iterator[LedgerEntry]:
     yield LedgerEntry("proof", "correctness promised", settings.epsilon_correctness, "epsilon")
     if account.check_bits:
         yield LedgerEntry("proof", "correctness of the verification hash", collision_chance(sum(account.key)), "epsilon")
-    for what, kind in _ASSUMPTIONS:
+    for what, kind in (*_ASSUMPTIONS, *_of_source(settings.source)):
         yield LedgerEntry("proof", what, 1.0, kind)
     for fault in account.context.faults:
         yield LedgerEntry("proof", f"fault window touching the block: {fault}", 1.0, "faults")

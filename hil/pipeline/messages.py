@@ -18,7 +18,9 @@ __all__ = [
     "Amplify",
     "Ask",
     "Bases",
+    "BlockPulses",
     "Blocks",
+    "Brightness",
     "Check",
     "Confirm",
     "Corrected",
@@ -36,6 +38,8 @@ __all__ = [
     "Seal",
     "Settings",
     "Stop",
+    "Stretches",
+    "Synchronised",
     "TestErrors",
     "decode",
     "encode",
@@ -64,6 +68,40 @@ class Hello(_Message, frozen=True):
     in_doubt: bytes = b""
     fate: int = 0
     seal: bytes = b""
+
+
+class BlockPulses(_Message, frozen=True):
+    """Alice, to a receiver with tags: her count of pulses when the block began, and when it ended."""
+
+    first: int
+    end: int
+
+
+class Stretches(_Message, frozen=True):
+    """Bob: tell the intensities of ``length`` pulses from each of these on; none of them makes key."""
+
+    starts: tuple[int, ...]
+    length: int
+
+
+class Brightness(_Message, frozen=True):
+    """Alice: those intensities, one stretch after the other, four to a byte."""
+
+    intensities: bytes
+
+
+class Synchronised(_Message, frozen=True):
+    """Bob: what the recovered clock showed, and which clicks it takes out of the block.
+
+    ``outside``: too far from the centre of a pulse; ``unassigned``: of another block, or where the count of pulses changed;
+    ``disclosed``: in pulses whose intensity was told.
+    """
+
+    rate_ppm: float
+    delay_ns: float
+    outside: int
+    unassigned: int
+    disclosed: int
 
 
 class Detections(_Message, frozen=True):
@@ -132,7 +170,7 @@ class Blocks(_Message, frozen=True):
 
 
 class Queries(_Message, frozen=True):
-    """Bob: parities of these items of the passes' trees: how many of each frame, and which; four bytes each."""
+    """Bob: parities of the first halves of these blocks: how many of each frame, and which; four bytes each."""
 
     counts: bytes
     items: bytes
@@ -209,6 +247,10 @@ class Check(_Message, frozen=True):
 
 Message: TypeAlias = (
     Hello
+    | BlockPulses
+    | Stretches
+    | Brightness
+    | Synchronised
     | Detections
     | Bases
     | TestErrors

@@ -20,6 +20,7 @@ class Reason(Enum):
     NOT_CORRECTED = "not corrected"
     MISMATCH = "mismatch"
     NO_PEAK = "no peak"
+    NO_SYNCHRONISATION = "no synchronisation"
     LEDGER = "ledger"
 
     @property
@@ -37,6 +38,7 @@ _SENTENCES = {
     Reason.NOT_CORRECTED: "error correction gave up: it disclosed more than there was to correct",
     Reason.MISMATCH: "the two keys differed after error correction (verification hash)",
     Reason.NO_PEAK: "the events of the two ends show no coincidence peak",
+    Reason.NO_SYNCHRONISATION: "no synchronisation: the receiver's clicks could not be assigned to pulses",
     Reason.LEDGER: "the block's ledger does not add up",
 }
 

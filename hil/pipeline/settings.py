@@ -37,7 +37,8 @@ class DistillSettings:
 class BlockContext:
     """What the bench knows of a block, in bench seconds; ``faults`` name the fault windows that touch it.
 
-    ``only_in_fault``: some fault was in at every moment of it, so it gives no key.
+    ``only_in_fault``: some fault was in at every moment of it, so it gives no key. ``pulses``: what Alice's own count was when
+    the block began and when it ended, good to milliseconds; only a receiver with tags needs it.
     """
 
     sequence: int
@@ -46,6 +47,7 @@ class BlockContext:
     live_s: float
     faults: tuple[str, ...] = ()
     only_in_fault: bool = False
+    pulses: tuple[int, int] = (0, 0)
 
 
 class KeyFate(Enum):

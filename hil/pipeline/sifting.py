@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hil.errors import AuthenticationError
-from hil.pipeline.bits import pack, pack_pairs, pack_steps, unpack, unpack_pairs, unpack_steps
+from hil.pipeline.bits import pack, pack_numbers, pack_steps, unpack, unpack_numbers, unpack_steps
 from hil.pipeline.messages import Bases, Detections
 
 if TYPE_CHECKING:
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from hil.pipeline.entropy import Entropy
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverDeclaration
 
-__all__ = ["INTENSITIES", "Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
+__all__ = ["Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
 
-INTENSITIES = 3
 MOST_EVENTS = 1 << 28
 
 
@@ -78,41 +77,63 @@ class Sifted:
     test_errors: tuple[int, ...] | None = None
 
 
-def detected_events(records: DetectionRecords, receiver: ReceiverDeclaration, pulse_rate_hz: float, entropy: Entropy) -> Events:
-    """Bob's rules for dead detectors and several clicks, as the receiver declares them."""
-    index, detector = records.index, records.detector
+def detected_events(
+    records: DetectionRecords,
+    receiver: ReceiverDeclaration,
+    pulse_rate_hz: float,
+    entropy: Entropy,
+    *,
+    usable: npt.NDArray[np.bool_] | None = None,
+) -> Events:
+    """Bob's rules for dead detectors and several clicks, as the receiver declares them.
+
+    Clicks that are not ``usable`` (bool, shape (n,)) are passed over, but a detector was dead after them all the same.
+    """
     blind = int(receiver.dead_time_s * pulse_rate_hz + 1e-6) if receiver.common_dead_time else 0
-    new_pulse = np.ones(index.size, dtype=bool)
-    np.not_equal(index[1:], index[:-1], out=new_pulse[1:])
-    pulses = np.flatnonzero(new_pulse)
+    pulses, clicks_of = _by_pulse(records.index)
     # what clicked before the block is unknown: its first dead time counts as dead
-    since = np.diff(index[pulses], prepend=np.int64(records.first - 1))
+    since = np.diff(records.index[pulses], prepend=np.int64(records.first - 1))
     live = since > blind
-    clicks_of = np.diff(pulses, append=index.size)
-    alive = pulses[live]
+    if usable is None:
+        index, detector, dead = records.index, records.detector, int(clicks_of[~live].sum())
+        alive, of_alive = pulses[live], clicks_of[live]
+    else:
+        of_live = np.repeat(live, clicks_of)
+        dead = int(np.count_nonzero(usable & ~of_live))
+        keep = np.flatnonzero(usable & of_live)
+        index, detector = records.index.take(keep), records.detector.take(keep)
+        alive, of_alive = _by_pulse(index)
     roles = receiver.detectors
     basis = np.array([role.basis for role in roles], dtype=np.uint8).take(detector.take(alive))
     bit = np.array([role.bit for role in roles], dtype=np.uint8).take(detector.take(alive))
-    crossed, doubled = _settle_multiples((alive, clicks_of[live]), bit, records, receiver, entropy)
-    keep = np.ones(alive.size, dtype=bool)
-    keep[crossed] = False
+    crossed, doubled = _settle_multiples((alive, of_alive), bit, detector, receiver, entropy)
+    keep_pulse = np.ones(alive.size, dtype=bool)
+    keep_pulse[crossed] = False
     return Events(
-        index=index.take(alive)[keep],
-        basis=basis[keep],
-        bit=bit[keep],
-        first=records.first,
-        clicks=int(index.size),
+        index=index.take(alive)[keep_pulse],
+        basis=basis[keep_pulse],
+        bit=bit[keep_pulse],
+        first=max(records.first, 0),
+        clicks=int(records.index.size),
         lost=records.lost,
-        dead=int(clicks_of[~live].sum()),
+        dead=dead,
         crossed=len(crossed),
         doubled=doubled,
     )
 
 
+def _by_pulse(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Where the clicks of each pulse begin, and how many there are."""
+    new_pulse = np.ones(index.size, dtype=bool)
+    np.not_equal(index[1:], index[:-1], out=new_pulse[1:])
+    pulses = np.flatnonzero(new_pulse)
+    return pulses, np.diff(pulses, append=index.size)
+
+
 def _settle_multiples(
     pulses: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
     bit: npt.NDArray[np.uint8],
-    records: DetectionRecords,
+    detector: npt.NDArray[np.uint8],
     receiver: ReceiverDeclaration,
     entropy: Entropy,
 ) -> tuple[list[int], int]:
@@ -122,7 +143,7 @@ def _settle_multiples(
     random = np.unpackbits(np.frombuffer(entropy.draw("multiple clicks", several.size // 8 + 1), dtype=np.uint8))
     crossed, doubled = [], 0
     for place, pulse in enumerate(several.tolist()):
-        numbers = records.detector[starts[pulse] : starts[pulse] + clicks_of[pulse]].tolist()
+        numbers = detector[starts[pulse] : starts[pulse] + clicks_of[pulse]].tolist()
         clicked = {(receiver.detectors[number].basis, receiver.detectors[number].bit) for number in numbers}
         if len({of_basis for of_basis, _ in clicked}) > 1:
             crossed.append(pulse)
@@ -132,8 +153,10 @@ def _settle_multiples(
     return crossed, doubled
 
 
-def answer_bases(announced: Detections, prepare: Callable[[npt.NDArray[np.int64]], Preparations]) -> tuple[Bases, Sifted]:
-    """Alice: what she tells about the announced events, and what she keeps."""
+def answer_bases(
+    announced: Detections, prepare: Callable[[npt.NDArray[np.int64]], Preparations], intensities: int
+) -> tuple[Bases, Sifted]:
+    """Alice, whose source has that many intensities: what she tells about the announced events, and what she keeps."""
     others = (announced.lost, announced.dead, announced.crossed, announced.doubled)
     if not 0 <= announced.events <= min(MOST_EVENTS, announced.clicks) or min(others) < 0:
         raise AuthenticationError(f"{announced.events} events out of {announced.clicks} clicks in one block")
@@ -146,24 +169,24 @@ def answer_bases(announced: Detections, prepare: Callable[[npt.NDArray[np.int64]
     intensity = prepared.intensity[matched]
     bit = prepared.bit[matched]
     in_key = basis[matched] == 0
-    answer = Bases(matched=pack(matched), intensities=pack_pairs(intensity), test_bits=pack(bit[~in_key]))
+    answer = Bases(matched=pack(matched), intensities=pack_numbers(intensity, intensities), test_bits=pack(bit[~in_key]))
     key_intensity = intensity[in_key]
-    return answer, Sifted(bit[in_key], key_intensity, _counts(key_intensity), _counts(intensity[~in_key]))
+    in_test = _counts(intensity[~in_key], intensities)
+    return answer, Sifted(bit[in_key], key_intensity, _counts(key_intensity, intensities), in_test)
 
 
-def sift_with_answer(events: Events, answer: Bases) -> Sifted:
+def sift_with_answer(events: Events, answer: Bases, intensities: int) -> Sifted:
     """Bob: what he keeps once Alice has told, and the errors of the test basis."""
     matched = unpack(answer.matched, int(events.index.size)).view(bool)
     basis, bit = events.basis[matched], events.bit[matched]
-    intensity = unpack_pairs(answer.intensities, int(basis.size))
-    if intensity.size and int(intensity.max()) >= INTENSITIES:
-        raise AuthenticationError("an intensity that the source does not have")
+    intensity = unpack_numbers(answer.intensities, int(basis.size), intensities)
     in_key = basis == 0
     of_test = intensity[~in_key]
     wrong = unpack(answer.test_bits, int(of_test.size)) != bit[~in_key]
     key_intensity = intensity[in_key]
-    return Sifted(bit[in_key], key_intensity, _counts(key_intensity), _counts(of_test), _counts(of_test[wrong]))
+    counts = (_counts(part, intensities) for part in (key_intensity, of_test, of_test[wrong]))
+    return Sifted(bit[in_key], key_intensity, *counts)
 
 
-def _counts(intensity: npt.NDArray[np.uint8]) -> tuple[int, ...]:
-    return tuple(np.bincount(intensity, minlength=INTENSITIES).tolist())
+def _counts(intensity: npt.NDArray[np.uint8], intensities: int) -> tuple[int, ...]:
+    return tuple(np.bincount(intensity, minlength=intensities).tolist())

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import numpy as np
     import numpy.typing as npt
 
 __all__ = [
+    "ClockDomain",
     "DetectionRecords",
     "DetectorRole",
     "Preparations",
@@ -17,6 +20,8 @@ __all__ = [
     "ReceiverDeclaration",
     "ReceiverHistory",
     "SourceDeclaration",
+    "TagRecords",
+    "TagTiming",
     "TimeTags",
 ]
 
@@ -26,13 +31,24 @@ class SourceDeclaration:
     """What a transmitter declares about its pulses.
 
     ``intensities`` are mean photon numbers per pulse, strongest first; ``probabilities`` how often each is sent, in any
-    basis; ``key_basis_probability`` how often the key basis (number 0) is chosen.
+    basis; ``key_basis_probability`` how often the key basis (number 0) is chosen, ``bit_one_probability`` how often bit 1.
+    ``g2`` is that of a single-photon source. ``intensity_fluctuation``: relative standard deviation of a pulse's intensity;
+    ``intensity_correlation``: how much stronger, relatively, it is after the strongest intensity than after an empty pulse;
+    ``preparation_error``: share of a state's light in the opposite state, one for all, one a basis, or one a state.
     """
 
     pulse_rate_hz: float
     intensities: tuple[float, ...]
     probabilities: tuple[float, ...]
     key_basis_probability: float
+    source: Literal["weak-coherent", "single-photon"] = "weak-coherent"
+    g2: float = 0.0
+    bit_one_probability: float = 0.5
+    intensity_fluctuation: float = 0.0
+    intensity_correlation: float = 0.0
+    preparation_error: tuple[float, ...] = ()
+    phase: Literal["randomised", "constant"] = "randomised"
+    encoding: Literal["polarisation", "time-bin"] = "polarisation"
 
 
 @dataclass(frozen=True)
@@ -45,11 +61,28 @@ class DetectorRole:
 
 
 @dataclass(frozen=True)
+class ClockDomain:
+    """A clock by name, and its tick as an exact fraction of a second of its own."""
+
+    name: str
+    tick_s: Fraction
+
+
+@dataclass(frozen=True)
+class TagTiming:
+    """Of a receiver that tells times: its tick, and the full width of the window around a pulse in which clicks count."""
+
+    tick_s: Fraction
+    window_s: float
+
+
+@dataclass(frozen=True)
 class ReceiverDeclaration:
     """How a receiver turns clicks into bits; estimators follow it.
 
     ``common_dead_time``: events within ``dead_time_s`` after any click are dropped by rule. ``multiple_clicks``: what is
     done with several clicks of one pulse: a random bit within a basis, and the event is discarded across bases.
+    ``timing``: None where its records carry pulse indices, else they are :class:`TagRecords`.
     """
 
     detectors: tuple[DetectorRole, ...]
@@ -57,6 +90,7 @@ class ReceiverDeclaration:
     dead_time_s: float
     common_dead_time: bool = True
     multiple_clicks: Literal["random"] = "random"
+    timing: TagTiming | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +114,24 @@ class DetectionRecords:
     first: int
     end: int
     index: npt.NDArray[np.int64]
+    detector: npt.NDArray[np.uint8]
+    live_s: float
+    sequence: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class TagRecords:
+    """Clicks of one block as the receiver's own clock told them; which pulse each belongs to is for the pipeline to find.
+
+    ``ticks``: int64 (n,), ascending (ties allowed), from ``first`` to ``end`` (exclusive), in ticks of ``clock``. The
+    rest as in :class:`DetectionRecords`.
+    """
+
+    clock: ClockDomain
+    first: int
+    end: int
+    ticks: npt.NDArray[np.int64]
     detector: npt.NDArray[np.uint8]
     live_s: float
     sequence: int = 0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ReceiverCounters,
         ReceiverHistory,
         SourceDeclaration,
+        TagRecords,
         TimeTags,
     )
     from hil.ports.identity import Capabilities, Identity
@@ -149,11 +150,11 @@ class Receiver(Instrument, Protocol):
     def set_biased(self, *, biased: bool) -> None: ...
 
     def start(self) -> int:
-        """Begin a block of detections now and return the pulse index it begins at."""
+        """Begin a block of detections now; the pulse index, or the tick of a receiver with tags, that it begins at."""
         ...
 
-    def stop(self) -> DetectionRecords:
-        """End the block and read its detections."""
+    def stop(self) -> DetectionRecords | TagRecords:
+        """End the block and read its detections: tags from a receiver that declares ``timing = "tags"``."""
         ...
 
     def history(self, from_s: float, to_s: float) -> ReceiverHistory:

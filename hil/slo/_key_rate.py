@@ -114,7 +114,7 @@ def _no_key(run: LinkRun) -> str:
     if needed_s is None and run.prediction is not None and run.prediction.key_rate_bps == 0.0:
         needed_s = run.prediction.first_key_block_s
     said = _commonest(list(run.blocks)).removeprefix("no key: ")
-    if needed_s is None or needed_s <= block_s:
+    if needed_s is None or needed_s <= block_s or said.startswith("no proof covers"):
         return f"no key: {said}"
     if math.isinf(needed_s):
         return f"no key: at this loss and error rate no block gives key, however long ({said})"

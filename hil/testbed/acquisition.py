@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from hil.errors import HilError
 
 if TYPE_CHECKING:
-    from hil.ports.detections import DetectionRecords
+    from hil.ports.detections import DetectionRecords, TagRecords
     from hil.testbed.link import Link
     from hil.testbed.steps import Steps
 
 __all__ = ["acquire"]
 
 
-def acquire(link: Link, duration_s: float) -> Steps[tuple[DetectionRecords, float, float]]:
+def acquire(link: Link, duration_s: float) -> Steps[tuple[DetectionRecords | TagRecords, float, float]]:
     """The clicks of a block of that length, and when it began and ended in bench seconds; yields its length once."""
     testbed = link.testbed
     start_s = testbed.now_s()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from hil.ports.detections import TagRecords
 from hil.ports.run import LinkRun
 from hil.testbed.measuring import count
 from hil.testbed.sampling import Sampler
@@ -25,13 +26,17 @@ GATE_S = 0.1
 """Length of a gate, where a block is not shorter."""
 
 
-def gated(records: DetectionRecords, detectors: int, gate_pulses: int) -> npt.NDArray[np.int64]:
+def gated(records: DetectionRecords | TagRecords, detectors: int, gate_s: float, pulse_rate_hz: float) -> npt.NDArray[np.int64]:
     """Clicks by gate and detector, shape (whole gates of the block, detectors)."""
     import numpy as np
 
-    gates = (records.end - records.first) // gate_pulses
-    edges = records.first + gate_pulses * np.arange(gates + 1, dtype=np.int64)
-    bounds = np.searchsorted(records.index, edges)  # clicks come in the order of their pulses
+    if isinstance(records, TagRecords):
+        times, gate = records.ticks, round(gate_s / records.clock.tick_s)
+    else:
+        times, gate = records.index, round(gate_s * pulse_rate_hz)
+    gates = (records.end - records.first) // gate
+    edges = records.first + gate * np.arange(gates + 1, dtype=np.int64)
+    bounds = np.searchsorted(times, edges)  # clicks come in the order of their times
     pieces = [np.bincount(records.detector[start:end], minlength=detectors) for start, end in itertools.pairwise(bounds)]
     return np.array(pieces, dtype=np.int64).reshape(gates, detectors)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from hil.bench.model import KmeDevice
 from hil.errors import BenchError, UsageError
@@ -11,12 +12,14 @@ from hil.pipeline.authentication import KEY_BYTES, KeyPool
 from hil.pipeline.distiller import Alice, Bob
 from hil.pipeline.settings import DistillSettings
 from hil.pipeline.stepping import run_pair
-from hil.ports.detections import DetectorRole, ReceiverDeclaration
+from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagTiming
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hil.pipeline.settings import BlockContext, BlockResult
     from hil.pipeline.stepping import Interceptor
-    from hil.ports.detections import DetectionRecords, SourceDeclaration
+    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.testbed.link import Link
 
 __all__ = ["Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
@@ -25,6 +28,18 @@ _PRE_SHARED_KEYS = 256
 """One-time authentication keys that both directions of a link start with, together."""
 
 _KEY_BITS = 256
+_TOLD = (
+    "key_basis_probability",
+    "source",
+    "g2",
+    "bit_one_probability",
+    "intensity_fluctuation",
+    "intensity_correlation",
+    "preparation_error",
+    "phase",
+    "encoding",
+)
+"""What a transmitter says of itself by the same names as the bench file."""
 
 
 class Session:
@@ -38,7 +53,7 @@ class Session:
         self._bob = Bob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
 
     def block(
-        self, context: BlockContext, records: DetectionRecords, interceptor: Interceptor | None
+        self, context: BlockContext, records: DetectionRecords | TagRecords, interceptor: Interceptor | None
     ) -> tuple[BlockResult, BlockResult]:
         """One block, by both parties; each sees its own device and what the other sends."""
         return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records), interceptor)
@@ -73,20 +88,21 @@ def receiver_declaration(link: Link) -> ReceiverDeclaration:
         detectors=tuple(DetectorRole(name, number // 2, number % 2) for number, name in enumerate(declared.detectors)),
         basis_choice=declared.basis_choice,
         dead_time_s=declared.dead_time_s,
+        timing=TagTiming(Fraction(repr(declared.tick_s)), declared.window_s) if declared.timing == "tags" else None,
     )
 
 
 def declared_source(link: Link) -> SourceDeclaration:
     """What the transmitter says it sends; BenchError unless the bench file says the same, as proofs rest on it."""
     told, declared = link.transmitter.source(), link.transmitter_declared
-    pairs = [
-        ("pulse_rate_hz", [told.pulse_rate_hz], [declared.pulse_rate_hz]),
+    pairs: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = [
+        ("pulse_rate_hz", (told.pulse_rate_hz,), (declared.pulse_rate_hz,)),
         ("intensities", told.intensities, declared.intensities),
         ("intensity_probabilities", told.probabilities, declared.intensity_probabilities),
-        ("key_basis_probability", [told.key_basis_probability], [declared.key_basis_probability]),
+        *((name, _several(getattr(told, name)), _several(getattr(declared, name))) for name in _TOLD),
     ]
     for what, found, expected in pairs:
-        if len(found) != len(expected) or not all(map(math.isclose, found, expected)):
+        if len(found) != len(expected) or not all(map(_same, found, expected)):
             raise BenchError(
                 f"{link.transmitter.name}: says its {what} is {_listed(found)}; [device.{link.transmitter.name}] says"
                 f" {_listed(expected)}. Correct the bench file, or set the device up as it says"
@@ -94,8 +110,18 @@ def declared_source(link: Link) -> SourceDeclaration:
     return told
 
 
-def _listed(values: object) -> str:
-    return ", ".join(f"{value:g}" for value in cast("list[float]", values))
+def _several(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _same(found: object, expected: object) -> bool:
+    if isinstance(found, float | int) and isinstance(expected, float | int):
+        return math.isclose(found, expected)
+    return found == expected
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(f"{value:g}" if isinstance(value, float | int) else str(value) for value in values) or "nothing"
 
 
 def key_size_bits(link: Link) -> int:

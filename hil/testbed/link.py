@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
     from hil.pipeline.settings import BlockContext
     from hil.pipeline.stepping import Interceptor
-    from hil.ports.detections import DetectionRecords, SourceDeclaration
+    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.ports.roles import Attenuator, OpticalSwitch, PowerMeter, Receiver, TemperatureController, Transmitter
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
@@ -177,7 +177,9 @@ class Link:
         self._sequence += 1
         return self._sequence
 
-    def distil(self, context: BlockContext, records: DetectionRecords, interceptor: Interceptor | None) -> BlockReport:
+    def distil(
+        self, context: BlockContext, records: DetectionRecords | TagRecords, interceptor: Interceptor | None
+    ) -> BlockReport:
         """Have both parties distil one block; what they release is kept."""
         if self._session is None:
             self._session = Session(self)

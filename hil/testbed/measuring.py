@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from hil.errors import BenchError, UsageError
 from hil.physics.link_model import calibration_uncertainty
 from hil.physics.prediction import detector_counts_hz
+from hil.ports.detections import TagRecords
 from hil.ports.identity import EvidenceLevel
 from hil.ports.run import Availability, CalibrationLog, CountGates, InterClickGaps
 from hil.testbed._quantity import seconds
@@ -79,16 +80,19 @@ def count(link: Link, gates: int, gate_s: float) -> tuple[npt.NDArray[np.int64],
 
 
 def inter_click_gaps(link: Link, duration: str | float) -> list[InterClickGaps]:
-    """Gaps between clicks of the same detector, in pulse periods, from one block of that length."""
+    """Gaps between clicks of the same detector, in pulse periods or ticks, from one block of that length."""
     import numpy as np
 
     link.require(EvidenceLevel.L3, "gaps between clicks")
     link.ensure_up()
-    tick_s = 1.0 / link.transmitter.source().pulse_rate_hz
     records, _, _ = through(link.testbed.clock, acquire(link, seconds(duration)))
+    if isinstance(records, TagRecords):
+        times, tick_s = records.ticks, float(records.clock.tick_s)
+    else:
+        times, tick_s = records.index, 1.0 / link.transmitter.source().pulse_rate_hz
     dead_time_s = link.receiver_declared.dead_time_s
     return [
-        InterClickGaps(name, tick_s, np.diff(records.index[records.detector == number]), dead_time_s, link.simulated)
+        InterClickGaps(name, tick_s, np.diff(times[records.detector == number]), dead_time_s, link.simulated)
         for number, name in enumerate(link.receiver.detectors)
     ]
 

@@ -76,8 +76,11 @@ def _one_block(
     link: Link, block_s: float, gate_s: float, interceptor: Interceptor | None, collected: _Collected
 ) -> Steps[None]:
     """Acquire, count, distil, record; the clicks themselves are gone afterwards."""
+    tags = link.receiver_declared.timing == "tags"
+    first_pulse = link.transmitter.pulse_index() if tags else 0
     records, start_s, end_s = yield from acquire(link, block_s)
-    gates = gated(records, len(link.receiver.detectors), round(gate_s * link.source.pulse_rate_hz))
+    pulses = (first_pulse, link.transmitter.pulse_index() if tags else 0)
+    gates = gated(records, len(link.receiver.detectors), gate_s, link.source.pulse_rate_hz)
     windows = link.windows.touching(start_s, end_s)
     context = BlockContext(
         sequence=link.next_sequence(),
@@ -86,6 +89,7 @@ def _one_block(
         live_s=records.live_s,
         faults=tuple(dict.fromkeys(window.fault for window in windows)),
         only_in_fault=link.windows.cover(start_s, end_s),
+        pulses=pulses,
     )
     report = link.distil(context, records, interceptor)
     collected.blocks.append(report)
@@ -129,7 +133,22 @@ def _block_series(blocks: list[BlockReport]) -> Series:
     return {
         "qber_ratio": (times_s, np.array([_qber(block) for block in blocks], dtype=np.float64)),
         "key_rate_bps": (times_s, np.array(rates, dtype=np.float64)),
+        **_clock_series(blocks),
     }
+
+
+def _clock_series(blocks: list[BlockReport]) -> Series:
+    """Rate and delay of a receiver's own clock as synchronisation recovered them, from the blocks where it did."""
+    import numpy as np
+
+    found = [
+        ((block.start_s + block.end_s) / 2.0, {e.unit: e.value for e in block.ledger if e.stage == "synchronisation"})
+        for block in blocks
+    ]
+    told = [(time_s, values) for time_s, values in found if values]
+    times_s = np.array([time_s for time_s, _ in told], dtype=np.float64)
+    names = {"clock_rate_ppm": "ppm", "clock_delay_ns": "ns"} if told else {}
+    return {name: (times_s, np.array([values[unit] for _, values in told], dtype=np.float64)) for name, unit in names.items()}
 
 
 def _net_bits(block: BlockReport) -> int:

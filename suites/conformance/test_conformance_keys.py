@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hil.errors import MissingCapabilityError
 from hil.physics.finite_key import DecoyCounts, DecoyProof, key_length_bits
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ def test_both_ends_hold_the_same_keys(link: Link) -> None:
 def test_key_length_keeps_within_an_independent_bound(link: Link) -> None:
     """No block releases more than the finite-key bound, computed anew from its counts, and none wastes a tenth of it."""
     proof, source = link.declared.proof, link.source
+    if len(source.intensities) != 3:
+        raise MissingCapabilityError(
+            f"the bound takes a signal and two decoys; {link.name} has {len(source.intensities)} intensities"
+        )
     strong, weak, vacuum = source.intensities
     often, less_often, rarely = source.probabilities
     ours = DecoyProof((strong, weak, vacuum), (often, less_often, rarely), proof.epsilon_secrecy, proof.epsilon_correctness)

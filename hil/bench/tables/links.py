@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from hil.bench.tables.channels import Fibre
-from hil.bench.tables.quantities import BitsPerSecond, Ratio, SomeSeconds, Table
+from hil.bench.tables.channels import Element, Fibre
+from hil.bench.tables.drift import Drift, Maintenance
+from hil.bench.tables.free_space import FreeSpace
+from hil.bench.tables.quantities import BitsPerSecond, Ratio, Seconds, SomeSeconds, Table, Watts
 
-__all__ = ["Contract", "Link", "Proof"]
+__all__ = ["Contract", "Eve", "Link", "Proof"]
 
 
 class Proof(Table, frozen=True, kw_only=True):
@@ -27,16 +29,38 @@ class Contract(Table, frozen=True, kw_only=True):
     key_rate_bps: BitsPerSecond = field(name="key_rate")
 
 
+class Eve(Table, frozen=True, kw_only=True):
+    """``[link.X.eve]``: an eavesdropper on the link of two twins."""
+
+    intercept_fraction: Ratio = 0.0
+    """Share of the pulses that she measures and sends again."""
+    splitting_fraction: Ratio = 0.0
+    """Share of the pulses whose photons she counts, splits and blocks."""
+    time_shift_s: Seconds = field(name="time_shift", default=0.0)
+    """By how much she makes pulses early or late, at random."""
+    blinding_power_w: Watts = field(name="blinding_power", default=0.0)
+    """Continuous light that she sends towards the receiver from the end of the fibre."""
+
+
 class Link(Table, frozen=True, kw_only=True):
-    """``[link.X]``: parties, and the optical path from a to b in order; ``"fibre"`` stands for the fibre itself."""
+    """``[link.X]``: parties, and the optical path from a to b in order.
+
+    In the path ``"fibre"`` and ``"free-space"`` stand for what their tables describe.
+    """
 
     protocol: Literal["bb84-decoy", "recorded-pairs"]
     parties: dict[Literal["a", "b"], str]
     path: tuple[str, ...] = ()
     fibre: Fibre | None = None
+    free_space: FreeSpace | None = None
+    element: dict[str, Element] = {}
+    """Passive parts of the path by their names in it."""
+    drift: Drift | None = None
+    maintenance: tuple[Maintenance, ...] = ()
     block_s: SomeSeconds = field(name="block", default=1.0)
     proof: Proof = field(default_factory=Proof)
     contract: Contract | None = None
+    eve: Eve | None = None
     kmes: dict[Literal["a", "b"], str] = {}
     auxiliary: tuple[str, ...] = ()
     """Devices that belong to the link without standing in its path (temperature controllers)."""

@@ -49,7 +49,7 @@ Nanometres = Annotated[float, quantity("wavelength"), ABOVE_ZERO]
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 PositiveRatio = Annotated[float, Meta(gt=0.0, le=1.0)]
 Envelope = Annotated[dict[str, tuple[float | str, float | str]], Meta(extra={"settings": "interval"})]
-Actual = Annotated[dict[str, float | str], Meta(extra={"settings": "value"})]
+Actual = Annotated[dict[str, float | str | tuple[float, ...]], Meta(extra={"settings": "value"})]
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

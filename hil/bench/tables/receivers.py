@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from hil.bench.tables.device import DeviceTable
-from hil.bench.tables.quantities import Celsius, Decibels, Hertz, PositiveRatio, Ratio, Seconds, SomeSeconds
+from hil.bench.tables.quantities import Celsius, Decibels, Hertz, PositiveRatio, Ratio, Seconds, SomeSeconds, Watts
 
 __all__ = ["ReceiverDevice"]
 
@@ -31,4 +31,28 @@ class ReceiverDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", t
     """Kelvin of warming that double the dark counts."""
     misalignment_per_k: float = 0.0
     """Added misalignment per kelvin that the controlled stage is away from its set point in the bench file."""
+    efficiency_offset_s: Seconds = field(name="efficiency_offset", default=0.0)
+    """Between the times of arrival at which the detectors of bit 0 and bit 1 see best; bit 0 the earlier."""
+    efficiency_width_s: SomeSeconds = field(name="efficiency_width", default=5e-10)
+    """Full width at half maximum of a detector's efficiency over the time of arrival (Gaussian)."""
+    blinding_threshold_w: Watts = field(name="blinding_threshold", default=1e-3)
+    """Continuous light at the receiver's detectors' splitter from which on they are blind and click for bright pulses only."""
+    latching_threshold_w: Watts = field(name="latching_threshold", default=0.0)
+    """Light there that latches superconducting detectors until their bias is taken; 0: they do not latch."""
+    efficiency_ageing: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    """Share of the efficiency that is lost in 1000 hours."""
+    dark_count_ageing: Annotated[float, Meta(ge=0.0)] = 0.0
+    """Relative growth of the dark counts in 1000 hours."""
+    timing: Literal["indices", "tags"] = "indices"
+    """Whether its electronics assign pulse indices, or tell when each click was by a clock of their own."""
+    tick_s: SomeSeconds = field(name="tick", default=125e-12)
+    """Of that clock; taken as the exact decimal number."""
+    window_s: SomeSeconds = field(name="window", default=600e-12)
+    """With tags: full width around a pulse's centre in which clicks count."""
+    clock_offset_s: Seconds = field(name="clock_offset", default=0.0)
+    """What its clock reads at power-up."""
+    clock_error_ppm: float = 0.0
+    clock_drift_ppm_per_h: float = 0.0
+    clock_noise: Ratio = 0.0
+    """Allan deviation of its flicker floor."""
     level: Literal["L0", "L1", "L2", "L3"] = "L3"

@@ -101,7 +101,9 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
     )
     keys = (
         "role, driver, twin, address, data_address, firmware, serial, site, region, envelope, actual, chaos, calibration, "
-        "pulse_rate, intensities, intensity_probabilities, key_basis_probability, pilot_power, calibration_every, level"
+        "pulse_rate, source, intensities, intensity_probabilities, g2, key_basis_probability, bit_one_probability, "
+        "intensity_fluctuation, intensity_correlation, preparation_error, encoding, extinction, phase, "
+        "pilot_power, calibration_every, level"
     )
     roles = "transmitter, receiver, attenuator, switch, power-meter, temperature-controller, kme, recording"
     devices = "alice, bob, voa, switch, meter, kme_a, kme_b"
@@ -118,7 +120,7 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
         f"device.switch.role: found 'swich'; expected 'switch' (known: {roles})",
         f"device.stage.controls: found 'bobb'; expected 'bob' (known: {devices})",
         "link.metro.proof.qber_limit: found 8; expected a number of at least 0 and up to 1",
-        "link.metro.path[2]: found 'vao'; expected 'voa' (known: voa, meter, fibre)",
+        "link.metro.path[2]: found 'vao'; expected 'voa' (known: voa, meter, fibre, free-space)",
         (
             "link.metro.path[3]: found 'bob', a device with role receiver; expected a device with role "
             "attenuator or switch or power-meter: voa, meter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from hil.errors import UsageError
 from hil.physics import finite_key
-from hil.pipeline.estimation import Promise, SiftedCounts, entropy_of, estimate, first_key_factor, key_length_bits
+from hil.pipeline.estimation import Promise, SiftedCounts, entropy_of, estimate, first_key_factor, key_length_bits, uncovered
 from hil.ports.detections import SourceDeclaration
 
 # Items lim2014-25km-1e+10 and lim2014-50km-1e+12 of the validation catalogue (expected counts; "two independent implementations
@@ -123,6 +124,21 @@ def test_the_first_key_comes_where_the_yardstick_says() -> None:
         ((0.5, 0.1, 0.0), (1.0, 0.0, 0.0)),
     ],
 )
-def test_a_source_the_proof_does_not_cover_is_refused(intensities: tuple[float, ...], probabilities: tuple[float, ...]) -> None:
+def test_intensities_the_proof_does_not_cover_are_refused(
+    intensities: tuple[float, ...], probabilities: tuple[float, ...]
+) -> None:
     with pytest.raises(UsageError, match="the proof takes"):
         Promise(SourceDeclaration(1e9, intensities, probabilities, 0.9), 1e-9, 1e-15)
+
+
+@pytest.mark.parametrize(
+    ("flaw", "words"),
+    [
+        ({"source": "single-photon"}, "weak coherent pulses"),
+        ({"phase": "constant"}, "random phase"),
+        ({"bit_one_probability": 0.6}, "even bits"),
+    ],
+)
+def test_a_source_the_proof_does_not_cover_is_named(flaw: dict[str, Any], words: str) -> None:
+    assert words in uncovered(dataclasses.replace(METRO, **flaw))
+    assert uncovered(METRO) == ""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.errors import AuthenticationError
-from hil.pipeline.bits import pack, pack_pairs, pack_steps, unpack, unpack_pairs, unpack_steps
+from hil.pipeline.bits import pack, pack_numbers, pack_steps, unpack, unpack_numbers, unpack_steps
 from hil.pipeline.entropy import SeededEntropy
 from hil.pipeline.messages import Bases
 from hil.pipeline.sifting import Events, answer_bases, detected_events, sift_with_answer
@@ -105,8 +105,8 @@ def test_both_keep_the_same_positions_and_count_the_test_errors() -> None:
         asked.extend(index.tolist())
         return prepared((0, 0, 0), (0, 0, 1), (0, 1, 2), (1, 1, 1), (1, 1, 2))
 
-    answer, alice = answer_bases(events.announcement(), prepare)
-    bob = sift_with_answer(events, answer)
+    answer, alice = answer_bases(events.announcement(), prepare, 3)
+    bob = sift_with_answer(events, answer, 3)
     assert asked == [2000, 3000, 4000, 5000, 6000]
     assert (alice.key_bits.tolist(), bob.key_bits.tolist()) == ([0, 0], [0, 1])
     assert alice.key == bob.key == (1, 1, 0)
@@ -117,16 +117,16 @@ def test_both_keep_the_same_positions_and_count_the_test_errors() -> None:
 def test_alices_answer_holds_no_bit_of_the_key_basis() -> None:
     """Her bits of the key basis turned over, the answer is the same."""
     events = clicks((2000, Z0), (3000, Z1), (4000, X0))
-    one, _ = answer_bases(events.announcement(), lambda _: prepared((0, 0, 0), (0, 1, 1), (1, 1, 1)))
-    other, _ = answer_bases(events.announcement(), lambda _: prepared((0, 1, 0), (0, 0, 1), (1, 1, 1)))
+    one, _ = answer_bases(events.announcement(), lambda _: prepared((0, 0, 0), (0, 1, 1), (1, 1, 1)), 3)
+    other, _ = answer_bases(events.announcement(), lambda _: prepared((0, 1, 0), (0, 0, 1), (1, 1, 1)), 3)
     assert one == other
 
 
 def test_no_clicks_sift_to_nothing() -> None:
     events = clicks()
     nothing = np.empty(0, dtype=np.uint8)
-    answer, alice = answer_bases(events.announcement(), lambda _: Preparations(nothing, nothing, nothing))
-    bob = sift_with_answer(events, answer)
+    answer, alice = answer_bases(events.announcement(), lambda _: Preparations(nothing, nothing, nothing), 3)
+    bob = sift_with_answer(events, answer, 3)
     assert alice.key == bob.key == alice.test == bob.test == (0, 0, 0)
 
 
@@ -136,7 +136,7 @@ def test_no_clicks_sift_to_nothing() -> None:
 def test_an_answer_that_does_not_fit_is_refused(answer: Bases) -> None:
     """Of no length, without intensity, with a fourth intensity, with a test bit for a key event."""
     with pytest.raises(AuthenticationError):
-        sift_with_answer(clicks((2000, Z0)), answer)
+        sift_with_answer(clicks((2000, Z0)), answer, 3)
 
 
 @given(st.lists(st.integers(0, 2**40), max_size=60).map(sorted), st.integers(0, 50))
@@ -146,10 +146,13 @@ def test_indices_survive_the_wire(index: list[int], first: int) -> None:
     assert unpack_steps(steps, width, values.size, first).tolist() == values.tolist()
 
 
-@given(st.lists(st.integers(0, 3), max_size=40))
-def test_pairs_and_bits_survive_the_wire(values: list[int]) -> None:
+@given(st.integers(1, 16).flatmap(lambda below: st.tuples(st.just(below), st.lists(st.integers(0, below - 1), max_size=40))))
+def test_numbers_and_bits_survive_the_wire(case: tuple[int, list[int]]) -> None:
+    below, values = case
     numbers = np.array(values, dtype=np.uint8)
-    assert unpack_pairs(pack_pairs(numbers), numbers.size).tolist() == values
+    packed = pack_numbers(numbers, below)
+    assert len(packed) == -(-len(values) // (4 if below <= 4 else 2))
+    assert unpack_numbers(packed, numbers.size, below).tolist() == values
     assert unpack(pack(numbers % np.uint8(2)), numbers.size).tolist() == [value & 1 for value in values]
 
 

@@ -87,10 +87,10 @@ class TestGates:
         for pulse, number in zip(index.tolist(), detector.tolist(), strict=True):
             if (pulse - 1000) // 1000 < 7:
                 expected[(pulse - 1000) // 1000, number] += 1
-        found = gated(DetectionRecords(1000, 8500, index, detector, live_s=7.5e-6), 4, 1000)
+        found = gated(DetectionRecords(1000, 8500, index, detector, live_s=7.5e-6), 4, 1e-6, 1e9)
         assert np.array_equal(found, expected)
         empty = DetectionRecords(0, 500, index[:0], detector[:0], live_s=0.0)
-        assert gated(empty, 4, 1000).shape == (0, 4)
+        assert gated(empty, 4, 1e-6, 1e9).shape == (0, 4)
 
 
 class TestGaps:

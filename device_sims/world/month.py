@@ -1,0 +1,112 @@
+"""Samples a link over days: a short window of clicks every so often, and nothing simulated in between.
+
+Each window has its own seeded stream, so that a result depends neither on which other windows are asked for nor on how many
+processes share the work. Detectors enter a window rested. All of it is simulated: no instrument and no driver takes part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hil.errors import UsageError
+from hil.seeds import derive
+
+from .detectors import Carry, resolve
+from .sampler import dark_counts, merged
+from .scene import Segment
+from .world import World
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hil.bench.model import Bench
+
+    from .scene import Scene
+
+__all__ = ["Survey", "survey"]
+
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What n windows gave: when each began, clicks of each detector (n, D), bits in both parties' key basis, and wrong ones."""
+
+    times_s: npt.NDArray[np.float64]
+    window_s: float
+    counts: npt.NDArray[np.int64]
+    sifted: npt.NDArray[np.int64]
+    errors: npt.NDArray[np.int64]
+
+    @property
+    def qber(self) -> npt.NDArray[np.float64]:
+        """Error ratio of each window; nan without any bits."""
+        bits = self.sifted
+        result: npt.NDArray[np.float64] = np.divide(self.errors, bits, out=np.full(bits.shape, np.nan), where=bits > 0)
+        return result
+
+
+def survey(
+    bench: Bench,
+    link: str,
+    seed: int,
+    *,
+    duration_s: float = 30 * 86_400.0,
+    every_s: float = 60.0,
+    window_s: float = 0.01,
+    workers: int = 1,
+) -> Survey:
+    """Clicks of a bench's link in a window at every multiple of ``every_s``, emitting and biased from time zero on.
+
+    UsageError for a link that the bench has not or that has no path of pulses, and for windows that overlap.
+    """
+    declared = bench.link.get(link)
+    if declared is None or declared.protocol != "bb84-decoy":
+        raise UsageError(f"{link}: no bb84-decoy link of bench {bench.bench.name!r}; it has {', '.join(bench.link) or 'none'}")
+    if not 0.0 < window_s <= every_s:
+        raise UsageError(f"a window of {window_s} s every {every_s} s: expected windows that do not overlap")
+    starts_ns = np.round(np.arange(0.0, duration_s, every_s) * 1e9).astype(np.int64)
+    chunks = [starts_ns[first : first + _CHUNK] for first in range(0, starts_ns.size, _CHUNK)]
+    tasks = [(bench, link, seed, chunk, window_s) for chunk in chunks]
+    if workers > 1:
+        with get_context("spawn").Pool(workers) as pool:
+            rows = list(chain.from_iterable(pool.starmap(_windows, tasks, chunksize=1)))
+    else:
+        rows = list(chain.from_iterable(_windows(*task) for task in tasks))
+    table = np.array(rows, dtype=np.int64)
+    return Survey(starts_ns / 1e9, window_s, table[:, 2:], table[:, 0], table[:, 1])
+
+
+def _windows(bench: Bench, link: str, seed: int, starts_ns: npt.NDArray[np.int64], window_s: float) -> list[list[int]]:
+    """Sifted bits, errors and counts of each window."""
+    parties = bench.link[link].parties
+    world = World(bench, seed)
+    world.set_emitting(parties["a"], 0, emitting=True)
+    world.set_biased(parties["b"], 0, biased=True)
+    scene = world.scene(parties["b"])
+    return [_window(scene, seed, int(start_ns), window_s) for start_ns in starts_ns]
+
+
+def _window(scene: Scene, seed: int, start_ns: int, window_s: float) -> list[int]:
+    receiver, source = scene.receiver, scene.receiver.source
+    assert source is not None
+    first, end = scene.pulses.index_at(start_ns), scene.pulses.index_at(start_ns + round(window_s * 1e9))
+    window = Segment(scene.segment_at(first).number, first, end)
+    reception = scene.reception(window.number)
+    assert reception is not None
+    rng = np.random.Generator(np.random.SFC64(derive(seed, "survey", receiver.name, first, end - first)))
+    photons = scene.light.candidates(rng, scene, window)
+    candidates = merged(photons, dark_counts(rng, scene.dark(reception, start_ns), first, end - first))
+    detectors = len(receiver.device.detectors)
+    clicks, _ = resolve(rng, candidates, reception, Carry.idle(detectors), (first, end))
+    codes = source.codes(clicks.index)
+    basis, bit = (np.array(roles, dtype=np.uint8)[clicks.detector] for roles in (receiver.roles.basis, receiver.roles.bit))
+    both_key = (basis == 0) & (codes >> 1 & 1 == 0)
+    wrong = both_key & (bit != codes & 1)
+    counts = np.bincount(clicks.detector, minlength=detectors)
+    return [int(both_key.sum()), int(wrong.sum()), *counts.tolist()]
