@@ -14,7 +14,6 @@ Needs numba (``pip install qkd-hil[fast]``); works with any exchange that has ``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil, log2
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ SEED_BYTES = 16
 _MOST_PASSES = 32
 _MOST_LOG2 = 20
 _LEAST_LOG2 = 8
-_STACK = 1024
+_STACK = 256
 
 
 @dataclass(frozen=True)
@@ -74,24 +73,26 @@ def plan(bits: int, qber_ratio: float, style: Style) -> Frames:
     return Frames(log, tuple(blocks), b"")
 
 
-@lru_cache(maxsize=4)
 def _orders(told: Frames, bits: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Which of a frame's ``bits`` stands at each place (-1: none) in each pass, shape (passes, n), and where each bit stands.
 
-    Bits are sorted by raw generator output, which is the same in every version of numpy. Their empty places are the last ones, in
+    Bits are shuffled by raw generator output, which is the same in every version of numpy. Empty places are the last ones, in
     passes of two blocks the last ones of each half.
     """
+    from hil.pipeline.reconciliation import frames_kernel
+
     passes, n = len(told.blocks), 1 << told.log2
-    raw = np.random.Philox(key=int.from_bytes(told.seed, "little")).random_raw(passes * bits).reshape(passes, bits)
-    shuffled = np.argsort(raw, axis=1, kind="stable").astype(np.int32)
+    generator = np.random.Philox(key=int.from_bytes(told.seed, "little"))
     orders = np.full((passes, n), -1, dtype=np.int32)
     inverses = np.empty((passes, bits), dtype=np.int32)
     for number, blocks in enumerate(told.blocks):
+        shuffled = np.empty(bits, dtype=np.int32)
+        frames_kernel.shuffle(generator.random_raw(bits), shuffled)
         places = np.arange(bits, dtype=np.int32)
         if blocks == 2:
             places[(bits + 1) // 2 :] += n // 2 - (bits + 1) // 2
-        orders[number, places] = shuffled[number]
-        inverses[number, shuffled[number]] = places
+        orders[number, places] = shuffled
+        inverses[number, shuffled] = places
     return orders, inverses
 
 
@@ -101,48 +102,69 @@ class _Trees:
     The key is cut into as few frames as hold it, all of one length; a last one that is shorter is filled up with zeros.
     """
 
-    def __init__(self, bits: Bits, told: Frames) -> None:
+    def __init__(self, bits: Bits, told: Frames, planes: int) -> None:
+        from hil.pipeline.reconciliation import frames_kernel
+
         passes, n = len(told.blocks), 1 << told.log2
-        count = -(-bits.size // n)
-        self.length = -(-bits.size // count)
-        self.frames = np.zeros((count, -(-self.length // 64) * 64), dtype=np.uint8)
-        for frame, part in zip(self.frames, (bits[at : at + self.length] for at in range(0, bits.size, self.length)), strict=False):
-            frame[: part.size] = part
+        self.count = -(-bits.size // n)
+        self.length = -(-bits.size // self.count)
+        groups = -(-self.count // 64)
+        padded = np.zeros(groups * 64 * self.length, dtype=np.uint8)
+        padded[: bits.size] = bits
+        self.words = np.empty((groups, self.length), dtype=np.uint64)
+        frames_kernel.gather(padded.reshape(groups, 8, 8, -1), self.words.view(np.uint8).reshape(groups, -1, 8))
         self.orders, self.inverses = _orders(told, self.length)
-        self.trees = np.zeros((count, passes, 2 * n), dtype=np.uint8)
-        self.built = np.zeros((count, passes), dtype=np.uint8)
+        # passes of two blocks keep two parities until they need a tree; its memory is not touched before
+        self.trees = np.zeros((groups, passes, 2 * n, planes), dtype=np.uint64)
+        self.tops = np.zeros((groups, passes, 2, planes), dtype=np.uint64)
+        self.built = np.zeros((groups, passes), dtype=np.uint8)
         self.blocks = np.array(told.blocks, dtype=np.int32)
         self.begun = 0
 
     def key(self, size: int) -> Bits:
         """The frames' bits in one."""
-        return self.frames[:, : self.length].reshape(-1)[:size].copy()
+        from hil.pipeline.reconciliation import frames_kernel
+
+        groups = self.words.shape[0]
+        padded = np.empty((groups, 8, 8, self.length), dtype=np.uint8)
+        frames_kernel.scatter(self.words.view(np.uint8).reshape(groups, -1, 8), padded)
+        return padded.reshape(-1)[:size]
+
+    @property
+    def forest(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], Bits]:
+        """What the loops take."""
+        return self.trees, self.tops, self.built
 
     def taken_blocks(self, number: int) -> int:
         """How many blocks of a pass hold bits."""
         blocks, n = int(self.blocks[number]), self.orders.shape[1]
         return 2 if blocks == 2 else -(-self.length // (n // blocks))
 
-    def begin_pass(self) -> Bits:
-        """Own parities of the blocks of the next pass that hold bits, shape (frames, blocks)."""
+    def begin_pass(self) -> None:
+        """Own parities of the next pass."""
         from hil.pipeline.reconciliation import frames_kernel
 
-        number, blocks = self.begun, int(self.blocks[self.begun])
+        number = self.begun
         self.begun += 1
-        if blocks > 2:
-            for frame, tree in zip(self.frames, self.trees[:, number], strict=True):
-                frames_kernel.grow(frame, self.orders[number], tree)
-            self.built[:, number] = 1
-            return self.trees[:, number, blocks : blocks + self.taken_blocks(number)] & np.uint8(1)
-        packed = np.packbits(self.frames, axis=1).view(np.uint64)
-        in_first = np.zeros(self.frames.shape[1], dtype=np.uint8)
-        in_first[: self.length] = self.inverses[number] < self.orders.shape[1] // 2
-        found = np.empty((self.frames.shape[0], 2), dtype=np.uint8)
-        frames_kernel.halves(packed, np.packbits(in_first).view(np.uint64), found[:, 0])
-        everything = np.full(packed.shape[1], 2**64 - 1, dtype=np.uint64)
-        frames_kernel.halves(packed, everything, found[:, 1])
-        found[:, 1] ^= found[:, 0]
-        self.trees[:, number, 2:4] = found
+        self.built[:, number] = self.blocks[number] > 2
+        for words, trees, tops in zip(self.words, self.trees, self.tops, strict=True):
+            if self.blocks[number] > 2:
+                frames_kernel.grow(words, self.orders[number], trees[number], tops[number])
+            else:
+                frames_kernel.halves(words, self.orders[number], tops[number])
+
+    def nodes(self) -> npt.NDArray[np.uint64]:
+        """Blocks of the pass begun last that hold bits, shape (groups, blocks, planes)."""
+        number = self.begun - 1
+        blocks = int(self.blocks[number])
+        return self.tops[:, number] if blocks == 2 else self.trees[:, number, blocks : blocks + self.taken_blocks(number)]
+
+    def parities(self) -> Bits:
+        """Own parities of them, shape (frames, blocks)."""
+        from hil.pipeline.reconciliation import frames_kernel
+
+        found = np.empty((self.count, self.taken_blocks(self.begun - 1)), dtype=np.uint8)
+        frames_kernel.read(self.nodes(), found)
         return found
 
 
@@ -151,7 +173,8 @@ def correct(
 ) -> Generator[Request, bytes | None, tuple[Bits, Disclosed]]:
     """Bob: his bits, shape (n,), made equal to Alice's; block sizes follow the expected error ratio.
 
-    Ends without telling Alice: the caller sends ``Corrected``. NoKeyError when twice as much is disclosed as there are bits.
+    Ends without telling Alice: the caller sends ``Corrected``. NoKeyError when twice as much is disclosed as there are bits, or
+    when parities contradict each other.
     """
     from hil.pipeline.reconciliation import frames_kernel
 
@@ -161,30 +184,33 @@ def correct(
     wanted = plan(bits.size, qber_ratio, style)
     told = Frames(wanted.log2, wanted.blocks, entropy.draw("cascade orders", SEED_BYTES))
     yield from talk.send(told)
-    own = _Trees(bits, told)
-    frames, n = own.frames.shape[0], 1 << told.log2
+    own, n = _Trees(bits, told, planes=2), 1 << told.log2
+    stacks = np.empty((own.count, told.log2 + 1, max(*told.blocks, _STACK)), dtype=np.int32)
+    heights = np.zeros((own.count, told.log2 + 1), dtype=np.int32)
+    # every bit set right was wrong, if Alice tells the truth
+    left = np.full(own.count, own.length, dtype=np.int32)
+    counts = np.zeros(own.count, dtype=np.uint32)
     widest = max(style.width, told.blocks[0])
-    stacks = np.zeros((frames, told.log2 + 2, _STACK), dtype=np.int32)
-    open_ = np.zeros((frames, widest + 1), dtype=np.int32)
+    items, following = np.zeros((2, own.count * widest), dtype=np.uint32)
     parity: Bits | None = None
     for number, blocks in enumerate(told.blocks):
         own.begin_pass()
-        theirs, parity = yield from _block_parities(talk, frames, own.taken_blocks(number), parity, disclosed)
-        frames_kernel.begin(own.trees, stacks, number, blocks, theirs)
+        theirs, parity = yield from _block_parities(talk, own.count, own.taken_blocks(number), parity, disclosed)
+        frames_kernel.begin(own.nodes(), stacks, heights, number * 2 * n + blocks, blocks.bit_length() - 1, theirs)
         ways = own.orders, own.inverses, own.blocks[: number + 1]
         heard = np.empty(0, dtype=np.uint8)
         width = widest if number == 0 else style.width
-        while asked := frames_kernel.advance(own.frames, own.trees, own.built, ways, stacks, open_, heard, width):
-            items = open_[:, 1:][np.arange(widest) < open_[:, :1]]
-            of_pass, node = np.divmod(items, 2 * n)
-            halves = (of_pass * 2 * n + 2 * node).astype("<u4")
-            yield from talk.send(Queries(open_[:, 0].astype("<u4").tobytes(), halves.tobytes()))
+        while asked := frames_kernel.advance(
+            own.words, ways, own.forest, stacks, heights, left, (counts, items, following), heard, width
+        ):
+            if asked < 0 or disclosed.by_alice > _most(bits.size):
+                raise NoKeyError(Reason.NOT_CORRECTED)
+            items, following = following, items
+            yield from talk.send(Queries(counts.astype("<u4").tobytes(), items[:asked].astype("<u4").tobytes()))
             reply = yield from talk.receive(Parities)
             heard = unpack(reply.bits, asked)
             disclosed.by_alice += asked
             disclosed.by_bob += asked
-            if disclosed.by_alice > _most(bits.size):
-                raise NoKeyError(Reason.NOT_CORRECTED)
     return own.key(bits.size), disclosed
 
 
@@ -207,8 +233,6 @@ def _block_parities(
 
 def answer(talk: Conversation, bits: Bits) -> Generator[Request, bytes | None, tuple[Corrected, Disclosed]]:
     """Alice: answer until Bob says that he is done. AuthenticationError for what no honest Bob asks."""
-    from hil.pipeline.reconciliation import frames_kernel
-
     disclosed = Disclosed()
     own: _Trees | None = None
     while True:
@@ -221,17 +245,15 @@ def answer(talk: Conversation, bits: Bits) -> Generator[Request, bytes | None, t
             if own is not None:
                 raise AuthenticationError("frames were agreed on twice")
             _check(message, bits.size)
-            own = _Trees(bits, message)
+            own = _Trees(bits, message, planes=1)
             continue
         if own is None or (isinstance(message, Blocks) and own.begun >= own.blocks.size):
             raise AuthenticationError("a pass that was not agreed on")
         if isinstance(message, Blocks):
-            found = own.begin_pass()
-            reply = found if own.begun == 1 else found[:, :-1]
+            own.begin_pass()
+            reply = own.parities()[:, : None if own.begun == 1 else -1]
         else:
-            asked = _asked(message, own)
-            reply = np.empty(asked[0].size, dtype=np.uint8)
-            frames_kernel.answers(own.frames, own.orders, own.trees, own.built, asked, reply)
+            reply = _halves(message, own)
         disclosed.by_alice += reply.size
         disclosed.by_bob += reply.size
         yield from talk.send(Parities(pack(reply.reshape(-1))))
@@ -245,18 +267,20 @@ def _check(told: Frames, bits: int) -> None:
         raise AuthenticationError(f"frames of 2^{told.log2} bits with passes of {told.blocks} blocks")
 
 
-def _asked(message: Queries, own: _Trees) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Frame and item of each query."""
-    frames, size = own.frames.shape[0], own.trees.shape[2]
-    if len(message.counts) != 4 * frames or len(message.items) % 4:
-        raise AuthenticationError(f"{len(message.counts)} bytes came for counts of {frames} frames")
-    counts = np.frombuffer(message.counts, dtype="<u4").astype(np.int64)
-    items = np.frombuffer(message.items, dtype="<u4").astype(np.int64)
-    if int(counts.sum()) != items.size or not items.size:
-        raise AuthenticationError(f"{items.size} parities were asked for, {int(counts.sum())} announced")
-    if int(items.max()) >= own.begun * size or int((items % size).min()) < 2:
-        raise AuthenticationError("a parity of a pass that has not begun")
-    return np.repeat(np.arange(frames, dtype=np.int32), counts), items.astype(np.int32)
+def _halves(message: Queries, own: _Trees) -> Bits:
+    """Alice's parities of the first halves that were asked for."""
+    from hil.pipeline.reconciliation import frames_kernel
+
+    if len(message.counts) != 4 * own.count or len(message.items) % 4:
+        raise AuthenticationError(f"{len(message.counts)} bytes came for counts of {own.count} frames")
+    counts = np.frombuffer(message.counts, dtype="<u4").astype(np.uint32)
+    items = np.frombuffer(message.items, dtype="<u4").astype(np.uint32)
+    if int(counts.sum(dtype=np.uint64)) != items.size or not items.size:
+        raise AuthenticationError(f"{items.size} parities were asked for, {int(counts.sum(dtype=np.uint64))} announced")
+    reply = np.empty(items.size, dtype=np.uint8)
+    if not frames_kernel.answers(own.words, own.orders, own.forest, own.begun, counts, items, reply):
+        raise AuthenticationError("half of a block of a pass that has not begun, or of a single bit")
+    return reply
 
 
 def _most(bits: int) -> int:
