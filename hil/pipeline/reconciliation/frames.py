@@ -115,9 +115,9 @@ class _Trees:
         frames_kernel.gather(padded.reshape(groups, 8, 8, -1), self.words.view(np.uint8).reshape(groups, -1, 8))
         self.orders, self.inverses = _orders(told, self.length)
         # passes of two blocks keep two parities until they need a tree; its memory is not touched before
-        self.trees = np.zeros((groups, passes, 2 * n, planes), dtype=np.uint64)
-        self.tops = np.zeros((groups, passes, 2, planes), dtype=np.uint64)
-        self.built = np.zeros((groups, passes), dtype=np.uint8)
+        self.trees = np.zeros((passes, self.count, n // 32, planes), dtype=np.uint64)
+        self.tops = np.zeros((passes, self.count, planes), dtype=np.uint64)
+        self.built = np.zeros((passes, groups), dtype=np.uint8)
         self.blocks = np.array(told.blocks, dtype=np.int32)
         self.begun = 0
 
@@ -146,25 +146,27 @@ class _Trees:
 
         number = self.begun
         self.begun += 1
-        self.built[:, number] = self.blocks[number] > 2
-        for words, trees, tops in zip(self.words, self.trees, self.tops, strict=True):
+        order, trees, tops = self.orders[number], self.trees[number], self.tops[number]
+        self.built[number] = self.blocks[number] > 2
+        for group, words in enumerate(self.words):
+            part = slice(64 * group, 64 * group + 64)
             if self.blocks[number] > 2:
-                frames_kernel.grow(words, self.orders[number], trees[number], tops[number])
+                frames_kernel.grow(words, order, trees[part], tops[part])
             else:
-                frames_kernel.halves(words, self.orders[number], tops[number])
+                frames_kernel.halves(words, order, tops[part])
 
-    def nodes(self) -> npt.NDArray[np.uint64]:
-        """Blocks of the pass begun last that hold bits, shape (groups, blocks, planes)."""
+    def latest(self) -> npt.NDArray[np.uint64]:
+        """Where the blocks of the pass begun last are, shape (frames, words, planes)."""
         number = self.begun - 1
-        blocks = int(self.blocks[number])
-        return self.tops[:, number] if blocks == 2 else self.trees[:, number, blocks : blocks + self.taken_blocks(number)]
+        return self.tops[number][:, None] if self.blocks[number] == 2 else self.trees[number]
 
     def parities(self) -> Bits:
-        """Own parities of them, shape (frames, blocks)."""
+        """Own parities of those that hold bits, shape (frames, blocks)."""
         from hil.pipeline.reconciliation import frames_kernel
 
-        found = np.empty((self.count, self.taken_blocks(self.begun - 1)), dtype=np.uint8)
-        frames_kernel.read(self.nodes(), found)
+        number = self.begun - 1
+        found = np.empty((self.count, self.taken_blocks(number)), dtype=np.uint8)
+        frames_kernel.read(self.latest(), int(self.blocks[number]), found)
         return found
 
 
@@ -196,7 +198,7 @@ def correct(
     for number, blocks in enumerate(told.blocks):
         own.begin_pass()
         theirs, parity = yield from _block_parities(talk, own.count, own.taken_blocks(number), parity, disclosed)
-        frames_kernel.begin(own.nodes(), stacks, heights, number * 2 * n + blocks, blocks.bit_length() - 1, theirs)
+        frames_kernel.begin(own.latest(), stacks, heights, number, blocks, 2 * n, theirs)
         ways = own.orders, own.inverses, own.blocks[: number + 1]
         heard = np.empty(0, dtype=np.uint8)
         width = widest if number == 0 else style.width

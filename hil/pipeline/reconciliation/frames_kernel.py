@@ -2,10 +2,13 @@
 
 A pass orders a frame's n bits anew and cuts them in halves of halves: node 1 of its tree is the frame, nodes 2i and 2i + 1 are the
 halves of node i, nodes n to 2n - 1 are single bits, where n is a power of two; places that no bit of a shorter frame takes are
-empty, and even. Bit f of a word is that of frame f of a group, so that 64 frames, which share their orders, take one tree to grow.
-Trees have shape (groups, passes, 2n, planes), uint64. The first plane holds parities; with Bob it holds, where the second plane says
-that Alice's parity is known, whether the two differ. An item of a pass and a node is ``pass * 2n + node``. Passes of two blocks are
-grown only where one of them is odd; until then two parities stand for them.
+empty, and even. An item of a pass and a node is ``pass * 2n + node``.
+
+Frames share their orders, so trees are grown for 64 of them at once, in words of shape (groups, n) whose bit f is frame f's. They
+are kept one by one, so that a search stays in the cache: uint64 of shape (passes, frames, 2n / 64, planes), a bit for each node.
+The first plane holds parities; with Bob it holds, where the second plane says that Alice's parity is known, whether the two
+differ. Passes of two blocks are grown only where one of them is odd; until then ``tops``, shape (passes, frames, planes), holds the
+bits of nodes 2 and 3.
 """
 
 from __future__ import annotations
@@ -66,26 +69,59 @@ def scatter(octets: Bits, frames: Bits) -> None:
 
 
 @kernel
-def grow(words: Words, order: Orders, tree: Words, top: Words) -> None:
-    """Parities of a group's nodes in one order (below 0: empty, known and even), with what was known of nodes 2 and 3."""
-    n = order.size
-    for i in range(n):
-        tree[n + i, 0] = words[order[i]] if order[i] >= 0 else np.uint64(0)
-    for i in range(n - 1, 0, -1):
-        tree[i, 0] = tree[2 * i, 0] ^ tree[2 * i + 1, 0]
-    if tree.shape[1] > 1:
-        for i in range(n):
-            if order[i] < 0:
-                tree[n + i, 1] = ALL
-        if order[n - 1] < 0:
-            for i in range(n - 1, 1, -1):
-                tree[i, 1] = tree[2 * i, 1] & tree[2 * i + 1, 1]
-        if top[0, 1]:
-            tree[2], tree[3] = top[0], top[1]
+def _turn(square: Words) -> None:
+    """A matrix of 64 by 64 bits becomes its transpose; H. S. Warren, "Hacker's Delight", section 7-3."""
+    width, mask = 32, np.uint64(2**32 - 1)
+    while width:
+        shift = np.uint64(width)
+        for start in range(0, 64, 2 * width):
+            for i in range(start, start + width):
+                swap = ((square[i] >> shift) ^ square[i + width]) & mask
+                square[i] ^= swap << shift
+                square[i + width] ^= swap
+        width >>= 1
+        mask ^= mask << np.uint64(width)
 
 
 @kernel
-def halves(words: Words, order: Orders, top: Words) -> None:
+def _keep(nodes: Words, trees: Words, plane: int) -> None:
+    """From words of 64 frames, shape (2n,), to trees of up to 64 frames, shape (frames, 2n / 64, planes)."""
+    square = np.empty(64, dtype=np.uint64)
+    for word in range(nodes.size >> 6):
+        for i in range(64):
+            square[i] = nodes[64 * word + i]
+        _turn(square)
+        for frame in range(trees.shape[0]):
+            trees[frame, word, plane] = square[frame]
+
+
+@kernel
+def grow(words: Words, order: Orders, trees: Words, tops: Words) -> None:
+    """Trees of a group in one order (below 0: empty, known and even), with what was known of nodes 2 and 3."""
+    n = order.size
+    nodes = np.zeros(2 * n, dtype=np.uint64)
+    for i in range(n):
+        if order[i] >= 0:
+            nodes[n + i] = words[order[i]]
+    for i in range(n - 1, 0, -1):
+        nodes[i] = nodes[2 * i] ^ nodes[2 * i + 1]
+    _keep(nodes, trees, 0)
+    if trees.shape[2] == 1:
+        return
+    if order[n - 1] < 0:
+        for i in range(n):
+            nodes[n + i] = ALL if order[i] < 0 else np.uint64(0)
+        for i in range(n - 1, 0, -1):
+            nodes[i] = nodes[2 * i] & nodes[2 * i + 1]
+        _keep(nodes, trees, 1)
+    for frame in range(trees.shape[0]):
+        known = tops[frame, 1]
+        trees[frame, 0, 0] = (trees[frame, 0, 0] & ~known) | (tops[frame, 0] & known)
+        trees[frame, 0, 1] |= known
+
+
+@kernel
+def halves(words: Words, order: Orders, tops: Words) -> None:
     """Parities of both halves of an order, and nothing below them."""
     n = order.size
     for half in range(2):
@@ -94,36 +130,43 @@ def halves(words: Words, order: Orders, top: Words) -> None:
             if order[i] < 0:
                 break
             total ^= words[order[i]]
-        top[half, 0] = total
+        for frame in range(tops.shape[0]):
+            tops[frame, 0] |= ((total >> np.uint64(frame)) & ONE) << np.uint64(2 + half)
 
 
 @kernel
-def read(nodes: Words, out: Bits) -> None:
-    """Parities of nodes, shape (groups, nodes, planes), frame by frame: shape (frames, nodes)."""
+def read(trees: Words, first: int, out: Bits) -> None:
+    """Parities of nodes from ``first`` on, shape (frames, nodes)."""
     for frame in range(out.shape[0]):
-        for node in range(out.shape[1]):
-            out[frame, node] = (nodes[frame >> 6, node, 0] >> np.uint64(frame & 63)) & ONE
+        for i in range(out.shape[1]):
+            out[frame, i] = (trees[frame, (first + i) >> 6, 0] >> np.uint64((first + i) & 63)) & ONE
 
 
 @kernel
 def answers(words: Words, orders: Orders, forest: Forest, begun: int, counts: Numbers, items: Numbers, out: Bits) -> bool:
     """Alice: parities of the first halves of items, frame by frame; a tree not there yet is grown. Whether all of them can be."""
-    trees, tops, built = forest
-    size, at = trees.shape[2], 0
+    trees, _, built = forest
+    size, at = 2 * orders.shape[1], 0
     for frame in range(counts.size):
-        group, shift = frame >> 6, np.uint64(frame & 63)
         for _ in range(counts[frame]):
             item = np.int64(items[at])
             of_pass = item // size
-            node = item - of_pass * size
-            if of_pass >= begun or node < 1 or 2 * node >= size:
+            half = 2 * (item - of_pass * size)
+            if of_pass >= begun or half < 2 or half >= size:
                 return False
-            if not built[group, of_pass]:
-                grow(words[group], orders[of_pass], trees[group, of_pass], tops[group, of_pass])
-                built[group, of_pass] = 1
-            out[at] = (trees[group, of_pass, 2 * node, 0] >> shift) & ONE
+            if not built[of_pass, frame >> 6]:
+                _grow(words, orders, forest, of_pass, frame >> 6)
+            out[at] = (trees[of_pass, frame, half >> 6, 0] >> np.uint64(half & 63)) & ONE
             at += 1
     return True
+
+
+@kernel
+def _grow(words: Words, orders: Orders, forest: Forest, of_pass: int, group: int) -> None:
+    trees, tops, built = forest
+    start, end = 64 * group, min(64 * group + 64, trees.shape[1])
+    grow(words[group], orders[of_pass], trees[of_pass, start:end], tops[of_pass, start:end])
+    built[of_pass, group] = 1
 
 
 @kernel
@@ -143,45 +186,45 @@ def _push(stacks: Orders, heights: Orders, frame: int, item: int, level: int) ->
 
 
 @kernel
-def begin(nodes: Words, stacks: Orders, heights: Orders, first: int, level: int, theirs: Bits) -> None:
-    """Bob: take over Alice's parities of a pass's blocks, shape (frames, blocks); items of the odd ones count from ``first``."""
+def begin(trees: Words, stacks: Orders, heights: Orders, of_pass: int, blocks: int, size: int, theirs: Bits) -> None:
+    """Bob: take over Alice's parities of a pass's blocks, shape (frames, blocks), and note which are odd."""
+    level = _level(blocks)
     for frame in range(theirs.shape[0]):
-        shift = np.uint64(frame & 63)
         for block in range(theirs.shape[1]):
-            nodes[frame >> 6, block, 0] ^= np.uint64(theirs[frame, block]) << shift
-            nodes[frame >> 6, block, 1] = ALL
-            if (nodes[frame >> 6, block, 0] >> shift) & ONE:
-                _push(stacks, heights, frame, first + block, level)
+            node = blocks + block
+            word, shift = node >> 6, np.uint64(node & 63)
+            trees[frame, word, 0] ^= np.uint64(theirs[frame, block]) << shift
+            trees[frame, word, 1] |= ONE << shift
+            if (trees[frame, word, 0] >> shift) & ONE:
+                _push(stacks, heights, frame, of_pass * size + node, level)
 
 
 @kernel
-def _flip(
-    words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Orders, frame: int, bit: int
-) -> None:
+def _flip(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Orders, frame: int, bit: int) -> None:
     """One bit changes, and with it every block that holds it: the smallest odd one of each pass is taken up."""
-    _, inverses, blocks = ways
+    orders, inverses, blocks = ways
     trees, tops, built = forest
-    group, mask = frame >> 6, ONE << np.uint64(frame & 63)
-    words[group, bit] ^= mask
-    size, leaves = trees.shape[2], heights.shape[1] - 1
+    group, n, leaves = frame >> 6, orders.shape[1], heights.shape[1] - 1
+    words[group, bit] ^= ONE << np.uint64(frame & 63)
     for of_pass in range(blocks.size):
-        node, level = (size >> 1) + inverses[of_pass, bit], leaves
-        if not built[group, of_pass]:
-            half = 0 if 2 * inverses[of_pass, bit] < (size >> 1) else 1
-            tops[group, of_pass, half, 0] ^= mask
-            if tops[group, of_pass, half, 0] & mask:
-                _push(stacks, heights, frame, of_pass * size + 2 + half, 1)
+        node, level = n + inverses[of_pass, bit], leaves
+        if not built[of_pass, group]:
+            node = 2 if 2 * inverses[of_pass, bit] < n else 3
+            tops[of_pass, frame, 0] ^= ONE << np.uint64(node)
+            if (tops[of_pass, frame, 0] >> np.uint64(node)) & ONE:
+                _push(stacks, heights, frame, 2 * n * of_pass + node, 1)
             continue
         smallest, found = 0, 0
         while node >= blocks[of_pass]:
-            now = trees[group, of_pass, node, 0] ^ mask
-            trees[group, of_pass, node, 0] = now
-            if smallest == 0 and now & trees[group, of_pass, node, 1] & mask:
+            word, mask = node >> 6, ONE << np.uint64(node & 63)
+            now = trees[of_pass, frame, word, 0] ^ mask
+            trees[of_pass, frame, word, 0] = now
+            if smallest == 0 and now & trees[of_pass, frame, word, 1] & mask:
                 smallest, found = node, level
             node >>= 1
             level -= 1
         if smallest:
-            _push(stacks, heights, frame, of_pass * size + smallest, found)
+            _push(stacks, heights, frame, 2 * n * of_pass + smallest, found)
 
 
 @kernel
@@ -189,16 +232,13 @@ def _look_again(blocks: Orders, forest: Forest, stacks: Orders, heights: Orders,
     """After a stack ran over: everything that is odd once more."""
     trees, tops, built = forest
     heights[frame, 0] = 0
-    size, group, shift = trees.shape[2], frame >> 6, np.uint64(frame & 63)
+    size = 64 * trees.shape[2]
     for of_pass in range(blocks.size):
-        if built[group, of_pass]:
-            for node in range(blocks[of_pass], size):
-                if (trees[group, of_pass, node, 0] & trees[group, of_pass, node, 1]) >> shift & ONE:
-                    _push(stacks, heights, frame, of_pass * size + node, _level(node))
-        else:
-            for half in range(2):
-                if (tops[group, of_pass, half, 0] >> shift) & ONE:
-                    _push(stacks, heights, frame, of_pass * size + 2 + half, 1)
+        grown = built[of_pass, frame >> 6]
+        for node in range(blocks[of_pass], size if grown else 4):
+            planes = trees[of_pass, frame, node >> 6] if grown else tops[of_pass, frame]
+            if (planes[0] & planes[1]) >> np.uint64(node & 63) & ONE:
+                _push(stacks, heights, frame, of_pass * size + node, _level(node))
 
 
 @kernel
@@ -210,7 +250,7 @@ def _next(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Ord
     """
     orders, _, blocks = ways
     trees, tops, built = forest
-    size, group, mask = trees.shape[2], frame >> 6, ONE << np.uint64(frame & 63)
+    group, n = frame >> 6, orders.shape[1]
     while True:
         level = heights.shape[1] - 1
         while level > 0 and heights[frame, level] == 0:
@@ -222,48 +262,48 @@ def _next(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Ord
             continue
         heights[frame, level] -= 1
         item = np.int64(stacks[frame, level, heights[frame, level]])
-        of_pass = item // size
-        node = item - of_pass * size
-        if not built[group, of_pass]:
-            if not tops[group, of_pass, node - 2, 0] & mask:
+        of_pass = item // (2 * n)
+        node = item - of_pass * 2 * n
+        if not built[of_pass, group]:
+            if not (tops[of_pass, frame, 0] >> np.uint64(node)) & ONE:
                 continue
-            grow(words[group], orders[of_pass], trees[group, of_pass], tops[group, of_pass])
-            built[group, of_pass] = 1
-        if not trees[group, of_pass, node, 0] & trees[group, of_pass, node, 1] & mask:
+            _grow(words, orders, forest, of_pass, group)
+        word, shift = node >> 6, np.uint64(node & 63)
+        if not (trees[of_pass, frame, word, 0] & trees[of_pass, frame, word, 1]) >> shift & ONE:
             continue
-        while 2 * node < size:
-            one = 2 * node
-            if not trees[group, of_pass, one, 1] & mask:
-                if not trees[group, of_pass, one + 1, 1] & mask:
-                    return of_pass * size + node
+        while node < n:
+            word, shift = (2 * node) >> 6, np.uint64((2 * node) & 63)
+            known = trees[of_pass, frame, word, 1] >> shift
+            if not known & ONE:
+                if not known & np.uint64(2):
+                    return of_pass * 2 * n + node
                 # the second half is empty: what is known of the whole is known of the first
-                trees[group, of_pass, one, 1] |= mask
-                trees[group, of_pass, one, 0] |= mask
-            node = one if trees[group, of_pass, one, 0] & mask else one + 1
+                trees[of_pass, frame, word, 1] |= ONE << shift
+                trees[of_pass, frame, word, 0] |= ONE << shift
+            node = 2 * node if (trees[of_pass, frame, word, 0] >> shift) & ONE else 2 * node + 1
         if left[frame] == 0:
             return -1
         left[frame] -= 1
-        _flip(words, ways, forest, stacks, heights, frame, orders[of_pass, node - (size >> 1)])
+        _flip(words, ways, forest, stacks, heights, frame, orders[of_pass, node - n])
 
 
 @kernel
 def _hear(trees: Words, stacks: Orders, heights: Orders, frame: int, item: int, told: int) -> None:
     """Alice's parity of the first half of an item, and with it that of the second."""
-    size, group, shift = trees.shape[2], frame >> 6, np.uint64(frame & 63)
+    size = 64 * trees.shape[2]
     of_pass = item // size
     node = item - of_pass * size
-    mask, one = ONE << shift, 2 * node
-    first = trees[group, of_pass, one, 0] ^ (np.uint64(told) << shift)
-    second = (first ^ trees[group, of_pass, node, 0]) & mask
-    trees[group, of_pass, one, 0] = first
-    trees[group, of_pass, one, 1] |= mask
-    trees[group, of_pass, one + 1, 0] = (trees[group, of_pass, one + 1, 0] & ~mask) | second
-    trees[group, of_pass, one + 1, 1] |= mask
-    level = _level(one)
-    if first & mask:
-        _push(stacks, heights, frame, of_pass * size + one, level)
+    word, shift, three = (2 * node) >> 6, np.uint64((2 * node) & 63), np.uint64(3)
+    whole = (trees[of_pass, frame, node >> 6, 0] >> np.uint64(node & 63)) & ONE
+    first = ((trees[of_pass, frame, word, 0] >> shift) & ONE) ^ np.uint64(told)
+    second = first ^ whole
+    trees[of_pass, frame, word, 0] = (trees[of_pass, frame, word, 0] & ~(three << shift)) | ((first | second << ONE) << shift)
+    trees[of_pass, frame, word, 1] |= three << shift
+    level = _level(2 * node)
+    if first:
+        _push(stacks, heights, frame, of_pass * size + 2 * node, level)
     if second:
-        _push(stacks, heights, frame, of_pass * size + one + 1, level)
+        _push(stacks, heights, frame, of_pass * size + 2 * node + 1, level)
 
 
 @kernel
