@@ -145,7 +145,7 @@ def read(trees: Words, first: int, out: Bits) -> None:
 @kernel
 def answers(words: Words, orders: Orders, forest: Forest, begun: int, counts: Numbers, items: Numbers, out: Bits) -> bool:
     """Alice: parities of the first halves of items, frame by frame; a tree not there yet is grown. Whether all of them can be."""
-    trees, _, built = forest
+    trees, tops, built = forest
     size, at = 2 * orders.shape[1], 0
     for frame in range(counts.size):
         for _ in range(counts[frame]):
@@ -155,15 +155,14 @@ def answers(words: Words, orders: Orders, forest: Forest, begun: int, counts: Nu
             if of_pass >= begun or half < 2 or half >= size:
                 return False
             if not built[of_pass, frame >> 6]:
-                _grow(words, orders, forest, of_pass, frame >> 6)
+                _grow(words, orders, trees, tops, built, of_pass, frame >> 6)
             out[at] = (trees[of_pass, frame, half >> 6, 0] >> np.uint64(half & 63)) & ONE
             at += 1
     return True
 
 
 @kernel
-def _grow(words: Words, orders: Orders, forest: Forest, of_pass: int, group: int) -> None:
-    trees, tops, built = forest
+def _grow(words: Words, orders: Orders, trees: Words, tops: Words, built: Bits, of_pass: int, group: int) -> None:
     start, end = 64 * group, min(64 * group + 64, trees.shape[1])
     grow(words[group], orders[of_pass], trees[of_pass, start:end], tops[of_pass, start:end])
     built[of_pass, group] = 1
@@ -200,11 +199,20 @@ def begin(trees: Words, stacks: Orders, heights: Orders, of_pass: int, blocks: i
 
 
 @kernel
-def _flip(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Orders, frame: int, bit: int) -> None:
+def _flip(
+    words: Words,
+    inverses: Orders,
+    blocks: Orders,
+    trees: Words,
+    tops: Words,
+    built: Bits,
+    stacks: Orders,
+    heights: Orders,
+    frame: int,
+    bit: int,
+) -> None:
     """One bit changes, and with it every block that holds it: the smallest odd one of each pass is taken up."""
-    orders, inverses, blocks = ways
-    trees, tops, built = forest
-    group, n, leaves = frame >> 6, orders.shape[1], heights.shape[1] - 1
+    group, n, leaves = frame >> 6, 32 * trees.shape[2], heights.shape[1] - 1
     words[group, bit] ^= ONE << np.uint64(frame & 63)
     for of_pass in range(blocks.size):
         node, level = n + inverses[of_pass, bit], leaves
@@ -228,9 +236,10 @@ def _flip(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Ord
 
 
 @kernel
-def _look_again(blocks: Orders, forest: Forest, stacks: Orders, heights: Orders, frame: int) -> None:
+def _look_again(
+    blocks: Orders, trees: Words, tops: Words, built: Bits, stacks: Orders, heights: Orders, frame: int
+) -> None:
     """After a stack ran over: everything that is odd once more."""
-    trees, tops, built = forest
     heights[frame, 0] = 0
     size = 64 * trees.shape[2]
     for of_pass in range(blocks.size):
@@ -242,14 +251,24 @@ def _look_again(blocks: Orders, forest: Forest, stacks: Orders, heights: Orders,
 
 
 @kernel
-def _next(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Orders, frame: int, left: Orders) -> int:
+def _next(
+    words: Words,
+    orders: Orders,
+    inverses: Orders,
+    blocks: Orders,
+    trees: Words,
+    tops: Words,
+    built: Bits,
+    stacks: Orders,
+    heights: Orders,
+    frame: int,
+    left: Orders,
+) -> int:
     """The smallest odd item whose halves are not known, single bits set right on the way.
 
     0 where there is none. -1 where more bits were set right than can be wrong (``left`` counts down): parities that contradict
     each other.
     """
-    orders, _, blocks = ways
-    trees, tops, built = forest
     group, n = frame >> 6, orders.shape[1]
     while True:
         level = heights.shape[1] - 1
@@ -258,7 +277,7 @@ def _next(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Ord
         if level == 0:
             if heights[frame, 0] == 0:
                 return 0
-            _look_again(blocks, forest, stacks, heights, frame)
+            _look_again(blocks, trees, tops, built, stacks, heights, frame)
             continue
         heights[frame, level] -= 1
         item = np.int64(stacks[frame, level, heights[frame, level]])
@@ -267,7 +286,7 @@ def _next(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Ord
         if not built[of_pass, group]:
             if not (tops[of_pass, frame, 0] >> np.uint64(node)) & ONE:
                 continue
-            _grow(words, orders, forest, of_pass, group)
+            _grow(words, orders, trees, tops, built, of_pass, group)
         word, shift = node >> 6, np.uint64(node & 63)
         if not (trees[of_pass, frame, word, 0] & trees[of_pass, frame, word, 1]) >> shift & ONE:
             continue
@@ -284,7 +303,7 @@ def _next(words: Words, ways: Ways, forest: Forest, stacks: Orders, heights: Ord
         if left[frame] == 0:
             return -1
         left[frame] -= 1
-        _flip(words, ways, forest, stacks, heights, frame, orders[of_pass, node - n])
+        _flip(words, inverses, blocks, trees, tops, built, stacks, heights, frame, orders[of_pass, node - n])
 
 
 @kernel
@@ -325,14 +344,16 @@ def advance(
     ones go. Returns how many those are, -1 where parities contradict each other.
     """
     counts, items, following = asked
-    heard, total, many = 0, 0, ways[2].size > 1
+    orders, inverses, blocks = ways
+    trees, tops, built = forest
+    heard, total, many = 0, 0, blocks.size > 1
     for frame in range(counts.size):
         for _ in range(counts[frame]):
-            _hear(forest[0], stacks, heights, frame, np.int64(items[heard]), told[heard])
+            _hear(trees, stacks, heights, frame, np.int64(items[heard]), told[heard])
             heard += 1
         count = 0
         while count < width:
-            item = _next(words, ways, forest, stacks, heights, frame, left)
+            item = _next(words, orders, inverses, blocks, trees, tops, built, stacks, heights, frame, left)
             if item < 0:
                 return -1
             if item == 0:
