@@ -14,12 +14,12 @@ Needs numba (``pip install qkd-hil[fast]``); works with any exchange that has ``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil, floor, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hil.errors import AuthenticationError, UsageError
+from hil.errors import AuthenticationError
 from hil.pipeline.bits import pack, unpack
 from hil.pipeline.messages import Blocks, Corrected, Frames, Parities, Queries
 from hil.pipeline.reasons import NoKeyError, Reason
@@ -40,7 +40,7 @@ __all__ = ["EFFICIENT", "FAST", "Style", "answer", "correct", "plan"]
 
 SEED_BYTES = 16
 _MOST_PASSES = 32
-_MOST_LOG2 = 20
+_MOST_LOG2 = 16
 _LEAST_LOG2 = 8
 _STACK = 256
 
@@ -54,8 +54,8 @@ class Style:
     near_limit: bool
 
 
-EFFICIENT = Style(frame_log2=16, width=8, near_limit=True)
-FAST = Style(frame_log2=14, width=256, near_limit=False)
+EFFICIENT = Style(frame_log2=16, width=4, near_limit=True)
+FAST = Style(frame_log2=13, width=256, near_limit=False)
 
 
 def plan(bits: int, qber_ratio: float, style: Style) -> Frames:
@@ -65,9 +65,10 @@ def plan(bits: int, qber_ratio: float, style: Style) -> Frames:
     ratio = min(max(qber_ratio, 1.0 / n), 0.25)
     first = log2(1.0 / ratio) - 0.5
     if style.near_limit:
-        sizes = [1 << ceil(first), 1 << ceil((first + 12.0) / 2.0), 4096]
+        second = 1 << ceil((first + 12.0) / 2.0)
+        sizes = [1 << ceil(first), second, max(4096, second)]
     else:
-        sizes = [(1 << ceil(first)) << doubled for doubled in range(5)]
+        sizes = [(1 << floor(first)) << doubled for doubled in (0, 2, 5)]
     # two errors stay together in a pass of two blocks half of the time; 18 such passes leave a pair in a quarter million
     blocks = [max(2, n // size) for size in sizes] + [2] * 18
     return Frames(log, tuple(blocks), b"")
@@ -192,7 +193,7 @@ def correct(
     # every bit set right was wrong, if Alice tells the truth
     left = np.full(own.count, own.length, dtype=np.int32)
     counts = np.zeros(own.count, dtype=np.uint32)
-    widest = max(style.width, told.blocks[0])
+    widest = max(style.width, own.taken_blocks(0))
     items, following = np.zeros((2, own.count * widest), dtype=np.uint32)
     parity: Bits | None = None
     for number, blocks in enumerate(told.blocks):
@@ -289,10 +290,3 @@ def _most(bits: int) -> int:
     """Parities after which correction is given up; a short key may need more of them than it has bits."""
     return 2 * bits + 1024
 
-
-def require_compiler() -> None:
-    """UsageError, with what to do, where these loops cannot be compiled."""
-    from hil.compiled import available
-
-    if not available():
-        raise UsageError("this correction needs numba: pip install qkd-hil[fast], or choose reconciliation = 'cascade'")

@@ -147,11 +147,12 @@ def answers(words: Words, orders: Orders, forest: Forest, begun: int, counts: Nu
     """Alice: parities of the first halves of items, frame by frame; a tree not there yet is grown. Whether all of them can be."""
     trees, tops, built = forest
     size, at = 2 * orders.shape[1], 0
+    bits = _level(size)
     for frame in range(counts.size):
         for _ in range(counts[frame]):
             item = np.int64(items[at])
-            of_pass = item // size
-            half = 2 * (item - of_pass * size)
+            of_pass = item >> bits
+            half = 2 * (item & (size - 1))
             if of_pass >= begun or half < 2 or half >= size:
                 return False
             if not built[of_pass, frame >> 6]:
@@ -281,8 +282,8 @@ def _next(
             continue
         heights[frame, level] -= 1
         item = np.int64(stacks[frame, level, heights[frame, level]])
-        of_pass = item // (2 * n)
-        node = item - of_pass * 2 * n
+        of_pass = item >> heights.shape[1]
+        node = item & (2 * n - 1)
         if not built[of_pass, group]:
             if not (tops[of_pass, frame, 0] >> np.uint64(node)) & ONE:
                 continue
@@ -310,8 +311,8 @@ def _next(
 def _hear(trees: Words, stacks: Orders, heights: Orders, frame: int, item: int, told: int) -> None:
     """Alice's parity of the first half of an item, and with it that of the second."""
     size = 64 * trees.shape[2]
-    of_pass = item // size
-    node = item - of_pass * size
+    of_pass = item >> heights.shape[1]
+    node = item & (size - 1)
     word, shift, three = (2 * node) >> 6, np.uint64((2 * node) & 63), np.uint64(3)
     whole = (trees[of_pass, frame, node >> 6, 0] >> np.uint64(node & 63)) & ONE
     first = ((trees[of_pass, frame, word, 0] >> shift) & ONE) ^ np.uint64(told)
