@@ -65,7 +65,7 @@ def plan(bits: int, qber_ratio: float, style: Style) -> Frames:
     ratio = min(max(qber_ratio, 1.0 / n), 0.25)
     first = log2(1.0 / ratio) - 0.5
     if style.near_limit:
-        second = 1 << ceil((first + 12.0) / 2.0)
+        second = 1 << ceil(max(first, (first + 12.0) / 2.0))
         sizes = [1 << ceil(first), second, max(4096, second)]
     else:
         sizes = [(1 << floor(first)) << doubled for doubled in (0, 2, 5)]

@@ -252,7 +252,7 @@ def _look_again(
 
 
 @kernel
-def _next(
+def _ask(
     words: Words,
     orders: Orders,
     inverses: Orders,
@@ -262,22 +262,25 @@ def _next(
     built: Bits,
     stacks: Orders,
     heights: Orders,
-    frame: int,
     left: Orders,
+    frame: int,
+    items: Numbers,
+    start: int,
+    width: int,
 ) -> int:
-    """The smallest odd item whose halves are not known, single bits set right on the way.
+    """Up to ``width`` odd items whose halves are not known, the smallest first, single bits set right on the way.
 
-    0 where there is none. -1 where more bits were set right than can be wrong (``left`` counts down): parities that contradict
-    each other.
+    They go to ``items`` from ``start`` on; returns where they end, -1 where more bits were set right than can be wrong (``left``
+    counts down): parities that contradict each other.
     """
-    group, n = frame >> 6, orders.shape[1]
-    while True:
+    group, n, end = frame >> 6, orders.shape[1], start
+    while end < start + width:
         level = heights.shape[1] - 1
         while level > 0 and heights[frame, level] == 0:
             level -= 1
         if level == 0:
             if heights[frame, 0] == 0:
-                return 0
+                break
             _look_again(blocks, trees, tops, built, stacks, heights, frame)
             continue
         heights[frame, level] -= 1
@@ -296,34 +299,44 @@ def _next(
             known = trees[of_pass, frame, word, 1] >> shift
             if not known & ONE:
                 if not known & np.uint64(2):
-                    return of_pass * 2 * n + node
+                    break
                 # the second half is empty: what is known of the whole is known of the first
                 trees[of_pass, frame, word, 1] |= ONE << shift
                 trees[of_pass, frame, word, 0] |= ONE << shift
             node = 2 * node if (trees[of_pass, frame, word, 0] >> shift) & ONE else 2 * node + 1
+        if node < n:
+            item = of_pass * 2 * n + node
+            if blocks.size == 1 or not _has(items, start, end, item):
+                items[end] = item
+                end += 1
+            continue
         if left[frame] == 0:
             return -1
         left[frame] -= 1
         _flip(words, inverses, blocks, trees, tops, built, stacks, heights, frame, orders[of_pass, node - n])
+    return end
 
 
 @kernel
-def _hear(trees: Words, stacks: Orders, heights: Orders, frame: int, item: int, told: int) -> None:
-    """Alice's parity of the first half of an item, and with it that of the second."""
-    size = 64 * trees.shape[2]
-    of_pass = item >> heights.shape[1]
-    node = item & (size - 1)
-    word, shift, three = (2 * node) >> 6, np.uint64((2 * node) & 63), np.uint64(3)
-    whole = (trees[of_pass, frame, node >> 6, 0] >> np.uint64(node & 63)) & ONE
-    first = ((trees[of_pass, frame, word, 0] >> shift) & ONE) ^ np.uint64(told)
-    second = first ^ whole
-    trees[of_pass, frame, word, 0] = (trees[of_pass, frame, word, 0] & ~(three << shift)) | ((first | second << ONE) << shift)
-    trees[of_pass, frame, word, 1] |= three << shift
-    level = _level(2 * node)
-    if first:
-        _push(stacks, heights, frame, of_pass * size + 2 * node, level)
-    if second:
-        _push(stacks, heights, frame, of_pass * size + 2 * node + 1, level)
+def _hear(trees: Words, stacks: Orders, heights: Orders, frame: int, items: Numbers, told: Bits, start: int, end: int) -> None:
+    """Alice's parities of the first halves of a frame's items, and with them those of the second."""
+    size, three = 64 * trees.shape[2], np.uint64(3)
+    for at in range(start, end):
+        item = np.int64(items[at])
+        of_pass = item >> heights.shape[1]
+        node = item & (size - 1)
+        word, shift = (2 * node) >> 6, np.uint64((2 * node) & 63)
+        whole = (trees[of_pass, frame, node >> 6, 0] >> np.uint64(node & 63)) & ONE
+        old = trees[of_pass, frame, word, 0]
+        first = ((old >> shift) & ONE) ^ np.uint64(told[at])
+        second = first ^ whole
+        trees[of_pass, frame, word, 0] = (old & ~(three << shift)) | ((first | second << ONE) << shift)
+        trees[of_pass, frame, word, 1] |= three << shift
+        level = _level(2 * node)
+        if first:
+            _push(stacks, heights, frame, of_pass * size + 2 * node, level)
+        if second:
+            _push(stacks, heights, frame, of_pass * size + 2 * node + 1, level)
 
 
 @kernel
@@ -347,24 +360,18 @@ def advance(
     counts, items, following = asked
     orders, inverses, blocks = ways
     trees, tops, built = forest
-    heard, total, many = 0, 0, blocks.size > 1
+    heard, total = 0, 0
     for frame in range(counts.size):
-        for _ in range(counts[frame]):
-            _hear(trees, stacks, heights, frame, np.int64(items[heard]), told[heard])
-            heard += 1
-        count = 0
-        while count < width:
-            item = _next(words, orders, inverses, blocks, trees, tops, built, stacks, heights, frame, left)
-            if item < 0:
-                return -1
-            if item == 0:
-                break
-            if many and _has(following, total, total + count, item):
-                continue
-            following[total + count] = item
-            count += 1
-        counts[frame] = count
-        total += count
+        until = heard + np.int64(counts[frame])
+        _hear(trees, stacks, heights, frame, items, told, heard, until)
+        heard = until
+        end = _ask(
+            words, orders, inverses, blocks, trees, tops, built, stacks, heights, left, frame, following, total, width
+        )
+        if end < 0:
+            return -1
+        counts[frame] = end - total
+        total = end
     return total
 
 
