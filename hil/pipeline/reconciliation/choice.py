@@ -29,7 +29,9 @@ _STYLES = {"cascade-fast": frames.FAST, "cascade-efficient": frames.EFFICIENT}
 def require(name: str) -> None:
     """UsageError, with what to do, where the compiler that a correction needs is missing."""
     if name in _STYLES and not available():
-        raise UsageError(f'reconciliation = "{name}" needs numba: pip install "qkd-hil[fast]", or choose reconciliation = "cascade"')
+        raise UsageError(
+            f'reconciliation = "{name}" needs numba: pip install "qkd-hil[fast]", or choose reconciliation = "cascade"'
+        )
 
 
 def correct(
@@ -42,9 +44,7 @@ def correct(
     return (yield from cascade.correct(talk, bits, qber_ratio, entropy))
 
 
-def answer(
-    talk: Conversation, bits: Bits, name: str
-) -> Generator[Request, bytes | None, tuple[Corrected, cascade.Disclosed]]:
+def answer(talk: Conversation, bits: Bits, name: str) -> Generator[Request, bytes | None, tuple[Corrected, cascade.Disclosed]]:
     """Alice's side."""
     require(name)
     return (yield from (frames.answer(talk, bits) if name in _STYLES else cascade.answer(talk, bits)))

@@ -24,6 +24,7 @@ from hil.pipeline.bits import pack, unpack
 from hil.pipeline.messages import Blocks, Corrected, Frames, Parities, Queries
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation.cascade import Disclosed
+from hil.pipeline.reconciliation.trees import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,7 +55,7 @@ class Style:
     near_limit: bool
 
 
-EFFICIENT = Style(frame_log2=16, width=4, near_limit=True)
+EFFICIENT = Style(frame_log2=16, width=3, near_limit=True)
 FAST = Style(frame_log2=13, width=256, near_limit=False)
 
 
@@ -74,103 +75,6 @@ def plan(bits: int, qber_ratio: float, style: Style) -> Frames:
     return Frames(log, tuple(blocks), b"")
 
 
-def _orders(told: Frames, bits: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Which of a frame's ``bits`` stands at each place (-1: none) in each pass, shape (passes, n), and where each bit stands.
-
-    Bits are shuffled by raw generator output, which is the same in every version of numpy. Empty places are the last ones, in
-    passes of two blocks the last ones of each half.
-    """
-    from hil.pipeline.reconciliation import frames_kernel
-
-    passes, n = len(told.blocks), 1 << told.log2
-    generator = np.random.Philox(key=int.from_bytes(told.seed, "little"))
-    orders = np.full((passes, n), -1, dtype=np.int32)
-    inverses = np.empty((passes, bits), dtype=np.int32)
-    for number, blocks in enumerate(told.blocks):
-        shuffled = np.empty(bits, dtype=np.int32)
-        frames_kernel.shuffle(generator.random_raw(bits), shuffled)
-        places = np.arange(bits, dtype=np.int32)
-        if blocks == 2:
-            places[(bits + 1) // 2 :] += n // 2 - (bits + 1) // 2
-        orders[number, places] = shuffled
-        inverses[number, shuffled] = places
-    return orders, inverses
-
-
-class _Trees:
-    """What both parties keep: frames, orders, parity trees, which of them are grown, and how many blocks each pass has.
-
-    The key is cut into as few frames as hold it, all of one length; a last one that is shorter is filled up with zeros.
-    """
-
-    def __init__(self, bits: Bits, told: Frames, planes: int) -> None:
-        from hil.pipeline.reconciliation import frames_kernel
-
-        passes, n = len(told.blocks), 1 << told.log2
-        self.count = -(-bits.size // n)
-        self.length = -(-bits.size // self.count)
-        groups = -(-self.count // 64)
-        padded = np.zeros(groups * 64 * self.length, dtype=np.uint8)
-        padded[: bits.size] = bits
-        self.words = np.empty((groups, self.length), dtype=np.uint64)
-        frames_kernel.gather(padded.reshape(groups, 8, 8, -1), self.words.view(np.uint8).reshape(groups, -1, 8))
-        self.orders, self.inverses = _orders(told, self.length)
-        # passes of two blocks keep two parities until they need a tree; its memory is not touched before
-        self.trees = np.zeros((passes, self.count, n // 32, planes), dtype=np.uint64)
-        self.tops = np.zeros((passes, self.count, planes), dtype=np.uint64)
-        self.built = np.zeros((passes, groups), dtype=np.uint8)
-        self.blocks = np.array(told.blocks, dtype=np.int32)
-        self.begun = 0
-
-    def key(self, size: int) -> Bits:
-        """The frames' bits in one."""
-        from hil.pipeline.reconciliation import frames_kernel
-
-        groups = self.words.shape[0]
-        padded = np.empty((groups, 8, 8, self.length), dtype=np.uint8)
-        frames_kernel.scatter(self.words.view(np.uint8).reshape(groups, -1, 8), padded)
-        return padded.reshape(-1)[:size]
-
-    @property
-    def forest(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], Bits]:
-        """What the loops take."""
-        return self.trees, self.tops, self.built
-
-    def taken_blocks(self, number: int) -> int:
-        """How many blocks of a pass hold bits."""
-        blocks, n = int(self.blocks[number]), self.orders.shape[1]
-        return 2 if blocks == 2 else -(-self.length // (n // blocks))
-
-    def begin_pass(self) -> None:
-        """Own parities of the next pass."""
-        from hil.pipeline.reconciliation import frames_kernel
-
-        number = self.begun
-        self.begun += 1
-        order, trees, tops = self.orders[number], self.trees[number], self.tops[number]
-        self.built[number] = self.blocks[number] > 2
-        for group, words in enumerate(self.words):
-            part = slice(64 * group, 64 * group + 64)
-            if self.blocks[number] > 2:
-                frames_kernel.grow(words, order, trees[part], tops[part])
-            else:
-                frames_kernel.halves(words, order, tops[part])
-
-    def latest(self) -> npt.NDArray[np.uint64]:
-        """Where the blocks of the pass begun last are, shape (frames, words, planes)."""
-        number = self.begun - 1
-        return self.tops[number][:, None] if self.blocks[number] == 2 else self.trees[number]
-
-    def parities(self) -> Bits:
-        """Own parities of those that hold bits, shape (frames, blocks)."""
-        from hil.pipeline.reconciliation import frames_kernel
-
-        number = self.begun - 1
-        found = np.empty((self.count, self.taken_blocks(number)), dtype=np.uint8)
-        frames_kernel.read(self.latest(), int(self.blocks[number]), found)
-        return found
-
-
 def correct(
     talk: Conversation, bits: Bits, qber_ratio: float, entropy: Entropy, style: Style
 ) -> Generator[Request, bytes | None, tuple[Bits, Disclosed]]:
@@ -187,7 +91,7 @@ def correct(
     wanted = plan(bits.size, qber_ratio, style)
     told = Frames(wanted.log2, wanted.blocks, entropy.draw("cascade orders", SEED_BYTES))
     yield from talk.send(told)
-    own, n = _Trees(bits, told, planes=2), 1 << told.log2
+    own, n = Trees(bits, told, planes=2), 1 << told.log2
     stacks = np.empty((own.count, told.log2 + 1, max(*told.blocks, _STACK)), dtype=np.int32)
     heights = np.zeros((own.count, told.log2 + 1), dtype=np.int32)
     # every bit set right was wrong, if Alice tells the truth
@@ -237,7 +141,7 @@ def _block_parities(
 def answer(talk: Conversation, bits: Bits) -> Generator[Request, bytes | None, tuple[Corrected, Disclosed]]:
     """Alice: answer until Bob says that he is done. AuthenticationError for what no honest Bob asks."""
     disclosed = Disclosed()
-    own: _Trees | None = None
+    own: Trees | None = None
     while True:
         message = yield from talk.receive_any(Frames, Blocks, Queries, Corrected)
         if isinstance(message, Corrected):
@@ -248,15 +152,15 @@ def answer(talk: Conversation, bits: Bits) -> Generator[Request, bytes | None, t
             if own is not None:
                 raise AuthenticationError("frames were agreed on twice")
             _check(message, bits.size)
-            own = _Trees(bits, message, planes=1)
+            own = Trees(bits, message, planes=1)
             continue
         if own is None or (isinstance(message, Blocks) and own.begun >= own.blocks.size):
             raise AuthenticationError("a pass that was not agreed on")
-        if isinstance(message, Blocks):
+        if isinstance(message, Queries):
+            reply = _halves(message, own)
+        else:
             own.begin_pass()
             reply = own.parities()[:, : None if own.begun == 1 else -1]
-        else:
-            reply = _halves(message, own)
         disclosed.by_alice += reply.size
         disclosed.by_bob += reply.size
         yield from talk.send(Parities(pack(reply.reshape(-1))))
@@ -270,7 +174,7 @@ def _check(told: Frames, bits: int) -> None:
         raise AuthenticationError(f"frames of 2^{told.log2} bits with passes of {told.blocks} blocks")
 
 
-def _halves(message: Queries, own: _Trees) -> Bits:
+def _halves(message: Queries, own: Trees) -> Bits:
     """Alice's parities of the first halves that were asked for."""
     from hil.pipeline.reconciliation import frames_kernel
 
@@ -289,4 +193,3 @@ def _halves(message: Queries, own: _Trees) -> Bits:
 def _most(bits: int) -> int:
     """Parities after which correction is given up; a short key may need more of them than it has bits."""
     return 2 * bits + 1024
-

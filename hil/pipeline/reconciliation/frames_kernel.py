@@ -1,14 +1,14 @@
 """Parity trees of 64 frames at once, and Bob's search through them: the loops of :mod:`.frames`.
 
-A pass orders a frame's n bits anew and cuts them in halves of halves: node 1 of its tree is the frame, nodes 2i and 2i + 1 are the
-halves of node i, nodes n to 2n - 1 are single bits, where n is a power of two; places that no bit of a shorter frame takes are
-empty, and even. An item of a pass and a node is ``pass * 2n + node``.
+A pass orders a frame's n bits anew and cuts them in halves of halves: node 1 of its tree is the frame, nodes 2i and 2i + 1 are
+the halves of node i, nodes n to 2n - 1 are single bits, where n is a power of two; places that no bit of a shorter frame takes
+are empty, and even. An item of a pass and a node is ``pass * 2n + node``.
 
-Frames share their orders, so trees are grown for 64 of them at once, in words of shape (groups, n) whose bit f is frame f's. They
-are kept one by one, so that a search stays in the cache: uint64 of shape (passes, frames, 2n / 64, planes), a bit for each node.
-The first plane holds parities; with Bob it holds, where the second plane says that Alice's parity is known, whether the two
-differ. Passes of two blocks are grown only where one of them is odd; until then ``tops``, shape (passes, frames, planes), holds the
-bits of nodes 2 and 3.
+Frames share their orders, so trees are grown for 64 of them at once, in words of shape (groups, n) whose bit f is frame f's.
+They are kept one by one, so that a search stays in the cache: uint64 of shape (passes, frames, 2n / 64, planes), a bit for each
+node. The first plane holds parities; with Bob it holds, where the second plane says that Alice's parity is known, whether the
+two differ. Passes of two blocks are grown only where one of them is odd; until then ``tops``, shape (passes, frames, planes), holds
+the bits of nodes 2 and 3.
 """
 
 from __future__ import annotations
@@ -144,13 +144,13 @@ def read(trees: Words, first: int, out: Bits) -> None:
 
 @kernel
 def answers(words: Words, orders: Orders, forest: Forest, begun: int, counts: Numbers, items: Numbers, out: Bits) -> bool:
-    """Alice: parities of the first halves of items, frame by frame; a tree not there yet is grown. Whether all of them can be."""
+    """Alice: parities of the first halves of items, frame by frame, trees grown where they are missing. Whether all can be."""
     trees, tops, built = forest
     size, at = 2 * orders.shape[1], 0
     bits = _level(size)
     for frame in range(counts.size):
         for _ in range(counts[frame]):
-            item = np.int64(items[at])
+            item = int(items[at])
             of_pass = item >> bits
             half = 2 * (item & (size - 1))
             if of_pass >= begun or half < 2 or half >= size:
@@ -237,9 +237,7 @@ def _flip(
 
 
 @kernel
-def _look_again(
-    blocks: Orders, trees: Words, tops: Words, built: Bits, stacks: Orders, heights: Orders, frame: int
-) -> None:
+def _look_again(blocks: Orders, trees: Words, tops: Words, built: Bits, stacks: Orders, heights: Orders, frame: int) -> None:
     """After a stack ran over: everything that is odd once more."""
     heights[frame, 0] = 0
     size = 64 * trees.shape[2]
@@ -249,6 +247,31 @@ def _look_again(
             planes = trees[of_pass, frame, node >> 6] if grown else tops[of_pass, frame]
             if (planes[0] & planes[1]) >> np.uint64(node & 63) & ONE:
                 _push(stacks, heights, frame, of_pass * size + node, _level(node))
+
+
+@kernel
+def _deepest(heights: Orders, frame: int) -> int:
+    level: int = heights.shape[1] - 1
+    while level > 0 and heights[frame, level] == 0:
+        level -= 1
+    return level
+
+
+@kernel
+def _descend(trees: Words, of_pass: int, frame: int, node: int) -> int:
+    """From an odd node by odd halves to one whose halves are not known, or to a single bit."""
+    n = 32 * trees.shape[2]
+    while node < n:
+        word, shift = (2 * node) >> 6, np.uint64((2 * node) & 63)
+        known = trees[of_pass, frame, word, 1] >> shift
+        if not known & ONE:
+            if not known & np.uint64(2):
+                return node
+            # the second half is empty: what is known of the whole is known of the first
+            trees[of_pass, frame, word, 1] |= ONE << shift
+            trees[of_pass, frame, word, 0] |= ONE << shift
+        node = 2 * node if (trees[of_pass, frame, word, 0] >> shift) & ONE else 2 * node + 1
+    return node
 
 
 @kernel
@@ -270,14 +293,12 @@ def _ask(
 ) -> int:
     """Up to ``width`` odd items whose halves are not known, the smallest first, single bits set right on the way.
 
-    They go to ``items`` from ``start`` on; returns where they end, -1 where more bits were set right than can be wrong (``left``
-    counts down): parities that contradict each other.
+    They go to ``items`` from ``start`` on; returns where they end, -1 where more bits were set right than can be wrong
+    (``left`` counts down): parities that contradict each other.
     """
     group, n, end = frame >> 6, orders.shape[1], start
     while end < start + width:
-        level = heights.shape[1] - 1
-        while level > 0 and heights[frame, level] == 0:
-            level -= 1
+        level = _deepest(heights, frame)
         if level == 0:
             if heights[frame, 0] == 0:
                 break
@@ -294,16 +315,7 @@ def _ask(
         word, shift = node >> 6, np.uint64(node & 63)
         if not (trees[of_pass, frame, word, 0] & trees[of_pass, frame, word, 1]) >> shift & ONE:
             continue
-        while node < n:
-            word, shift = (2 * node) >> 6, np.uint64((2 * node) & 63)
-            known = trees[of_pass, frame, word, 1] >> shift
-            if not known & ONE:
-                if not known & np.uint64(2):
-                    break
-                # the second half is empty: what is known of the whole is known of the first
-                trees[of_pass, frame, word, 1] |= ONE << shift
-                trees[of_pass, frame, word, 0] |= ONE << shift
-            node = 2 * node if (trees[of_pass, frame, word, 0] >> shift) & ONE else 2 * node + 1
+        node = _descend(trees, of_pass, frame, node)
         if node < n:
             item = of_pass * 2 * n + node
             if blocks.size == 1 or not _has(items, start, end, item):
@@ -322,7 +334,7 @@ def _hear(trees: Words, stacks: Orders, heights: Orders, frame: int, items: Numb
     """Alice's parities of the first halves of a frame's items, and with them those of the second."""
     size, three = 64 * trees.shape[2], np.uint64(3)
     for at in range(start, end):
-        item = np.int64(items[at])
+        item = int(items[at])
         of_pass = item >> heights.shape[1]
         node = item & (size - 1)
         word, shift = (2 * node) >> 6, np.uint64((2 * node) & 63)
@@ -353,21 +365,19 @@ def advance(
 ) -> int:
     """Bob: take the parities of the halves he asked for, set right what he can, and note what to ask for next.
 
-    ``ways``: orders and inverses, shape (passes, n), and blocks of each pass begun. ``forest``: trees, parities of the two blocks
-    of passes without a tree, which trees are grown. ``asked``: how many items each frame waits for, the items, and where the next
-    ones go. Returns how many those are, -1 where parities contradict each other.
+    ``ways``: orders and inverses, shape (passes, n), and blocks of each pass begun. ``forest``: trees, parities of the two
+    blocks of passes without a tree, which trees are grown. ``asked``: how many items each frame waits for, the items, and where
+    the next ones go. Returns how many those are, -1 where parities contradict each other.
     """
     counts, items, following = asked
     orders, inverses, blocks = ways
     trees, tops, built = forest
     heard, total = 0, 0
     for frame in range(counts.size):
-        until = heard + np.int64(counts[frame])
+        until = heard + int(counts[frame])
         _hear(trees, stacks, heights, frame, items, told, heard, until)
         heard = until
-        end = _ask(
-            words, orders, inverses, blocks, trees, tops, built, stacks, heights, left, frame, following, total, width
-        )
+        end = _ask(words, orders, inverses, blocks, trees, tops, built, stacks, heights, left, frame, following, total, width)
         if end < 0:
             return -1
         counts[frame] = end - total
@@ -378,7 +388,7 @@ def advance(
 @kernel
 def _has(items: Numbers, start: int, end: int, item: int) -> bool:
     """Whether an item is among those asked for."""
-    for i in range(start, end):
+    for i in range(start, end):  # noqa: SIM110  (the compiler takes no generators)
         if items[i] == item:
             return True
     return False

@@ -43,7 +43,7 @@ TABLE_3: dict[str, Any] = tomllib.loads(
 
 
 def run(
-    alice: Bits, bob: Bits, qber: float, style: Style, seed: int = 1, between: Interceptor | None = None
+    alice: Bits, bob: Bits, qber: float, style: Style, *, seed: int = 1, between: Interceptor | None = None
 ) -> tuple[Bits, Disclosed, Disclosed]:
     """Bob's bits afterwards, and what Alice and Bob count."""
     ends = Conversation("a"), Conversation("b")
@@ -124,7 +124,7 @@ def test_any_error_pattern_is_corrected_or_found_out(style: Style, drawn: tuple[
     wrong, seed = drawn
     alice = stream(seed, "any").integers(0, 2, wrong.size, dtype=np.uint8)
     try:
-        corrected, alice_says, bob_says = run(alice, alice ^ wrong, expected, style, seed)
+        corrected, alice_says, bob_says = run(alice, alice ^ wrong, expected, style, seed=seed)
     except NoKeyError:
         assert wrong.mean() > 0.05
         return
