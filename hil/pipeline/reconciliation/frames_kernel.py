@@ -7,8 +7,8 @@ are empty, and even. An item of a pass and a node is ``pass * 2n + node``.
 Frames share their orders, so trees are grown for 64 of them at once, in words of shape (groups, n) whose bit f is frame f's.
 They are kept one by one, so that a search stays in the cache: uint64 of shape (passes, frames, 2n / 64, planes), a bit for each
 node. The first plane holds parities; with Bob it holds, where the second plane says that Alice's parity is known, whether the
-two differ. Passes of two blocks are grown only where one of them is odd; until then ``tops``, shape (passes, frames, planes), holds
-the bits of nodes 2 and 3.
+two differ. Passes of two blocks are grown only where one of them is odd; until then ``tops``, shape (passes, frames, planes),
+holds the bits of nodes 2 and 3.
 """
 
 from __future__ import annotations
