@@ -44,6 +44,7 @@ def page(record: Record, run: Path) -> dict[str, Any]:
     return {
         "record": record,
         "headline": headline(record),
+        "unjudged": not record.tests and not record.verdicts and bool(record.tables or record.plots),
         "kind": kind_of_bench(record),
         "kind_words": _KINDS[kind_of_bench(record)],
         "gates": tally(verdict.outcome for verdict in record.verdicts if verdict.gate) or "none",

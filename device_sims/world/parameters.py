@@ -17,6 +17,7 @@ from hil.bench.model import (
     Polarisation,
     PowerMeterDevice,
     ReceiverDevice,
+    RepeaterNodeDevice,
     SwitchDevice,
     TemperatureControllerDevice,
     Traffic,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from .timeline import Key, State
 
-__all__ = ["INJECTABLE", "Bounds", "Parameters", "initial_state"]
+__all__ = ["INJECTABLE", "SEGMENT", "Bounds", "Parameters", "initial_state"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
     PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
     TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
+    RepeaterNodeDevice: {
+        "coherence_time_s": Bounds(1e-9, 1e9),
+        "swap_success": Bounds(0.0, 1.0),
+        "swap_fidelity": Bounds(0.25, 1.0),
+    },
 }
 """Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
 the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
@@ -117,6 +123,15 @@ OF_LINKS: dict[type, dict[str, Bounds]] = {
 }
 """Parameters of a link's tables that can be injected; its passive elements have ``<element>.loss_db``."""
 
+SEGMENT = {
+    **{key: OF_LINKS[Fibre][key] for key in ("length_km", "attenuation_db_per_km", "excess_loss_db")},
+    "attempt_rate_hz": Bounds(1e-3, 1e12),
+    "pair_probability": Bounds(0.0, 1.0),
+    "efficiency": Bounds(0.0, 1.0),
+    "fidelity": Bounds(0.25, 1.0),
+}
+"""Of the elementary links of a repeater chain, as ``segment1.<parameter>`` of the link, counted from its end a."""
+
 EVE = {
     "intercept_fraction": Bounds(0.0, 1.0),
     "splitting_fraction": Bounds(0.0, 1.0),
@@ -148,6 +163,12 @@ class Parameters:
                     self._base[name, parameter] = float(actual.get(parameter, getattr(table, parameter)))
             for part, element in link.element.items():
                 self._base[name, f"{part}.loss_db"] = float(actual_of(element).get("loss_db", element.loss_db))
+            for number, segment in enumerate(link.segments, 1):
+                actual = actual_of(segment)
+                self._base |= {
+                    (name, f"segment{number}.{parameter}"): float(actual.get(parameter, getattr(segment, parameter)))
+                    for parameter in SEGMENT
+                }
 
     def value(self, state: State, device: str, parameter: str) -> float:
         """The true value: injected, else actual, else declared; a detector without its own has its receiver's."""
@@ -192,6 +213,11 @@ class Parameters:
         links: dict[str, Link] = self._bench.link
         link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
         if link in links:
+            numbers = range(1, len(links[link].segments) + 1)
+            if numbers:
+                return link, {
+                    f"segment{number}.{parameter}": bounds for number in numbers for parameter, bounds in SEGMENT.items()
+                }
             of_tables = {name: bounds for table in _tables(links[link]) for name, bounds in OF_LINKS[type(table)].items()}
             return link, of_tables | {f"{part}.loss_db": _LOSS for part in links[link].element} | EVE
         everything = ", ".join([*self._bench.device, *links])
@@ -235,3 +261,5 @@ def _settings(device: object) -> Iterator[tuple[str, float]]:
         yield "emitting", 0.0
     elif isinstance(device, ReceiverDevice):
         yield "biased", 0.0
+    elif isinstance(device, RepeaterNodeDevice):
+        yield "repeating", 0.0

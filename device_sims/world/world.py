@@ -12,6 +12,7 @@ from hil.bench.model import (
     AttenuatorDevice,
     PowerMeterDevice,
     ReceiverDevice,
+    RepeaterNodeDevice,
     SwitchDevice,
     TemperatureControllerDevice,
     TransmitterDevice,
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory, TagRecords
+    from hil.ports.repeater import PairRecords, SwapCounts
 
     from .blackbox import BlackBox, Telemetry
+    from .repeater import RepeaterChain
     from .scene import Scene
     from .view import ReceiverView
 
@@ -91,6 +94,7 @@ class World:
         }
         self._sources: dict[str, tuple[PulseClock, Source]] = {}
         self._receivers: dict[str, ReceiverView] = {}
+        self._repeaters: dict[str, RepeaterChain] = {}
 
     # --- optical path -------------------------------------------------------------------------------------------------
 
@@ -279,6 +283,30 @@ class World:
         """What the link's transceivers tell about its last whole second."""
         return self._black_box(device).telemetry(now_ns)
 
+    # --- repeater nodes -----------------------------------------------------------------------------------------------
+
+    @_locked
+    def repeating(self, device: str) -> bool:
+        self._device(device, RepeaterNodeDevice)
+        return bool(self._timeline.present[device, "repeating"])
+
+    @_locked
+    def set_repeating(self, device: str, now_ns: int, *, repeating: bool) -> None:
+        """A node takes part or not; its chain makes pairs while all of its nodes do, numbered from the time they began."""
+        chain = self._repeater(device)
+        self._change(device, "repeating", repeating, now_ns)
+        chain.switch(now_ns, on=all(self._timeline.present[node, "repeating"] for node in chain.nodes))
+
+    @_locked
+    def pairs(self, device: str, first: int, most: int, now_ns: int) -> PairRecords:
+        """What an end of a chain tells of the pairs from number ``first`` on; UsageError for a node between."""
+        return self._repeater(device).pairs(device, first, most, now_ns)
+
+    @_locked
+    def swaps(self, device: str, now_ns: int) -> SwapCounts:
+        """Swaps of a node between the ends of a chain since the chain began; UsageError for an end."""
+        return self._repeater(device).swaps(device, now_ns)
+
     # --- for instruments and the control port -------------------------------------------------------------------------
 
     def noise(self, component: str, now_ns: int) -> np.random.Generator:
@@ -360,6 +388,15 @@ class World:
                 device, declared, self.seed, light=light, timeline=self._timeline, world=surroundings, stage=held
             )
         return self._receivers[device]
+
+    def _repeater(self, device: str) -> RepeaterChain:
+        self._device(device, RepeaterNodeDevice)
+        from .repeater import RepeaterChain, chain_of
+
+        link = chain_of(self.bench, device)
+        if link not in self._repeaters:
+            self._repeaters[link] = RepeaterChain(self.bench, link, self.seed, self._parameters, self._timeline)
+        return self._repeaters[link]
 
     def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:
         if transmitter not in self._sources:

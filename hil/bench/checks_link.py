@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.bench import model
-from hil.bench.walk import Walked
-from hil.bench.wording import nearest
+from hil.bench.walk import Walked, build
+from hil.bench.wording import nearest, show
 from hil.errors import Mistake
 
 if TYPE_CHECKING:
@@ -18,8 +18,22 @@ __all__ = ["check_kmes", "check_link"]
 _PARTIES: dict[str, dict[str, type]] = {
     "bb84-decoy": {"a": model.TransmitterDevice, "b": model.ReceiverDevice},
     "recorded-pairs": {"a": model.RecordingDevice, "b": model.RecordingDevice},
+    "entanglement-swapping": {"a": model.RepeaterNodeDevice, "b": model.RepeaterNodeDevice},
 }
 _IN_PATH = (model.AttenuatorDevice, model.SwitchDevice, model.PowerMeterDevice)
+_OF_KEYS: dict[str, object] = {
+    "fibre": None,
+    "free_space": None,
+    "element": {},
+    "drift": None,
+    "maintenance": (),
+    "proof": model.Proof(),
+    "contract": None,
+    "kmes": {},
+    "eve": None,
+    "auxiliary": (),
+}
+"""Keys that a repeater chain has no use for, as it makes pairs and no key, with their defaults."""
 
 
 _CHANNELS = {"fibre": ("fibre", "length"), "free-space": ("free_space", "range")}
@@ -29,6 +43,11 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     """Every mistake of one link towards the devices of its bench."""
     protocol = link.get("protocol")
     yield from _check_parties(link, where, bench, protocol)
+    if protocol == "entanglement-swapping":
+        yield from _check_repeater(link, where, bench)
+        return
+    if link.get("segments"):
+        yield Mistake(f"{where}.segment", "elementary links", "none, or protocol entanglement-swapping")
     yield from _check_path(link, where, bench, protocol)
     yield from _check_timing(link, bench)
     yield from check_kmes(link, where, bench)
@@ -56,6 +75,34 @@ def _check_parties(link: Walked, where: str, bench: Walked, protocol: str | None
         yield from _check_device(parties.get(party), f"{where}.parties.{party}", bench, (cls,))
     if protocol == "recorded-pairs" and len({str(name) for name in parties.values()}) > 1:
         yield Mistake(f"{where}.parties.b", repr(parties["b"]), "the same recording as at a: one file holds both parties")
+
+
+def _check_repeater(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
+    """Inner nodes in its path, an elementary link between any two neighbours, and nothing that a key would need."""
+    path, segments, parties = link.get("path"), link.get("segments"), link.get("parties") or {}
+    if parties.get("a") is not None and parties.get("a") == parties.get("b"):
+        yield Mistake(f"{where}.parties.b", repr(parties["b"]), "another node than at a")
+    for number, name in enumerate(path or ()):
+        place = f"{where}.path[{number}]"
+        if name in path[:number] or name in parties.values():
+            yield Mistake(place, repr(name), "each node once")
+        else:
+            yield from _check_device(name, place, bench, (model.RepeaterNodeDevice,))
+    if path is not None and segments is not None and len(segments) != len(path) + 1:
+        wanted = f"{len(path) + 1} tables [[{where}.segment]], one between any two neighbours of a, path and b"
+        yield Mistake(f"{where}.segment", f"{len(segments)} tables", wanted)
+    nodes = {str(name) for name in (*parties.values(), *(path or ()))}
+    for name, other in bench.tables("link").items():
+        if f"link.{name}" != where and other.get("protocol") == "entanglement-swapping":
+            shared = nodes & {str(node) for node in (*(other.get("parties") or {}).values(), *(other.get("path") or ()))}
+            if shared:
+                yield Mistake(where, f"{', '.join(sorted(shared))}, also of link {name}", "nodes of one chain each")
+    for key, default in _OF_KEYS.items():
+        value = link.get(key)
+        if isinstance(value, Walked):
+            value = build(value)
+        if value not in (None, default):
+            yield Mistake(f"{where}.{key}", show(value), "nothing: a repeater chain makes pairs and no key, over its segments")
 
 
 def _check_timing(link: Walked, bench: Walked) -> Iterator[Mistake]:

@@ -22,6 +22,7 @@ from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, Swi
 from hil.bench.tables.links import Contract, Eve, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
+from hil.bench.tables.repeaters import RepeaterNodeDevice, Segment
 from hil.bench.tables.sources import TransmitterDevice
 
 __all__ = [
@@ -48,6 +49,8 @@ __all__ = [
     "Proof",
     "ReceiverDevice",
     "RecordingDevice",
+    "RepeaterNodeDevice",
+    "Segment",
     "Site",
     "SloLimit",
     "SwitchDevice",
@@ -77,6 +80,7 @@ Device = (
     | TemperatureControllerDevice
     | KmeDevice
     | RecordingDevice
+    | RepeaterNodeDevice
 )
 
 

@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "run": "run",
     "list": "list_",
+    "analyse": "analyse",
     "bench": "bench",
     "doctor": "doctor",
     "sim": "sim",

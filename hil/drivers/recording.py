@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["SPEC", "RecordedTags"]
 
 _FINEST = 10**16
-_CODES = 4
 CAPABILITIES = Capabilities(features=frozenset({"recording"}))
 
 
@@ -53,7 +52,7 @@ class RecordedTags:
         tick = Fraction(declared.tick_s).limit_denominator(_FINEST) if declared.tick_s else None
         try:
             files = tuple(open_tags(path, declared.format, tick) for path in self._paths)
-            self._tags = gather(files, self._channels())
+            self._tags = gather(files, self.channels)
             self._sha256 = _hash(self._paths)
         except OSError as error:
             raise DeviceUnreachableError(self.name, f"cannot read the recording: {error}") from error
@@ -86,22 +85,24 @@ class RecordedTags:
         return float(span * self._tags.tick)
 
     def alice(self) -> TimeTags:
-        """Her events, channels by setting and bit: 0 and 1 in the first setting, 2 and 3 in the second."""
+        """Her events, channels by setting and bit: 0 and 1 in the first setting, 2 and 3 in the second, and so on."""
         return self._tags.alice
 
     def bob(self) -> TimeTags:
         """His events, numbered alike."""
         return self._tags.bob
 
-    def _channels(self) -> ChannelMap:
+    @property
+    def channels(self) -> ChannelMap:
+        """The declared map, or the default one."""
         files = len(self._paths)
         if not self._declared.channels:
             return default_channels(files=files)
         channels = parse_channels(self._declared.channels, files=files)
-        if max(*channels.codes("a").values(), *channels.codes("b").values()) >= _CODES or not channels.common:
+        if not channels.common:
             raise UsageError(
                 f"its channels have the settings {', '.join(channels.settings_a)} of Alice and "
-                f"{', '.join(channels.settings_b)} of Bob; expected at most two of each, one of them common"
+                f"{', '.join(channels.settings_b)} of Bob; expected at least one that both have, in which bits can be sifted"
             )
         return channels
 

@@ -8,7 +8,7 @@ after a failed swap. States are Werner states; a memory depolarises exponentiall
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "swapped_fidelity",
     "three_halves_attempts",
     "two_link_waiting_factor",
+    "waiting_factor",
 ]
 
 
@@ -73,3 +74,29 @@ def two_link_waiting_factor(first: float, second: float, decay_first: float, dec
     q1, q2 = 1.0 - first, 1.0 - second
     x1, x2 = math.exp(-decay_first), math.exp(-decay_second)
     return first * second / (1.0 - q1 * q2) * (1.0 + q2 * x1 / (1.0 - q2 * x1) + q1 * x2 / (1.0 - q1 * x2))
+
+
+def waiting_factor(success: Sequence[float], decay: Sequence[float]) -> float:
+    """Mean of the Werner parameter's decay while all links wait for the slowest, for any number of links.
+
+    ``success``: probability of each in one attempt; ``decay``: exponent of each in one period. A link that takes k attempts has
+    x = exp(-decay) to the power of n - k left at attempt n. G(n), the sum of p q^(k-1) x^(n-k) over k up to n, is
+    p (x^n - q^n) / (x - q); the mean is (1 - product of x) times the sum over n of the product of all G(n), a sum of geometric
+    series (by hand). Relative error up to 1e-6 where x and q of a link are all but the same.
+    """
+    if not any(decay):
+        return 1.0
+    lost = -math.expm1(-math.fsum(decay))
+    choices = []
+    for p, exponent in zip(success, decay, strict=True):
+        q = 1.0 - p
+        x = math.exp(-exponent)
+        if abs(x - q) < 1e-7 * q:
+            x = math.exp(-exponent * (1.0 + 1e-6)) if exponent else x
+        weight = p / (x - q)
+        choices.append(((weight, x), (-weight, q)))
+    terms = []
+    for chosen in product(*choices):
+        ratio = math.prod(base for _, base in chosen)
+        terms.append(math.prod(weight for weight, _ in chosen) * ratio / (1.0 - ratio))
+    return lost * math.fsum(terms)

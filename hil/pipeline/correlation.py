@@ -16,10 +16,12 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["CoarsePeak", "SearchLimits", "find_peak"]
+__all__ = ["CoarsePeak", "SearchLimits", "find_peak", "find_peak_near"]
 
 _SEGMENTS = 8
 _NARROWEST_BIN_TICKS = 16
+_MOST_BINS = 1 << 20
+"""Delays that a piece of a recording is searched for."""
 _NEARBY_BINS = 32
 """Bins to either side of a lag whose mean is its background: slow changes of the rates raise both alike."""
 
@@ -28,12 +30,19 @@ _NEARBY_BINS = 32
 class SearchLimits:
     """How far to look: rates up to ``max_rate`` of either sign; delays up to ``near_ticks`` first, then all that overlap.
 
-    ``false_alarm``: probability that events without any relation give a peak somewhere.
+    ``false_alarm``: probability that events without any relation give a peak somewhere. ``steady_ticks``: how long both clocks
+    are taken to run evenly, None for any length; a longer recording is searched and followed in pieces.
     """
 
     max_rate: float = 25e-6
     near_ticks: int = 10_000_000
     false_alarm: float = 1e-6
+    steady_ticks: int | None = None
+
+    @classmethod
+    def for_tick(cls, tick_s: float) -> SearchLimits:
+        """Delays up to 2 ms first; clocks that run evenly for a second, as quartz does to about a nanosecond."""
+        return cls(near_ticks=math.ceil(2e-3 / tick_s), steady_ticks=math.ceil(1.0 / tick_s))
 
 
 @dataclass(frozen=True)
@@ -53,15 +62,35 @@ class CoarsePeak:
     chance: float
 
 
-def find_peak(alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], limits: SearchLimits) -> CoarsePeak:
-    """The best peak near zero delay if it is beyond chance, else the best of all delays; the caller looks at its chance."""
+def find_peak(
+    alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], limits: SearchLimits, *, whole: bool = True
+) -> CoarsePeak:
+    """The best peak near zero delay if it is beyond chance, else the best of all delays; the caller looks at its chance.
+
+    Without ``whole``, Alice's events are a piece of her recording, and all delays are the 2^20 nearest bins.
+    """
     low, high = int(bob[0] - alice[-1]), int(bob[-1] - alice[0])
+    if not whole:
+        reach = _MOST_BINS // 2 * _bin_ticks(alice, limits.max_rate)
+        low, high = max(low, -reach), min(high, reach)
     near = max(low, -limits.near_ticks), min(high, limits.near_ticks)
     if near[0] < near[1]:
         peak = _search(alice, bob, near, limits.max_rate)
         if peak.chance < limits.false_alarm or near == (low, high):
             return peak
-    return _search(alice, bob, (low, high), limits.max_rate)
+    return _search(alice, bob, (low, max(low, high)), limits.max_rate)
+
+
+def find_peak_near(
+    alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], lags_ticks: tuple[int, int], limits: SearchLimits
+) -> CoarsePeak:
+    """The best peak among delays from the first to the last of ``lags_ticks``."""
+    return _search(alice, bob, lags_ticks, limits.max_rate)
+
+
+def _bin_ticks(alice: npt.NDArray[np.int64], max_rate: float) -> int:
+    drift = math.ceil(max_rate * (int(alice[-1] - alice[0]) + 1))
+    return max(_NARROWEST_BIN_TICKS, math.ceil(drift / _SEGMENTS))
 
 
 def _search(
@@ -69,10 +98,11 @@ def _search(
 ) -> CoarsePeak:
     span = int(alice[-1] - alice[0]) + 1
     drift = math.ceil(max_rate * span)
-    width = max(_NARROWEST_BIN_TICKS, math.ceil(drift / _SEGMENTS))
+    width = _bin_ticks(alice, max_rate)
     first = (lags_ticks[0] - drift) // width - _NEARBY_BINS
     lags = (lags_ticks[1] + drift) // width + _NEARBY_BINS - first + 1
-    counts = _by_segment(alice - alice[0], bob - alice[0], width, first, lags)
+    there = slice(*np.searchsorted(bob - alice[0], [first * width, span + (first + lags + 1) * width]).tolist())
+    counts = _by_segment(alice - alice[0], bob[there] - alice[0], width, first, lags)
     background = _nearby_mean(counts)
     excess = counts - background
     most = math.ceil(drift / width)

@@ -12,11 +12,13 @@ Besides the settings nothing but parities and that hash is disclosed. What comes
 says nothing of how its settings were chosen, so that nothing bounds what an eavesdropper may know. The exchange is not
 authenticated either, for the same reason: there is nothing to protect.
 
-Channels 0 and 1 are one setting, 2 and 3 the other; within a setting the even channel is bit 0.
+Channels 0 and 1 are one setting, 2 and 3 the next, and so on; within a setting the even channel is bit 0. Settings that both
+parties have come first, and only they are sifted.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AlicePairs", "BobPairs", "PairSettings", "PairsResult", "independent_pairs", "is_one_setting"]
 
-_SETTINGS = 2
+_PEAK_JITTERS = 3.0
 _ONE_SETTING = "no key: a recording in one setting supports no claim of a secret key"
 _UNKNOWN_CHOICE = "no key: a recording supports no claim of a secret key, as it does not tell how its settings were chosen"
 _MOST_EVENTS = 1 << 28
@@ -55,13 +57,36 @@ _MOST_EVENTS = 1 << 28
 class PairSettings:
     """Known to both parties beforehand.
 
-    Events up to ``window_ticks`` from the correlation's peak are pairs. ``expected_qber`` sizes the blocks of error correction;
-    a wrong guess costs parities, not correctness.
+    Events up to ``half_window_ticks`` from the correlation's peak are pairs; None takes three standard deviations of the peak.
+    ``settings``: how many a party has at most, ``common``: how many of them both have. ``expected_qber`` sizes the blocks of
+    error correction; a wrong guess costs parities, not correctness.
     """
 
-    window_ticks: int
+    half_window_ticks: int | None
+    settings: int = 2
+    common: int = 2
     expected_qber: float = 0.02
     limits: SearchLimits = field(default_factory=SearchLimits)
+
+    def half_window(self, found: Synchronisation) -> int:
+        """Half the width of the coincidence window in whole ticks."""
+        if self.half_window_ticks is not None:
+            return self.half_window_ticks
+        return math.ceil(_PEAK_JITTERS * found.jitter_ticks)
+
+    def pack(self, setting: npt.NDArray[np.uint8]) -> bytes:
+        """Numbers of settings, each in as many bits as the largest takes."""
+        return pack((setting[:, None] >> self._bits & np.uint8(1)).ravel().astype(np.uint8))
+
+    def unpack(self, data: bytes, count: int) -> npt.NDArray[np.uint8]:
+        """The reverse; AuthenticationError where the length does not fit."""
+        bits = unpack(data, count * self._bits.size).reshape(count, self._bits.size)
+        numbers: npt.NDArray[np.uint8] = (bits << self._bits).sum(axis=1, dtype=np.uint8)
+        return numbers
+
+    @property
+    def _bits(self) -> npt.NDArray[np.uint8]:
+        return np.arange(max(1, (self.settings - 1).bit_length()), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -69,8 +94,8 @@ class PairsResult:
     """One party's end of an exchange.
 
     ``bits`` are None unless both ends were found to hold the same ones. ``events``, int64 (n,), are the party's own events that
-    have a partner; both parties' lists are in the same order. ``sifted`` and ``errors`` are by setting, errors known once
-    corrected. Disclosed bits are parities of either party, and the verification hash. ``synchronisation`` is Alice's.
+    have a partner; both parties' lists are in the same order. ``sifted`` and ``errors`` are by common setting, errors known
+    once corrected. Disclosed bits are parities of either party, and the verification hash. ``synchronisation`` is Alice's.
     """
 
     bits: SecretBytes | None
@@ -92,7 +117,8 @@ class PairsResult:
 def independent_pairs(of_alice: tuple[int, ...], of_bob: tuple[int, ...]) -> float:
     """Pairs in different settings if both parties chose theirs independently, as often as they had each setting."""
     total = sum(of_alice)
-    return (of_alice[0] * of_bob[1] + of_alice[1] * of_bob[0]) / total if total else 0.0
+    same = sum(hers * his for hers, his in zip(of_alice, of_bob, strict=True))
+    return (total * sum(of_bob) - same) / total if total else 0.0
 
 
 def is_one_setting(different: int, of_alice: tuple[int, ...], of_bob: tuple[int, ...]) -> bool:
@@ -108,7 +134,7 @@ class _Exchange:
         self.entropy = entropy
         self.talk = Conversation(me)
         self.events = np.empty(0, np.int64)
-        self.sifted: tuple[int, ...] = (0,) * _SETTINGS
+        self.sifted: tuple[int, ...] = (0,) * settings.common
         self.errors: tuple[int, ...] | None = None
         self.disclosed = cascade.Disclosed()
         self.check_bits = 0
@@ -136,12 +162,14 @@ class _Exchange:
 
     def sift(self, channel: npt.NDArray[np.uint8], theirs: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], ...]:
         """Bit and setting of the pairs that both parties measured in one setting; NoKeyError when there are none."""
-        mine = _setting(channel)
-        same = mine == theirs
-        if is_one_setting(int(np.count_nonzero(~same)), _by_setting(mine), _by_setting(theirs)):
+        mine, common = _setting(channel), self.settings.common
+        both = (mine < common) & (theirs < common)
+        same = both & (mine == theirs)
+        by_setting = (_by_setting(mine[both], common), _by_setting(theirs[both], common))
+        if is_one_setting(int(np.count_nonzero(both & ~same)), *by_setting):
             self.no_claim = _ONE_SETTING
         setting = theirs[same]
-        self.sifted = _by_setting(setting)
+        self.sifted = _by_setting(setting, common)
         if not setting.size:
             raise NoKeyError(None, f"of {channel.size:,} pairs none was measured in the same setting at both ends")
         return channel[same] & 1, setting
@@ -182,17 +210,18 @@ class AlicePairs:
         bob = _ticks(told_times)
         found = synchronise(tags.ticks, bob, alice_channel=tags.channel, limits=settings.limits)
         exchange.synchronisation = found
-        pairs = pair_events(tags.ticks, found.clock.to_alice(bob), settings.window_ticks)
+        pairs = pair_events(tags.ticks, found.clock.to_alice(bob), settings.half_window(found))
         in_his_order = np.argsort(pairs.bob)
         exchange.events = pairs.alice[in_his_order]
         channel = tags.channel[exchange.events]
         width, steps = pack_steps(pairs.bob[in_his_order], 0)
-        yield from talk.send(PairedEvents(channel.size, width, steps, pack(_setting(channel))))
+        yield from talk.send(PairedEvents(channel.size, width, steps, settings.pack(_setting(channel))))
         theirs = yield from talk.receive(Settings)
-        bits, _ = exchange.sift(channel, unpack(theirs.settings, channel.size))
+        bits, _ = exchange.sift(channel, settings.unpack(theirs.settings, channel.size))
         told, exchange.disclosed = yield from cascade.answer(talk, bits)
-        if len(told.errors) != _SETTINGS or any(not 0 <= n <= of for n, of in zip(told.errors, exchange.sifted, strict=True)):
-            raise AuthenticationError(f"errors {told.errors} of {exchange.sifted} sifted bits")
+        sifted = exchange.sifted
+        if len(told.errors) != len(sifted) or any(not 0 <= n <= of for n, of in zip(told.errors, sifted, strict=True)):
+            raise AuthenticationError(f"errors {told.errors} of {sifted} sifted bits")
         exchange.errors = told.errors
         key = exchange.entropy.draw("verification", CHECK_KEY_BYTES)
         exchange.check_bits = CHECK_BITS
@@ -221,10 +250,10 @@ class BobPairs:
         paired = yield from talk.receive(PairedEvents)
         exchange.events = _events(paired, tags.ticks.size)
         channel = tags.channel[exchange.events]
-        yield from talk.send(Settings(pack(_setting(channel))))
-        raw, setting = exchange.sift(channel, unpack(paired.settings, channel.size))
+        yield from talk.send(Settings(settings.pack(_setting(channel))))
+        raw, setting = exchange.sift(channel, settings.unpack(paired.settings, channel.size))
         bits, exchange.disclosed = yield from cascade.correct(talk, raw, settings.expected_qber, exchange.entropy)
-        exchange.errors = _by_setting(setting[bits != raw])
+        exchange.errors = _by_setting(setting[bits != raw], settings.common)
         yield from talk.send(Corrected(exchange.errors))
         told = yield from talk.receive(Check)
         exchange.check_bits = CHECK_BITS
@@ -238,8 +267,8 @@ def _setting(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return (channel >> 1).astype(np.uint8)
 
 
-def _by_setting(setting: npt.NDArray[np.uint8]) -> tuple[int, ...]:
-    return tuple(np.bincount(setting, minlength=_SETTINGS).tolist())
+def _by_setting(setting: npt.NDArray[np.uint8], settings: int) -> tuple[int, ...]:
+    return tuple(np.bincount(setting, minlength=settings).tolist())
 
 
 def _ticks(told: EventTimes) -> npt.NDArray[np.int64]:

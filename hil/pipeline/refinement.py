@@ -7,7 +7,7 @@ flat background, fitted to all differences near it by expectation maximisation.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
     from hil.pipeline.correlation import CoarsePeak
 
-__all__ = ["Line", "refine"]
+__all__ = ["Line", "fit_line", "refine"]
 
 _NARROWEST_TICKS = 2.0
 _ROUNDS = 200
 _SETTLED = 1e-6
 _LEAST_VARIANCE = 1.0 / 12.0
 """Of whole ticks: no jitter looks smaller."""
+_LARGEST_SHARE = 1.0 - 1e-9
+"""There is always some background: far from the peak an event belongs to something."""
+_CHUNK = 1 << 16
+_MOST_DIFFERENCES = 1 << 21
+"""What a fit looks at; of more, every second or third event of Alice is enough."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,33 @@ def refine(alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], peak: Coars
     drift = _Drift(peak.delay_ticks, peak.rate * span, float(peak.bin_ticks))
     best, best_score = drift, 0.0
     while drift.width >= 2.0 * _NARROWEST_TICKS:
-        difference, where = _differences(alice, bob, place, drift, reach=4.0 * drift.width)
-        drift, score = _narrower(difference, where, drift)
+        drift, score = _narrower(alice, bob, place, drift)
         if score > best_score:
             best, best_score = drift, score
         elif score < 0.5 * best_score:
             break
-    difference, where = _differences(alice, bob, place, best, reach=3.0 * best.width)
-    return _fit(difference, where, best, span, peak.centre_ticks)
+    return _fitted(alice, bob, best, span, peak.centre_ticks)
+
+
+def fit_line(
+    alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], delay_ticks: float, rate: float, jitter_ticks: float
+) -> Line:
+    """The straight line over all events from one that is good to a jitter: ``delay_ticks`` in the middle of Alice's events."""
+    span = float(alice[-1] - alice[0]) + 1.0
+    start = _Drift(delay_ticks, rate * span, 4.0 * jitter_ticks)
+    return _fitted(alice, bob, start, span, float(alice[0]) + span / 2.0)
+
+
+def _fitted(alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], start: _Drift, span: float, centre: float) -> Line:
+    reach = 3.0 * start.width
+    by_chance = 2.0 * reach * alice.size * bob.size / span
+    every = 1 + int((by_chance + alice.size) // _MOST_DIFFERENCES)
+    hers = alice[::every]
+    difference, where = _differences(hers, bob, ((hers - centre) / span).astype(np.float64), start, reach)
+    line = _fit(difference, where, start, span, centre)
+    if every == 1:
+        return line
+    return replace(line, coincidences=every * line.coincidences, background_per_tick=every * line.background_per_tick)
 
 
 def _differences(
@@ -80,20 +104,25 @@ def _differences(
     return (bob[his] - alice[hers]).astype(np.float64), place[hers]
 
 
-def _narrower(difference: npt.NDArray[np.float64], where: npt.NDArray[np.float64], drift: _Drift) -> tuple[_Drift, float]:
+def _narrower(
+    alice: npt.NDArray[np.int64], bob: npt.NDArray[np.int64], place: npt.NDArray[np.float64], drift: _Drift
+) -> tuple[_Drift, float]:
     """The drift whose bin of half the width holds most events, and how clearly it stands out."""
     width = drift.width / 2.0
     reach = 2.5 * drift.width
     edges = np.arange(-reach, reach + width / 4.0, width / 2.0)
-    best, most, mean = drift, -1.0, 0.0
-    for step in range(-6, 7):
-        across = drift.across + step * width
-        halves = np.histogram(difference - across * where - drift.delay, edges)[0]
-        counts = halves[1:] + halves[:-1]
-        at = int(np.argmax(counts))
-        if counts[at] > most:
-            best, most = _Drift(drift.delay + float(edges[at + 1]), across, width), float(counts[at])
-            mean = (float(halves.sum()) - most) * width / (2.0 * reach - width)
+    steps = range(-6, 7)
+    halves = np.zeros((len(steps), edges.size - 1), np.int64)
+    for first in range(0, alice.size, _CHUNK):  # so that memory does not grow with the recording
+        chunk = slice(first, first + _CHUNK)
+        difference, where = _differences(alice[chunk], bob, place[chunk], drift, reach=4.0 * drift.width)
+        for row, step in enumerate(steps):
+            halves[row] += np.histogram(difference - (drift.across + step * width) * where - drift.delay, edges)[0]
+    counts = halves[:, 1:] + halves[:, :-1]
+    row, at = divmod(int(np.argmax(counts)), counts.shape[1])
+    most = float(counts[row, at])
+    mean = (float(halves[row].sum()) - most) * width / (2.0 * reach - width)
+    best = _Drift(drift.delay + float(edges[at + 1]), drift.across + steps[row] * width, width)
     return best, (most - mean) / math.sqrt(max(mean, 1.0))
 
 
@@ -114,7 +143,7 @@ def _fit(
         information = design.T @ (design * belongs[:, None])
         line = np.linalg.solve(information, design.T @ (belongs * difference))
         variance = max(_LEAST_VARIANCE, float(belongs @ (difference - design @ line) ** 2 / belongs.sum()))
-        share = float(belongs.sum() / near.sum())
+        share = min(float(belongs.sum() / near.sum()), _LARGEST_SHARE)
         if np.abs(line - before).max() < _SETTLED:
             break
     errors = np.sqrt(variance * np.diag(np.linalg.inv(information)))

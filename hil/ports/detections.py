@@ -165,7 +165,7 @@ class ReceiverHistory:
 class TimeTags:
     """Events of one party of a recording, arrays of shape (n,).
 
-    ``ticks``: int64, ascending, in ticks of the recording. ``channel``: uint8, 0 to 3, numbered within the party.
+    ``ticks``: int64, ascending, in ticks of the recording. ``channel``: uint8, numbered within the party, two a setting.
     """
 
     ticks: npt.NDArray[np.int64]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from hil.ports.channel_map import ChannelMap
     from hil.ports.detections import (
         DetectionRecords,
         Preparations,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         TimeTags,
     )
     from hil.ports.identity import Capabilities, Identity
+    from hil.ports.repeater import PairRecords, SwapCounts
     from hil.ports.secret import SecretBytes
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "PowerMeter",
     "Receiver",
     "Recording",
+    "RepeaterNode",
     "TemperatureController",
     "Transmitter",
 ]
@@ -187,5 +190,32 @@ class Recording(Instrument, Protocol):
         """From the first event to the last, in seconds."""
         ...
 
+    @property
+    def channels(self) -> ChannelMap:
+        """Whose each channel is, in which setting and with which result."""
+        ...
+
     def alice(self) -> TimeTags: ...
     def bob(self) -> TimeTags: ...
+
+
+class RepeaterNode(Instrument, Protocol):
+    """A node of a repeater chain: an end, which has pairs, or one between, which swaps."""
+
+    def device_time_ns(self) -> int:
+        """The device's own clock: nanoseconds since its power-up."""
+        ...
+
+    def repeating(self) -> bool:
+        """Whether the node takes part. A chain makes pairs while all of its nodes do."""
+        ...
+
+    def set_repeating(self, *, repeating: bool) -> None: ...
+
+    def pairs(self, first: int = 0) -> PairRecords:
+        """Pairs from number ``first`` on, as this end knows them; MissingCapabilityError at a node between."""
+        ...
+
+    def swaps(self) -> SwapCounts:
+        """Swaps since the chain began; MissingCapabilityError at an end."""
+        ...

@@ -43,7 +43,8 @@ def _find(observed: object, objective: Objective) -> Finding:
     outcome = above(interval, limit)
     if interval.n == 0:
         return Finding(observed.subject, Outcome.INCONCLUSIVE, "no coincidences", observed.simulated, interval)
-    said = f"fidelity at least {percent(interval.estimate)} ({spread(interval, percent)}) from {count(interval.n)} coincidences"
+    exact = "" if _is_exact(observed) else "at least "
+    said = f"fidelity {exact}{percent(interval.estimate)} ({spread(interval, percent)}) from {count(interval.n)} coincidences"
     endings = {
         Outcome.PASS: f"reaches {percent(limit)}",
         Outcome.FAIL: f"misses the required {percent(limit)}",
@@ -53,11 +54,15 @@ def _find(observed: object, objective: Objective) -> Finding:
 
 
 def _fidelity(observed: VisibilityCounts, confidence: float) -> Interval:
-    """From 1 - q1 - q2 = (V1 + V2) / 2 up to 1 - max(q1, q2), for the two bases with the most coincidences.
+    """In X, Y and Z 1 - (qX + qY + qZ) / 2; else from 1 - q1 - q2 = (V1 + V2) / 2 up to 1 - max(q1, q2), for two bases.
 
-    q is the share of coincidences against the correlation, V = 1 - 2q the visibility; the ideal state's share of the pairs can
-    be no more than the correlated ones in any basis. The estimate is the lower one. Valid for a state of two qubits.
+    These are the two with the most coincidences. q is the share of coincidences against the correlation, V = 1 - 2q the
+    visibility; the ideal state's share of the pairs can be no more than the correlated ones in any basis. The estimate is the
+    lower one. Valid for a state of two qubits, whose fidelity is (1 + VX + VY + VZ) / 4 (O. Guehne and G. Toth, Phys. Rep. 474,
+    1, 2009).
     """
+    if _is_exact(observed):
+        return _in_three(observed, confidence)
     chosen = sorted(observed.by_basis.values(), reverse=True)[:2]
     shared = (1.0 + confidence) / 2.0
     errors = [clopper_pearson(wrong, total, shared) for total, wrong in chosen]
@@ -71,6 +76,25 @@ def _fidelity(observed: VisibilityCounts, confidence: float) -> Interval:
     )
 
 
+def _is_exact(observed: VisibilityCounts) -> bool:
+    """Three complementary bases, by their names, fix the fidelity; two only bound it."""
+    return set(observed.by_basis) == {"X", "Y", "Z"}
+
+
+def _in_three(observed: VisibilityCounts, confidence: float) -> Interval:
+    """Each end of the interval takes a third of the error from each basis."""
+    shared = 1.0 - (1.0 - confidence) / 3.0
+    errors = [clopper_pearson(wrong, total, shared) for total, wrong in observed.by_basis.values()]
+    return Interval(
+        1.0 - sum(one.estimate for one in errors) / 2.0,
+        max(0.0, 1.0 - sum(one.high for one in errors) / 2.0),
+        1.0 - sum(one.low for one in errors) / 2.0,
+        confidence,
+        "Clopper-Pearson in three bases",
+        sum(one.n for one in errors),
+    )
+
+
 SPEC = IndicatorSpec(
     name="entanglement_fidelity",
     title="entanglement fidelity",
@@ -80,6 +104,6 @@ SPEC = IndicatorSpec(
     time_base="bench",
     observes=LinkRun,
     judge=_judge,
-    rule="Clopper-Pearson in two bases, (V1 + V2) / 2 <= F <= 1 - max(q): PASS if the lower bound >= limit, "
-    "FAIL if the upper bound < limit",
+    rule="Clopper-Pearson in two bases, (V1 + V2) / 2 <= F <= 1 - max(q), or in X, Y and Z, F = (1 + VX + VY + VZ) / 4: "
+    "PASS if the lower bound >= limit, FAIL if the upper bound < limit",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, NoReturn, Self, cast
 
 import numpy as np
@@ -11,10 +12,11 @@ from hil.errors import MissingCapabilityError, SynchronisationError
 from hil.pipeline.entropy import SeededEntropy
 from hil.pipeline.pairs import AlicePairs, BobPairs, PairSettings
 from hil.pipeline.stepping import run_pair
+from hil.pipeline.synchronisation import SearchLimits
 from hil.ports.identity import EvidenceLevel
 from hil.ports.run import BlockReport, LedgerEntry, LinkRun, VisibilityCounts
-from hil.record.model import PlotEntry, PlotMark, TableEntry
-from hil.testbed.recording_analysis import RecordingAnalysis, findings
+from hil.testbed.recording_analysis import Exchanged, analyse, duration_ticks
+from hil.testbed.recording_tables import correlation_plot, event_fields, matrix_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     from hil.bench.model import Link as DeclaredLink
     from hil.bench.model import RecordingDevice
     from hil.pipeline.pairs import PairsResult
+    from hil.ports.detections import TimeTags
     from hil.ports.roles import Recording
+    from hil.testbed.recording_analysis import RecordingAnalysis
     from hil.testbed.testbed import Testbed
 
-__all__ = ["RecordedLink"]
+__all__ = ["RecordedLink", "half_window_ticks"]
 
-_CHANNELS = 4
 _GATES = 20
 
 
@@ -43,6 +46,7 @@ class RecordedLink:
 
     level: EvidenceLevel | None = None
     simulated = False
+    missing = "is a recording, and this test needs a live device"
     testbed: Testbed
 
     def __init__(
@@ -86,8 +90,8 @@ class RecordedLink:
         distilled = self._distil()
         if not self._shown:
             self._shown = True
-            self._record("table", **_fields(_table(distilled.analysis)))
-            self._record("plot", **_fields(_plot(distilled.analysis)))
+            self._record("table", **event_fields(matrix_table(distilled.analysis)))
+            self._record("plot", **event_fields(correlation_plot(distilled.analysis)))
         return distilled.analysis
 
     def run(self, duration: str | float | None = None) -> LinkRun:  # noqa: ARG002  (as a live link's, and see below)
@@ -134,63 +138,56 @@ class _Distilled:
     """What the two parties made of a recording; ``counts`` by channel in equal gates."""
 
     analysis: RecordingAnalysis
+    exchanged: Exchanged
     alice: PairsResult
-    bob: PairsResult
     counts: dict[str, npt.NDArray[np.int64]]
 
 
+def half_window_ticks(window_s: float, tick_s: float) -> int:
+    """Whole ticks to either side of the peak that lie within a window of that full width."""
+    return math.floor(window_s / tick_s / 2.0 * (1.0 + 1e-9))
+
+
 def _distil(link: str, recording: Recording, declared: RecordingDevice, seed: int) -> _Distilled:
-    tags_a, tags_b = recording.alice(), recording.bob()
-    settings = PairSettings(window_ticks=declared.window_ticks)
+    tags, channels = (recording.alice(), recording.bob()), recording.channels
+    settings = PairSettings(
+        half_window_ticks=half_window_ticks(declared.window_s, recording.tick_s) if declared.window_s else None,
+        settings=max(len(channels.settings_a), len(channels.settings_b)),
+        common=len(channels.common),
+        limits=SearchLimits.for_tick(recording.tick_s),
+    )
     try:
         alice, bob = run_pair(
-            AlicePairs(settings, SeededEntropy(seed, link, "alice")).exchange(tags_a),
-            BobPairs(settings, SeededEntropy(seed, link, "bob")).exchange(tags_b),
+            AlicePairs(settings, SeededEntropy(seed, link, "alice")).exchange(tags[0]),
+            BobPairs(settings, SeededEntropy(seed, link, "bob")).exchange(tags[1]),
         )
     except SynchronisationError as error:
         raise SynchronisationError(f"link {link}: {error}") from error
     found = alice.synchronisation
     assert found is not None
-    ticks = {"alice": tags_a.ticks, "bob": found.clock.to_alice(tags_b.ticks)}
-    channels = {"alice": tags_a.channel, "bob": tags_b.channel}
-    first = min(int(times[0]) for times in ticks.values())
-    end = max(int(times[-1]) for times in ticks.values()) + 1
-    edges = np.linspace(first, end, _GATES + 1)
-    counts = {
-        f"{party}-{channel}": np.histogram(ticks[party][channels[party] == channel], edges)[0].astype(np.int64)
-        for party in ticks
-        for channel in range(_CHANNELS)
-    }
-    matrix = np.zeros((_CHANNELS, _CHANNELS), np.int64)
-    np.add.at(matrix, (tags_a.channel[alice.events], tags_b.channel[bob.events]), 1)
-    analysis = RecordingAnalysis(
-        link=link,
-        tick_s=recording.tick_s,
-        duration_s=(end - first) * recording.tick_s,
-        singles_alice=_singles(tags_a.channel),
-        singles_bob=_singles(tags_b.channel),
-        delay_ticks=found.clock.delay_ticks,
-        rate_ppm=found.clock.rate_ppm,
-        measured_rate_ppm=1e6 * found.measured_rate,
-        rate_error_ppm=1e6 * found.rate_error,
-        jitter_ticks=found.jitter_ticks,
-        significance=found.significance,
-        lags_ticks=found.lags_ticks.astype(np.float64) + found.clock.delay_ticks,
-        correlation=found.counts,
-        window_ticks=(found.clock.delay_ticks - declared.window_ticks, found.clock.delay_ticks + declared.window_ticks),
-        matrix=tuple(tuple(row) for row in matrix.tolist()),
+    exchanged = Exchanged(
         corrected_bits=alice.bits.bit_length if alice.bits is not None else 0,
         corrected_errors=None if alice.errors is None else sum(alice.errors),
         fingerprints=_fingerprints(alice, bob),
         agree=alice.bits is not None and bob.bits is not None and alice.bits == bob.bits,
         disclosed_bits=alice.disclosed_bits,
-        exchange=alice.sentence.partition(";")[0],
+        sentence=alice.sentence.partition(";")[0],
     )
-    return _Distilled(analysis, alice, bob, counts)
+    analysis = analyse(link, tags, channels, found, tick_s=recording.tick_s, half_window=settings.half_window(found))
+    counts = _gates(tags[0], dataclasses.replace(tags[1], ticks=found.clock.to_alice(tags[1].ticks)), analysis)
+    return _Distilled(dataclasses.replace(analysis, exchanged=exchanged), exchanged, alice, counts)
 
 
-def _singles(channel: npt.NDArray[np.uint8]) -> tuple[int, ...]:
-    return tuple(np.bincount(channel, minlength=_CHANNELS).tolist())
+def _gates(alice: TimeTags, bob: TimeTags, analysis: RecordingAnalysis) -> dict[str, npt.NDArray[np.int64]]:
+    """Counts of each channel in equal gates over the recording, both parties on Alice's clock."""
+    first, length = duration_ticks(alice.ticks, bob.ticks)
+    edges = np.linspace(first, first + length, _GATES + 1)
+    parties = (("alice", alice, len(analysis.singles_alice)), ("bob", bob, len(analysis.singles_bob)))
+    return {
+        f"{party}-{channel}": np.histogram(tags.ticks[tags.channel == channel], edges)[0].astype(np.int64)
+        for party, tags, channels in parties
+        for channel in range(channels)
+    }
 
 
 def _fingerprints(alice: PairsResult, bob: PairsResult) -> tuple[str, str] | None:
@@ -203,7 +200,7 @@ def _fingerprints(alice: PairsResult, bob: PairsResult) -> tuple[str, str] | Non
 def _report(distilled: _Distilled) -> BlockReport:
     analysis, alice = distilled.analysis, distilled.alice
     events = sum(analysis.singles_alice) + sum(analysis.singles_bob)
-    pairs = analysis.all_pairs[1]
+    pairs = analysis.pairs
     ledger = [
         LedgerEntry("synchronisation", "events of both parties", events, "events"),
         LedgerEntry("synchronisation", "coincidences in the window", pairs, "pairs"),
@@ -226,7 +223,7 @@ def _report(distilled: _Distilled) -> BlockReport:
         sifted_key_bits=sum(alice.sifted),
         sifted_test_bits=0,
         test_errors=0,
-        key_errors=analysis.corrected_errors,
+        key_errors=distilled.exchanged.corrected_errors,
         disclosed_bits=alice.disclosed_bits,
         authentication_bits=0,
         secret_bits=0,
@@ -248,39 +245,3 @@ def _series(
     if bits:
         rates["qber_ratio"] = (np.array([duration_s]), np.array([errors / bits]))
     return rates
-
-
-def _table(analysis: RecordingAnalysis) -> TableEntry:
-    return TableEntry(
-        title="coincidence matrix",
-        columns=tuple(f"Bob {channel}" for channel in range(_CHANNELS)),
-        rows=analysis.matrix,
-        row_names=tuple(f"Alice {channel}" for channel in range(_CHANNELS)),
-        row_title="Alice's channel",
-        column_title="Bob's channel",
-        sentences=analysis.sentences,
-        link=analysis.link,
-    )
-
-
-def _plot(analysis: RecordingAnalysis) -> PlotEntry:
-    first, last = analysis.window_ticks
-    return PlotEntry(
-        title="correlation",
-        x=tuple(analysis.lags_ticks.tolist()),
-        y=tuple(float(number) for number in analysis.correlation),
-        x_label=f"Bob's time minus Alice's, in ticks of {1e12 * analysis.tick_s:g} ps",
-        y_label="pairs of events",
-        style="bars",
-        marks=(
-            PlotMark(x=first, label=f"window from {first:+,g}"),
-            PlotMark(x=analysis.delay_ticks, label=f"peak at {analysis.delay_ticks:+,g}"),
-            PlotMark(x=last, label=f"window to {last:+,g}"),
-        ),
-        sentences=findings(analysis)[1:3],
-        link=analysis.link,
-    )
-
-
-def _fields(entry: TableEntry | PlotEntry) -> dict[str, object]:
-    return {name: getattr(entry, name) for name in entry.__struct_fields__ if name != "case"}

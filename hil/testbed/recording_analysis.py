@@ -1,219 +1,198 @@
-"""What a recording of photon pairs shows, in numbers and in words, and what a recording in one setting cannot show."""
+"""What a recording of photon pairs shows, in numbers: who was paired with whom, how well, and by how much chance."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.physics.entropy import binary_entropy
+import numpy as np
+
+from hil.pipeline.bell import chsh, correlation
+from hil.pipeline.coincidences import pair_events
 from hil.pipeline.pairs import independent_pairs, is_one_setting
-from hil.statistics.binomial import clopper_pearson
+from hil.pipeline.peak import accidentals, full_width_ticks, half_windows, scan
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
-__all__ = ["RecordingAnalysis", "claims_not_supported", "findings"]
+    from hil.pipeline.bell import Chsh, Correlation
+    from hil.pipeline.peak import WindowCount
+    from hil.pipeline.synchronisation import ClockMap, Synchronisation
+    from hil.ports.channel_map import ChannelMap
+    from hil.ports.detections import TimeTags
 
-_CONFIDENCE = 0.95
-_SECRECY = 1e-9
+__all__ = ["Exchanged", "RecordingAnalysis", "analyse", "duration_ticks"]
 
 Counts = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """What two parties made of a recording's bits; ``fingerprints`` are SHA-256 of either one's, None for few or none."""
+
+    corrected_bits: int
+    corrected_errors: int | None
+    fingerprints: tuple[str, str] | None
+    agree: bool
+    disclosed_bits: int
+    sentence: str
 
 
 @dataclass(frozen=True)
 class RecordingAnalysis:
     """A recording, counted. No key material.
 
-    ``matrix``: pairs by Alice's channel (row) and Bob's (column). ``groups``: (errors, pairs) of channels 0 and 1, and of 2 and
-    3, at both ends; ``all_pairs`` of all channels. ``lags_ticks`` and ``correlation``, shape (n,): Bob's time minus Alice's,
-    drift taken out, and how many pairs of events have it; ``window_ticks`` its first and last lag that counts as a pair.
-    ``measured_rate_ppm`` is the fitted rate, ``rate_ppm`` the same with the digits the data support.
+    ``matrix``: pairs by Alice's channel (row) and Bob's (column), two channels a setting, common settings first.
+    ``lags_ticks`` and ``correlation``, shape (n,): Bob's time minus Alice's, drift taken out, and how many pairs of events have
+    it; ``half_window_ticks`` from the peak at ``delay_ticks`` is the furthest that counts as a pair. ``measured_rate_ppm`` is
+    the fitted rate, ``clock`` the same with the digits the data support. ``accidentals``: pairs by chance in the window, with
+    their standard error, from windows shifted away from the peak. ``exchanged``: None where nobody exchanged anything.
     """
 
     link: str
     tick_s: float
     duration_s: float
+    channels: ChannelMap
     singles_alice: Counts
     singles_bob: Counts
-    delay_ticks: float
-    rate_ppm: float
+    clock: ClockMap
     measured_rate_ppm: float
     rate_error_ppm: float
     jitter_ticks: float
+    fwhm_ticks: float
     significance: float
     lags_ticks: npt.NDArray[np.float64]
     correlation: npt.NDArray[np.int64]
-    window_ticks: tuple[float, float]
+    half_window_ticks: int
+    accidentals: tuple[float, float]
+    windows: tuple[WindowCount, ...]
     matrix: tuple[Counts, ...]
-    corrected_bits: int
-    corrected_errors: int | None
-    fingerprints: tuple[str, str] | None
-    agree: bool
-    disclosed_bits: int
-    exchange: str
+    exchanged: Exchanged | None = None
+
+    @property
+    def delay_ticks(self) -> float:
+        """Where the correlation peaks."""
+        return self.clock.delay_ticks
+
+    @property
+    def rate_ppm(self) -> float:
+        """How much faster Bob's clock runs."""
+        return self.clock.rate_ppm
+
+    @property
+    def window_ticks(self) -> tuple[float, float]:
+        """First and last lag that counts as a pair."""
+        return self.delay_ticks - self.half_window_ticks, self.delay_ticks + self.half_window_ticks
 
     @property
     def groups(self) -> tuple[tuple[int, int], ...]:
-        """(Errors, pairs) of each group of channels, both parties' event in the same group."""
-        return tuple(self._against(range(first, first + 2)) for first in (0, 2))
+        """(Errors, pairs) of each common setting."""
+        return tuple(self._against(range(2 * number, 2 * number + 2)) for number in range(len(self.channels.common)))
 
     @property
     def all_pairs(self) -> tuple[int, int]:
-        """(Errors, pairs) over all channels: a pair off the diagonal is against the correlation."""
-        return self._against(range(4))
+        """(Errors, pairs) over all channels of common settings: a pair off the diagonal is against the correlation."""
+        return self._against(range(2 * len(self.channels.common)))
+
+    @property
+    def pairs(self) -> int:
+        """Pairs in the window, whatever their settings."""
+        return sum(map(sum, self.matrix))
 
     @property
     def sifted(self) -> tuple[int, int]:
-        """(Errors, bits) of the pairs within a group."""
+        """(Errors, bits) of the pairs in a common setting."""
         return sum(errors for errors, _ in self.groups), sum(pairs for _, pairs in self.groups)
 
     @property
     def group_totals(self) -> tuple[Counts, Counts]:
-        """Pairs with Alice's event in each group of channels, and with Bob's."""
-        rows = [sum(row) for row in self.matrix]
-        columns = [sum(column) for column in zip(*self.matrix, strict=True)]
-        return (rows[0] + rows[1], rows[2] + rows[3]), (columns[0] + columns[1], columns[2] + columns[3])
+        """Pairs with Alice's event in each common setting, and with Bob's; the other party's event in a common one too."""
+        common = len(self.channels.common)
+        block = np.array(self.matrix)[: 2 * common, : 2 * common].reshape(common, 2, common, 2).sum(axis=(1, 3))
+        return tuple(block.sum(axis=1).tolist()), tuple(block.sum(axis=0).tolist())
 
     @property
     def one_setting(self) -> bool:
-        """Whether pairs across the groups are too few for two settings that each party chose by itself."""
+        """Whether pairs across the settings are too few for settings that each party chose by itself."""
         return is_one_setting(self.all_pairs[1] - self.sifted[1], *self.group_totals)
 
     @property
-    def pairs_by_chance(self) -> float:
-        """Pairs that as many events without any relation would give in the window."""
-        width = self.window_ticks[1] - self.window_ticks[0] + 1.0
-        return sum(self.singles_alice) * sum(self.singles_bob) * width * self.tick_s / self.duration_s
+    def across_by_choice(self) -> float:
+        """Pairs across the common settings if both parties chose theirs independently."""
+        return independent_pairs(*self.group_totals)
 
     @property
-    def sentences(self) -> tuple[str, ...]:
-        """What was found, then which claims it cannot support."""
-        return findings(self) + claims_not_supported(self)
+    def pairs_by_chance(self) -> float:
+        """Pairs in the window that are none: counted in shifted windows."""
+        return self.accidentals[0]
 
-    def text(self) -> str:
-        """Matrix and sentences for a terminal."""
-        names = [f"Bob {number}" for number in range(4)]
-        lines = ["coincidence matrix", "         " + "".join(f"{name:>7}" for name in names)]
-        lines += [f"Alice {row}  " + "".join(f"{n:>7,}" for n in counts) for row, counts in enumerate(self.matrix)]
-        return "\n".join([*lines, "", *self.sentences])
+    @property
+    def ratio(self) -> float:
+        """Coincidence-to-accidental ratio; inf where no pair came by chance."""
+        return (self.pairs - self.accidentals[0]) / self.accidentals[0] if self.accidentals[0] else float("inf")
+
+    @property
+    def correlations(self) -> tuple[tuple[str, str, Correlation], ...]:
+        """E of every pair of settings, by their names."""
+        return tuple(
+            (hers, his, correlation(self.matrix, i, j))
+            for i, hers in enumerate(self.channels.settings_a)
+            for j, his in enumerate(self.channels.settings_b)
+        )
+
+    @property
+    def chsh(self) -> Chsh | None:
+        """S, where the angles of enough settings are known."""
+        return chsh(self.matrix, self.channels.angles_deg("a"), self.channels.angles_deg("b"))
 
     def _against(self, channels: range) -> tuple[int, int]:
         pairs = sum(self.matrix[row][column] for row in channels for column in channels)
         return pairs - sum(self.matrix[channel][channel] for channel in channels), pairs
 
 
-def findings(seen: RecordingAnalysis) -> tuple[str, ...]:
-    """What the recording shows."""
-    hers, his = sum(seen.singles_alice), sum(seen.singles_bob)
-    return (
-        f"{hers + his:,} events in {_length(seen)}: {hers:,} of Alice, {his:,} of Bob.",
-        _clock(seen),
-        _pairs(seen),
-        _errors(seen),
-        f"Corrected and verified by two parties: {seen.exchange}. {seen.disclosed_bits} bits were disclosed on the way.",
+def analyse(
+    link: str,
+    tags: tuple[TimeTags, TimeTags],
+    channels: ChannelMap,
+    found: Synchronisation,
+    *,
+    tick_s: float,
+    half_window: int,
+) -> RecordingAnalysis:
+    """Count Alice's and Bob's ``tags`` on the clock that was found, under a window of that many ticks to either side."""
+    alice, bob = tags
+    aligned = found.clock.to_alice(bob.ticks)
+    halves = half_windows(half_window)
+    by_chance = accidentals(alice.ticks, aligned, half_window, int(found.lags_ticks[-1]))
+    wide = pair_events(alice.ticks, aligned, halves[-1])
+    hers, his = alice.channel[wide.alice].astype(np.int64), bob.channel[wide.bob].astype(np.int64)
+    sifted = (hers >> 1 == his >> 1) & (hers < 2 * len(channels.common))
+    inside = np.abs(wide.difference_ticks) <= half_window
+    rows, columns = 2 * len(channels.settings_a), 2 * len(channels.settings_b)
+    matrix = np.bincount(hers[inside] * columns + his[inside], minlength=rows * columns).reshape(rows, columns)
+    return RecordingAnalysis(
+        link=link,
+        tick_s=tick_s,
+        duration_s=duration_ticks(alice.ticks, aligned)[1] * tick_s,
+        channels=channels,
+        singles_alice=tuple(np.bincount(alice.channel, minlength=rows).tolist()),
+        singles_bob=tuple(np.bincount(bob.channel, minlength=columns).tolist()),
+        clock=found.clock,
+        measured_rate_ppm=1e6 * found.measured_rate,
+        rate_error_ppm=1e6 * found.rate_error,
+        jitter_ticks=found.jitter_ticks,
+        fwhm_ticks=full_width_ticks(found),
+        significance=found.significance,
+        lags_ticks=found.lags_ticks.astype(np.float64) + found.clock.delay_ticks,
+        correlation=found.counts,
+        half_window_ticks=half_window,
+        accidentals=(by_chance.in_window(half_window), by_chance.error_in_window(half_window)),
+        windows=scan(wide, sifted, sifted & (hers != his), by_chance, halves),
+        matrix=tuple(tuple(row) for row in matrix.tolist()),
     )
 
 
-def claims_not_supported(seen: RecordingAnalysis) -> tuple[str, ...]:
-    """Which claims a recording of this size cannot support, and why."""
-    one = seen.one_setting
-    said = (
-        _NO_KEY_IN_ONE_SETTING if one else _NO_KEY,
-        _too_small(seen),
-        _not_two_bases(seen) if one else "",
-        f"The QBER is that of this one setting, over {_length(seen)}; a limit that it meets is met for this setting only."
-        if one
-        else f"The QBER is that of {_length(seen)}.",
-        _NO_FIDELITY_IN_ONE_SETTING if one else _NO_FIDELITY,
-        f"It supports no claim of a key rate, of availability or of drift: {_length(seen)} are one block.",
-    )
-    return tuple(sentence for sentence in said if sentence)
-
-
-_NO_KEY_IN_ONE_SETTING = (
-    "It supports no claim of a secret key: nothing was measured in a complementary basis, whose errors alone bound what an "
-    "eavesdropper may know. The corrected bits are equal, not secret."
-)
-_NO_KEY = (
-    "It supports no claim of a secret key: it does not tell how the settings were chosen, nor that they are complementary "
-    "bases. The corrected bits are equal, not secret."
-)
-_NO_FIDELITY_IN_ONE_SETTING = (
-    "It supports no claim of entanglement or its fidelity: a classical mixture of the correlated results gives the same "
-    "table. A fidelity takes a second, complementary setting, a CHSH value four pairs of settings."
-)
-_NO_FIDELITY = (
-    "It supports no claim of entanglement or its fidelity, as it does not tell what the settings were; a CHSH value takes "
-    "four pairs of them."
-)
-
-
-def _length(seen: RecordingAnalysis) -> str:
-    return f"{1e3 * seen.duration_s:.4g} ms"
-
-
-def _clock(seen: RecordingAnalysis) -> str:
-    fitted = f"{seen.measured_rate_ppm:.4f} ± {seen.rate_error_ppm:.4f} ppm fitted"
-    return (
-        f"The correlation peaks where Bob's time is Alice's {seen.delay_ticks:+,g} ticks of {1e12 * seen.tick_s:g} ps; his "
-        f"clock runs {seen.rate_ppm:+g} ppm against hers ({fitted}). The peak's standard deviation is "
-        f"{seen.jitter_ticks:.2g} ticks; it stands {seen.significance:.0f} of the background's above it."
-    )
-
-
-def _pairs(seen: RecordingAnalysis) -> str:
-    low, high = seen.window_ticks
-    return (
-        f"{seen.all_pairs[1]:,} pairs lie within the window of {low:+,g} to {high:+,g} ticks, where events without any "
-        f"relation would give {seen.pairs_by_chance:.0f}."
-    )
-
-
-def _errors(seen: RecordingAnalysis) -> str:
-    errors, bits = seen.sifted
-    interval = clopper_pearson(errors, bits, _CONFIDENCE)
-    groups = " and ".join(
-        f"{wrong} in {pairs:,} of channels {first} and {first + 1}"
-        for first, (wrong, pairs) in zip((0, 2), seen.groups, strict=True)
-    )
-    return (
-        f"Errors: {groups}; {errors} in {bits:,} sifted bits is a QBER of {100 * interval.estimate:.2g} %, at most "
-        f"{100 * interval.high:.2g} % (Clopper-Pearson, 95 %). Over all pairs {seen.all_pairs[0]} in {seen.all_pairs[1]:,}."
-    )
-
-
-def _too_small(seen: RecordingAnalysis) -> str:
-    """Whether the size alone would rule a key out, were the second group a complementary basis."""
-    (_, key_bits), (test_errors, test_bits) = seen.groups
-    if not key_bits or not test_bits:
-        return ""
-    deviation = _sampling_deviation(key_bits, test_bits)
-    phase = min(0.5, test_errors / test_bits + deviation)
-    left = key_bits * (1.0 - binary_entropy(phase)) - seen.disclosed_bits - math.log2(2.0 / _SECRECY**2)
-    if left > 0:
-        return ""
-    return (
-        f"Its size rules a key out too: were channels 2 and 3 that basis, {test_bits:,} bits would leave its error rate "
-        f"uncertain by {deviation:.2g} at a secrecy of {_SECRECY:g}, and of {key_bits:,} bits nothing would be left."
-    )
-
-
-def _sampling_deviation(key_bits: int, test_bits: int) -> float:
-    """How much more errors the key bits may have than the test bits showed.
-
-    Source: M. Tomamichel, C. C. W. Lim, N. Gisin, R. Renner, Nature Communications 3, 634 (2012): mu of the key length.
-    """
-    n, k = key_bits, test_bits
-    return math.sqrt((n + k) / (n * k) * (k + 1) / k * math.log(4.0 / _SECRECY))
-
-
-def _not_two_bases(seen: RecordingAnalysis) -> str:
-    """Two bases chosen passively at each end would give pairs across the groups, as many as independent choices make."""
-    total = seen.all_pairs[1]
-    expected = independent_pairs(*seen.group_totals)
-    return (
-        f"The channel groups 0, 1 and 2, 3 are not two bases chosen at random: {total - seen.sifted[1]:,} of {total:,} pairs "
-        f"join them, where a passive choice at each end would give about {expected:.0f}. So the file shows one setting."
-    )
+def duration_ticks(alice: npt.NDArray[np.int64], aligned: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """(First tick of either party, ticks from there to the last, its own included)."""
+    first = min(int(alice[0]), int(aligned[0]))
+    return first, max(int(alice[-1]), int(aligned[-1])) + 1 - first

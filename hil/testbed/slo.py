@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hil.ports.spec import IndicatorSpec
     from hil.testbed.link import Link
     from hil.testbed.recorded_link import RecordedLink
+    from hil.testbed.repeater_link import RepeaterLink
     from hil.verdict import Verdict
 
 __all__ = ["Slo"]
@@ -34,7 +35,7 @@ _RAISED: dict[Outcome, type[HilError]] = {
 class Slo:
     """Judges observations of one link; the fixture ``slo``."""
 
-    def __init__(self, link: Link | RecordedLink) -> None:
+    def __init__(self, link: Link | RecordedLink | RepeaterLink) -> None:
         self.link = link
         self._declared: set[str] = set()
 
@@ -75,7 +76,7 @@ class Slo:
 
     def _objective(self, name: str) -> tuple[IndicatorSpec, Objective]:
         spec: IndicatorSpec = discovery.find("indicator", name)
-        prediction: Prediction | None = getattr(self.link, "prediction", None)  # a recording has none
+        prediction: Prediction | None = getattr(self.link, "prediction", None)  # a recording has none, a repeater another
         return spec, resolve(self.link.testbed.bench, self.link.name, spec, prediction)
 
     def _declare(self, spec: IndicatorSpec, objective: Objective) -> None:

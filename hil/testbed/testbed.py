@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hil.testbed.opening import Opened
     from hil.testbed.recorded_link import RecordedLink
     from hil.testbed.relay_chain import RelayChain
+    from hil.testbed.repeater_link import RepeaterLink
 
 __all__ = ["Testbed"]
 
@@ -76,7 +77,7 @@ class Testbed:
         self.guardian = guardian
         self._twins = twins
         self._protection = protection or ExitStack()
-        self._links: dict[str, Link | RecordedLink] = {}
+        self._links: dict[str, Link | RecordedLink | RepeaterLink] = {}
         self._chains: dict[str, RelayChain] = {}
         self._at_end: list[Callable[[], None]] = []
         self._closed = False
@@ -151,7 +152,7 @@ class Testbed:
             raise UnknownNameError(f"bench {self.name} has no device {name!r}; expected {nearest(name, self.devices)}")
         return self.devices[name]
 
-    def link(self, name: str) -> Link | RecordedLink:
+    def link(self, name: str) -> Link | RecordedLink | RepeaterLink:
         """One link of the bench, always the same object; UnknownNameError names the nearest."""
         if name not in self.bench.link:
             raise UnknownNameError(f"bench {self.name} has no link {name!r}; expected {nearest(name, self.bench.link)}")
@@ -270,7 +271,7 @@ class Testbed:
                 ),
             )
 
-    def _make_link(self, name: str) -> Link | RecordedLink:
+    def _make_link(self, name: str) -> Link | RecordedLink | RepeaterLink:
         protocol = self.bench.link[name].protocol
         if protocol == "recorded-pairs":
             from hil.testbed.recorded_link import RecordedLink
@@ -280,4 +281,8 @@ class Testbed:
             from hil.testbed.link import Link
 
             return Link(self, name)
+        if protocol == "entanglement-swapping":
+            from hil.testbed.repeater_link import RepeaterLink
+
+            return RepeaterLink(self, name)
         raise UsageError(f"link {name}: no link of protocol {protocol!r} can be run")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hil.testbed.recording_claims import sentences
+
 if TYPE_CHECKING:
     from hil import Slo
     from hil.testbed.recorded_link import RecordedLink
@@ -17,7 +19,7 @@ def test_the_recording_shows_coincidences(link: RecordedLink) -> None:
     """A delay stands out, and far more pairs fall into its window than chance would put there."""
     analysis = link.analysis()
     _, pairs = analysis.all_pairs
-    print(analysis.text())
+    print("\n".join(sentences(analysis)))
     assert pairs > 10.0 * analysis.pairs_by_chance, f"{pairs} pairs, {analysis.pairs_by_chance:.1f} expected by chance"
 
 
@@ -25,8 +27,10 @@ def test_both_parties_correct_to_the_same_bits(link: RecordedLink) -> None:
     """Alice's and Bob's corrected and verified bits are the same, and every sifted bit is accounted for."""
     (block,) = link.run().blocks
     analysis = link.analysis()
-    assert analysis.agree, f"the parties' corrected bits differ: {block.sentence}"
-    assert analysis.corrected_bits == block.sifted_key_bits > 0
+    exchanged = analysis.exchanged
+    assert exchanged is not None
+    assert exchanged.agree, f"the parties' corrected bits differ: {block.sentence}"
+    assert exchanged.corrected_bits == block.sifted_key_bits > 0
     assert block.key_errors == sum(errors for errors, _ in analysis.groups)
 
 
@@ -41,7 +45,7 @@ def test_no_key_is_claimed(link: RecordedLink) -> None:
     run = link.run()
     assert run.net_secret_bits == 0
     assert not any(block.released or block.secret_bits for block in run.blocks)
-    said = " ".join(link.analysis().sentences)
+    said = " ".join(sentences(link.analysis()))
     for claim in ("secret key", "fidelity"):
         assert claim in said, f"nothing is said about {claim}: {said}"
 

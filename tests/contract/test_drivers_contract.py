@@ -15,7 +15,15 @@ import pytest
 from hil import discovery
 from hil.bench.model import RecordingDevice, SwitchDevice
 from hil.clock import VirtualClock
-from hil.drivers import agiltron_ff1x4, ozoptics_dd100mc, recording, reference_transceiver, thorlabs_pm100d, thorlabs_tc200
+from hil.drivers import (
+    agiltron_ff1x4,
+    ozoptics_dd100mc,
+    recording,
+    reference_repeater,
+    reference_transceiver,
+    thorlabs_pm100d,
+    thorlabs_tc200,
+)
 from hil.ports.spec import DeviceSettings, DriverSpec
 from hil.suites.contracts.driver_contract import DriverContract
 
@@ -236,6 +244,20 @@ class TestReferenceTransceiver(DriverContract):
         return DeviceSettings("alice", wire(answer).on_socket(), VirtualClock())
 
 
+class TestReferenceRepeater(DriverContract):
+    """Against a node that only answers."""
+
+    @pytest.fixture
+    def spec(self) -> DriverSpec:
+        return reference_repeater.SPEC
+
+    @pytest.fixture
+    def settings(self, wire) -> DeviceSettings:
+        replies = {"*IDN?": "QKD Works,QR-1,B2,2.1.3", "PARK": "OK"}
+        answer = by_lines(b"\n", lambda request: replies.get(request, "ERR 10 unknown command") + "\n")
+        return DeviceSettings("middle", wire(answer).on_socket(), VirtualClock())
+
+
 class TestRecording(DriverContract):
     """Against a file of two events."""
 
@@ -257,6 +279,7 @@ def test_every_shipped_driver_is_bound_and_found_by_its_name():
         ozoptics_dd100mc.SPEC.name,
         agiltron_ff1x4.SPEC.name,
         thorlabs_tc200.SPEC.name,
+        reference_repeater.SPEC.name,
         reference_transceiver.SPEC.name,
         recording.SPEC.name,
     }

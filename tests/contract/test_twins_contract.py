@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from hil import discovery
 from hil.bench import envelope_of, load, simulated_devices
+from hil.bench.model import KmeDevice
 from hil.clock import VirtualClock
 from hil.device_sims.host import TwinHost
 from hil.ports.spec import DeviceSettings, DriverSpec
@@ -29,10 +31,15 @@ class OnTwin(DriverContract):
 
     device: str
     bench_name = "metro-25km"
+    twin = ""
+    """The device's twin, where it is not the one that its bench file says."""
 
     @pytest.fixture
     def bench(self) -> Bench:
-        return load(self.bench_name)
+        bench = load(self.bench_name)
+        twin = self.twin or bench.device[self.device].twin
+        changed = {**bench.device, self.device: msgspec.structs.replace(bench.device[self.device], twin=twin)}
+        return msgspec.structs.replace(bench, device=changed)
 
     @pytest.fixture
     def spec(self, bench: Bench) -> DriverSpec:
@@ -109,14 +116,27 @@ class TestBlackBoxTwin(OnTwin):
     bench_name = "metro-25km-black-box"
 
 
-@pytest.mark.parametrize("bench_name", ["metro-25km", "metro-25km-black-box"])
+class TestRepeaterTwin(OnTwin):
+    """reference-repeater."""
+
+    device = "middle"
+    bench_name = "repeater-2"
+
+
+class TestOldRepeaterTwin(TestRepeaterTwin):
+    """reference-repeater-1x, behind the driver of the other."""
+
+    twin = "reference-repeater-1x"
+
+
+@pytest.mark.parametrize("bench_name", ["metro-25km", "metro-25km-black-box", "repeater-2"])
 def test_every_device_of_the_shipped_benches_is_served_with_an_identity_its_bench_file_accepts(bench_name: str) -> None:
     """All but the KMEs have an address, and their firmware satisfies what the bench file pins."""
     from hil.drivers._identity import check_identity
 
     bench, clock = load(bench_name), VirtualClock()
     with TwinHost(bench, simulated_devices(bench), 5, clock) as host:
-        assert set(host.addresses) == {"alice", "bob", "voa", "switch", "meter", "stage"}
+        assert set(host.addresses) == {name for name, device in bench.device.items() if not isinstance(device, KmeDevice)}
         for name, at in host.addresses.items():
             declared = bench.device[name]
             settings = DeviceSettings(name, at.resource, clock, data_resource=at.data_resource, declared=declared)
@@ -130,8 +150,8 @@ def test_every_device_of_the_shipped_benches_is_served_with_an_identity_its_benc
 
 def test_every_shipped_twin_is_bound_and_found_by_its_name() -> None:
     """A simulated device that nobody bound to the contract is not shipped; the pair of KMEs has tests of its own."""
-    bench = load("metro-25km")
-    bound = {bench.device[case.device].driver for case in _leaves(OnTwin) if case.__name__.startswith("Test")}
+    cases = [case for case in _leaves(OnTwin) if case.__name__.startswith("Test")]
+    bound = {case.twin or load(case.bench_name).device[case.device].driver for case in cases}
     assert set(discovery.names("twin")) == bound | {"etsi014"}
     assert {discovery.find("twin", name).name for name in bound} == bound
 

@@ -39,5 +39,5 @@ class RecordingDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", 
     """Name of the file's format; without it the first bytes tell."""
     channels: tuple[str, ...] = ()
     """Which channel is whose, ``CHANNEL=PARTY:SETTING:BIT``; default 0 to 3 Alice's and 4 to 7 Bob's."""
-    window_ticks: Annotated[int, Meta(ge=0)] = 4
-    """Half width of the coincidence window, in ticks."""
+    window_s: SomeSeconds = field(name="window", default=0.0)
+    """Full width of the coincidence window; undeclared, three standard deviations of the peak to either side."""

@@ -10,6 +10,7 @@ from hil.bench.tables.channels import Element, Fibre
 from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.free_space import FreeSpace
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, Seconds, SomeSeconds, Table, Watts
+from hil.bench.tables.repeaters import Segment
 
 __all__ = ["Contract", "Eve", "Link", "Proof"]
 
@@ -45,15 +46,17 @@ class Eve(Table, frozen=True, kw_only=True):
 
 
 class Link(Table, frozen=True, kw_only=True):
-    """``[link.X]``: parties, and the optical path from a to b in order.
+    """``[link.X]``: parties, and what is between a and b in order.
 
     In the path ``"fibre"`` and ``"free-space"`` stand for what their tables describe.
     """
 
-    protocol: Literal["bb84-decoy", "recorded-pairs"]
+    protocol: Literal["bb84-decoy", "recorded-pairs", "entanglement-swapping"]
     parties: dict[Literal["a", "b"], str]
     path: tuple[str, ...] = ()
     fibre: Fibre | None = None
+    segments: tuple[Segment, ...] = field(name="segment", default=())
+    """Elementary links of a repeater chain, whose path is its inner nodes: one more than these, from a to b."""
     free_space: FreeSpace | None = None
     element: dict[str, Element] = {}
     """Passive parts of the path by their names in it."""

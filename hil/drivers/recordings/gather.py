@@ -100,7 +100,8 @@ def _events(
         code = np.where(known, table[np.where(known, chunk.channel, 0)], -1)[inside]
         if not channels.declared and (code < 0).any():
             raise UsageError(_unknown(file, chunk, int(np.flatnonzero(code < 0)[0]), codes))
-        over += Counter(f"events of channel {channel}" for channel in chunk.channel[inside][code < 0].tolist())
+        others, numbers = np.unique(chunk.channel[inside][code < 0], return_counts=True)
+        over += Counter({f"events of channel {one}": int(number) for one, number in zip(others, numbers, strict=True)})
         kept.append(ticks[inside][code >= 0])
         kept_codes.append(code[code >= 0].astype(np.uint8))
         if end is not None and ticks.size and int(ticks[-1]) > end:

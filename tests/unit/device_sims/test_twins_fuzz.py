@@ -31,6 +31,8 @@ QUERIES = {
     "switch": (b"\x01\x11\x00\x00", b"\x01\x12\x00\x03", b"\x01\x12", b"\x01"),
     "stage": (b"stat?\r", b"tset?\r", b"tset=40.0\r", b"ens\r", b"pgain=", b"tact?\r"),
     "alice": (b"*IDN?\n", b"EMIT ON\n", b"SOURCE?\n", b"PULSE?\n", b"PARK\r\n", b"CALIBRATIONS?\n"),
+    "middle": (b"*IDN?\n", b"START\n", b"SWAPS?\n", b"PAIRS? 0\n", b"PAIRS? -1\n", b"PARK\r\n"),
+    "east": (b"START\n", b"PAIRS? 0\n", b"PAIRS? 999999999999999\n", b"PAIRS?\n", b"RUN?\n"),
     "bob": (b"BLOCK START\n", b"BLOCK STOP\n", b"COUNTERS?\n", b"HISTORY? 0 1e9\n", b"BIAS ON\n", b"TEMP?\n"),
 }
 """What each device understands, to be cut and mixed with noise."""
@@ -41,19 +43,21 @@ PROBES = {
     "switch": (b"\x01\x11\x00\x00\x01\x11\x00\x00", None),
     "stage": (b"\rid?\r", b"id?\rTHORLABS TC200 VERSION 2.0\r> "),
     "alice": (b"\nROLE?\n", b"TRANSMITTER\n"),
+    "middle": (b"\nSTOP\n", b"OK\n"),
+    "east": (b"\nTIME?\n", b"0\n"),
     "bob": (b"\nROLE?\n", b"RECEIVER\n"),
 }
 """A question each device answers after anything, and how that answer ends."""
 
 
 @cache
-def bench() -> Bench:
-    return load("metro-25km")
+def bench(device: str) -> Bench:
+    return load("repeater-2" if device in {"middle", "east"} else "metro-25km")
 
 
 def session(device: str, endpoint: int = 0) -> Session:
-    world = World(bench(), seed=11)
-    return discovery.find("twin", bench().device[device].driver).build(world, device)[endpoint].session()
+    world = World(bench(device), seed=11)
+    return discovery.find("twin", bench(device).device[device].driver).build(world, device)[endpoint].session()
 
 
 def heard(conversation: Session, data: bytes) -> bytes:

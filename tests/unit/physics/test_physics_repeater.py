@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -12,6 +13,7 @@ from hil.physics.repeater import (
     swapped_fidelity,
     three_halves_attempts,
     two_link_waiting_factor,
+    waiting_factor,
 )
 
 
@@ -53,3 +55,27 @@ def test_waiting_factor_by_its_double_sum(p1: float, p2: float, d1: float, d2: f
 
 def test_fibre_takes_from_the_pair_what_its_whole_length_loses() -> None:
     assert elementary_success_probability(50.0, 0.2, 0.1, 0.5, 0.8) == pytest.approx(0.1 * 0.5 * 0.8 * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("p1", "p2", "d1", "d2"), [(0.3, 0.6, 0.05, 0.2), (1e-4, 1e-4, 1e-5, 1e-6), (0.2, 0.2, 0.2231435, 0.0)]
+)
+def test_general_waiting_factor_of_two_links(p1: float, p2: float, d1: float, d2: float) -> None:
+    """The sum over both links' attempts and the sum over the last attempt are summed separately; they agree."""
+    assert waiting_factor([p1, p2], [d1, d2]) == pytest.approx(two_link_waiting_factor(p1, p2, d1, d2), rel=2e-6)
+
+
+def test_waiting_factor_of_three_links_by_its_triple_sum() -> None:
+    success, decay = (0.3, 0.5, 0.7), (0.05, 0.2, 0.01)
+    total = 0.0
+    for attempts in itertools.product(range(1, 50), repeat=3):
+        mass = math.prod(p * (1 - p) ** (k - 1) for p, k in zip(success, attempts, strict=True))
+        total += mass * math.exp(-math.fsum(d * (max(attempts) - k) for d, k in zip(decay, attempts, strict=True)))
+    assert waiting_factor(success, decay) == pytest.approx(total, abs=1e-6)
+
+
+def test_nothing_decays_where_nothing_waits() -> None:
+    """Without decay, with links that always succeed at once, and with one link alone."""
+    assert waiting_factor([0.1, 0.2], [0.0, 0.0]) == 1.0
+    assert waiting_factor([1.0, 1.0], [0.3, 0.1]) == pytest.approx(1.0)
+    assert waiting_factor([0.1], [0.3]) == pytest.approx(1.0)

@@ -14,7 +14,7 @@ from hil.pipeline.pairs import AlicePairs, BobPairs, PairSettings
 from hil.pipeline.stepping import run_pair
 from hil.ports.detections import TimeTags
 
-SETTINGS = PairSettings(window_ticks=3)
+SETTINGS = PairSettings(half_window_ticks=3)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class TestExchange:
         )
         late = np.array([8, 11]) + end + 12_345
         bob = TimeTags(np.append(truth.bob.ticks, late), np.append(truth.bob.channel, [1, 0]).astype(np.uint8))
-        settings = PairSettings(window_ticks=4)
+        settings = PairSettings(half_window_ticks=4)
         of_a, of_b = run_pair(
             AlicePairs(settings, SeededEntropy(5, "a")).exchange(alice), BobPairs(settings, SeededEntropy(5, "b")).exchange(bob)
         )
@@ -276,3 +276,38 @@ class TestTrouble:
         for result in _exchange(odd):
             assert result.bits is None
             assert "none was measured in the same setting" in result.sentence
+
+
+class TestMoreSettings:
+    """Three settings a party, of which two are common to both, as E91 has them."""
+
+    SETTINGS = PairSettings(half_window_ticks=3, settings=3, common=2)
+
+    def _tags(self):
+        random = np.random.default_rng(4)
+        ticks = np.cumsum(random.integers(100, 4000, 1800))
+        a, b, bit = random.integers(0, [[3], [3], [2]], (3, ticks.size))
+        tags = [TimeTags(at, (2 * setting + bit).astype(np.uint8)) for at, setting in ((ticks, a), (ticks + 12_345, b))]
+        return tags, a, b, bit
+
+    def test_only_common_settings_are_sifted(self):
+        """Pairs that both measured in their third setting have a number in common and nothing else."""
+        tags, a, b, bit = self._tags()
+        alice, bob = run_pair(
+            AlicePairs(self.SETTINGS, SeededEntropy(5, "a")).exchange(tags[0]),
+            BobPairs(self.SETTINGS, SeededEntropy(5, "b")).exchange(tags[1]),
+        )
+        same = (a == b) & (a < 2)
+        assert alice.sifted == bob.sifted == tuple(np.bincount(a[same]).tolist())
+        assert alice.errors == (0, 0)
+        assert alice.bits.reveal() == bob.bits.reveal() == np.packbits(bit[same].astype(np.uint8)).tobytes()
+        assert "in one setting" not in alice.sentence
+
+    @pytest.mark.parametrize("settings", [1, 2, 3, 4, 5])
+    def test_settings_come_back_as_they_went(self, settings):
+        """In as many bits as the largest takes: none is lost, and two settings take a bit each as ever."""
+        numbers = np.random.default_rng(settings).integers(0, settings, 101).astype(np.uint8)
+        known = PairSettings(half_window_ticks=1, settings=settings, common=1)
+        packed = known.pack(numbers)
+        assert len(packed) == -(-101 * {1: 1, 2: 1, 3: 2, 4: 2, 5: 3}[settings] // 8)
+        assert known.unpack(packed, 101).tolist() == numbers.tolist()

@@ -142,3 +142,16 @@ def test_fidelity_refuses_other_types() -> None:
     """What is neither a run nor coincidences is refused."""
     with pytest.raises(UsageError, match="judges VisibilityCounts"):
         FIDELITY.judge(3, NINETY)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "outcome"),
+    [((100, 300, 100), Outcome.PASS), ((700, 900, 900), Outcome.FAIL), ((600, 700, 700), Outcome.INCONCLUSIVE)],
+)
+def test_three_complementary_bases_fix_the_fidelity(wrong: tuple[int, int, int], outcome: Outcome) -> None:
+    """Of 10,000 each: 1 - (0.01 + 0.03 + 0.01) / 2 is 97.5 %, 25 % of errors in all leave 87.5 %, 20 % the limit itself."""
+    counts = {basis: (10_000, errors) for basis, errors in zip("XYZ", wrong, strict=True)}
+    (verdict,) = FIDELITY.judge(VisibilityCounts("pairs", counts, simulated=True), NINETY)
+    assert verdict.outcome is outcome
+    assert verdict.estimate == pytest.approx(1.0 - sum(wrong) / 20_000)
+    assert "fidelity at least" not in verdict.reason

@@ -32,7 +32,7 @@ def analysis(tmp_path):
     alice.write_bytes(b"".join(struct.pack("<qH", t, c) for t, c in zip(times.tolist(), hers.tolist(), strict=True)))
     start = 30 * 256 * 10**9  # Bob's clock began half a minute earlier
     bob.write_bytes(b"".join(struct.pack("<Q", (start + int(there[n])) << 10 | 1 << int(his[n])) for n in order))
-    declared = RecordingDevice(driver="recording", file=str(alice), file_b=str(bob), format="", window_ticks=32 * 1000)
+    declared = RecordingDevice(driver="recording", file=str(alice), file_b=str(bob), format="", window_s=2e-9)
     driver = RecordedTags(DeviceSettings(name="recording", resource="", clock=VirtualClock(), declared=declared))
     driver.open()
     link = RecordedLink(
