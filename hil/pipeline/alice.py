@@ -13,7 +13,7 @@ from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
 from hil.pipeline.messages import Amplify, Confirm, Detections, Hello, TestErrors
 from hil.pipeline.reasons import NoKeyError, Reason
-from hil.pipeline.reconciliation import cascade
+from hil.pipeline.reconciliation import choice
 from hil.pipeline.release import Output, shares
 from hil.pipeline.settings import BlockResult, KeyFate
 from hil.pipeline.sifting import answer_bases
@@ -70,7 +70,7 @@ class Alice:
             prepare = yield from disclose_brightness(session, prepare)
         bits = yield from self._sift(session, prepare)
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
-        corrected, account.disclosed = yield from cascade.answer(talk, bits)
+        corrected, account.disclosed = yield from choice.answer(talk, bits, self.settings.reconciliation)
         account.key_errors = tuple(corrected.errors)
         if len(account.key_errors) != len(account.key) or min(account.key_errors) < 0:
             raise AuthenticationError("errors of the key basis that cannot be")

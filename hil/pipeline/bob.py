@@ -16,7 +16,7 @@ from hil.pipeline.bits import unpack
 from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
 from hil.pipeline.messages import Amplify, Bases, Confirm, Corrected, Hello, TestErrors
 from hil.pipeline.reasons import NoKeyError, Reason
-from hil.pipeline.reconciliation import cascade
+from hil.pipeline.reconciliation import choice
 from hil.pipeline.release import IN_DOUBT_LIMIT_S, Output, shares
 from hil.pipeline.settings import BlockResult, KeyFate
 from hil.pipeline.sifting import detected_events, sift_with_answer
@@ -128,8 +128,8 @@ class Bob:
 
     def _correct(self, session: Session, sifted: Sifted) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
         account = session.account
-        bits, account.disclosed = yield from cascade.correct(
-            session.talk, sifted.key_bits, account.counts.test_qber, self._entropy
+        bits, account.disclosed = yield from choice.correct(
+            session.talk, sifted.key_bits, account.counts.test_qber, self._entropy, self.settings.reconciliation
         )
         wrong = sifted.key_intensity[bits != sifted.key_bits]
         account.key_errors = tuple(np.bincount(wrong, minlength=len(account.key)).tolist())

@@ -91,6 +91,7 @@ def _correction(account: Account) -> Iterator[LedgerEntry]:
     disclosed = account.disclosed
     if not disclosed.by_alice:
         return
+    yield LedgerEntry("correction", f"corrected by {account.settings.reconciliation}", sum(account.key))
     yield LedgerEntry("correction", "parities disclosed by Alice", disclosed.by_alice)
     yield LedgerEntry("correction", "parities disclosed by Bob", disclosed.by_bob)
     if account.key_errors is not None:

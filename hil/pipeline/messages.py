@@ -19,12 +19,14 @@ __all__ = [
     "Ask",
     "Bases",
     "BlockPulses",
+    "Blocks",
     "Brightness",
     "Check",
     "Confirm",
     "Corrected",
     "Detections",
     "EventTimes",
+    "Frames",
     "Halves",
     "Header",
     "Hello",
@@ -32,6 +34,7 @@ __all__ = [
     "PairedEvents",
     "Parities",
     "Pass",
+    "Queries",
     "Seal",
     "Settings",
     "Stop",
@@ -154,6 +157,25 @@ class Halves(_Message, frozen=True):
     bits: bytes
 
 
+class Frames(_Message, frozen=True):
+    """Bob: correct in frames of 2^``log2`` bits, with so many blocks in each pass, in the orders that ``seed`` gives."""
+
+    log2: int
+    blocks: tuple[int, ...]
+    seed: bytes
+
+
+class Blocks(_Message, frozen=True):
+    """Bob: the parities of the blocks of the next pass, please."""
+
+
+class Queries(_Message, frozen=True):
+    """Bob: parities of the first halves of these blocks: how many of each frame, and which; four bytes each."""
+
+    counts: bytes
+    items: bytes
+
+
 class Parities(_Message, frozen=True):
     """Alice: parities of what was asked for."""
 
@@ -235,6 +257,9 @@ Message: TypeAlias = (
     | Pass
     | Ask
     | Halves
+    | Frames
+    | Blocks
+    | Queries
     | Parities
     | Corrected
     | Amplify

@@ -20,6 +20,7 @@ class DistillSettings:
 
     Keys are delivered in pieces of ``key_size_bits``; ``test`` marks them TEST (simulated, or seen by the test host).
     ``leakage`` is how a two-way correction is charged (:mod:`hil.pipeline.estimation` says what each rests on).
+    ``reconciliation`` names the error correction (:mod:`hil.pipeline.reconciliation.choice`).
     """
 
     link: str
@@ -31,6 +32,7 @@ class DistillSettings:
     key_size_bits: int = 256
     test: bool = True
     leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
 
 
 @dataclass(frozen=True)

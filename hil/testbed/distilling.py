@@ -10,6 +10,7 @@ from hil.bench.model import KmeDevice
 from hil.errors import BenchError, UsageError
 from hil.pipeline.authentication import KEY_BYTES, KeyPool
 from hil.pipeline.distiller import Alice, Bob
+from hil.pipeline.reconciliation.choice import require
 from hil.pipeline.settings import DistillSettings
 from hil.pipeline.stepping import run_pair
 from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagTiming
@@ -65,6 +66,7 @@ def settings_of(link: Link) -> DistillSettings:
     The keys are TEST keys also on hardware: the raw bits of both ends cross this host.
     """
     proof = link.declared.proof
+    require(proof.reconciliation)
     return DistillSettings(
         link=link.name,
         source=link.source,
@@ -72,6 +74,7 @@ def settings_of(link: Link) -> DistillSettings:
         epsilon_secrecy=proof.epsilon_secrecy,
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
+        reconciliation=proof.reconciliation,
         key_size_bits=key_size_bits(link),
         test=True,
     )
