@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .expectation import Expectation, expect
-
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from .expectation import Expectation
     from .scene import Scene
 
 __all__ = ["Cells", "cells", "expectations"]
@@ -61,7 +60,5 @@ def expectations(
         if reception is not None:
             kind[own] += np.round(scene.misalignments(reception, middle_ns[own]) * _FINE).astype(np.int64)
     kinds, which = np.unique(kind, return_inverse=True)
-    found = [
-        expect(scene.receiver, scene.reception(int(each) // _STATE), float(each % _STATE) / _FINE, qber_limit) for each in kinds
-    ]
+    found = [scene.light.expectation(scene, int(each) // _STATE, float(each % _STATE) / _FINE, qber_limit) for each in kinds]
     return found, which.reshape(-1)

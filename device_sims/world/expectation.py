@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .reception import Receiver, Reception
 
-__all__ = ["Expectation", "draw_counts", "expect"]
+__all__ = ["Expectation", "draw_counts", "expect", "with_afterpulses"]
 
 _EFFICIENCY_OF_CORRECTION = 1.16
 _FINITE_SIZE = 0.55
@@ -51,7 +51,7 @@ def expect(receiver: Receiver, reception: Reception | None, misalignment: float,
     chance = -np.expm1(-light - dark)
     primary = often @ chance
     blind, again = reception.blind_pulses, reception.afterpulse_probability
-    clicks = _with_afterpulses(primary, blind, again)
+    clicks = with_afterpulses(primary, blind, again)
     offered = primary + again * clicks
     alive = 1.0 / (1.0 + blind * offered)
     fano = (1.0 + again) / (1.0 - again) * alive**2
@@ -83,7 +83,7 @@ def draw_counts(
     return result
 
 
-def _with_afterpulses(
+def with_afterpulses(
     primary: npt.NDArray[np.float64], blind: npt.NDArray[np.int64], again: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Root m of m (1 + k (s + p m)) = s + p m."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hil.bench import actual_of
 from hil.bench.model import (
     AttenuatorDevice,
+    PairSourceDevice,
     PowerMeterDevice,
     ReceiverDevice,
     SwitchDevice,
@@ -45,6 +46,12 @@ PER_DETECTOR = {
 
 INJECTABLE: dict[type, dict[str, Bounds]] = {
     TransmitterDevice: {"intensity_scale": Bounds(0.0, 100.0), "pilot_power_w": Bounds(0.0, 1.0)},
+    PairSourceDevice: {
+        "mean_pairs": Bounds(0.0, 100.0),
+        "visibility_key": Bounds(0.0, 1.0),
+        "visibility_test": Bounds(0.0, 1.0),
+        "pilot_power_w": Bounds(0.0, 1.0),
+    },
     ReceiverDevice: {
         **PER_DETECTOR,
         "misalignment": Bounds(0.0, 0.5),
@@ -70,7 +77,7 @@ _NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0}
 class Parameters:
     """True values of the parameters of a bench's devices and fibres, for any state of its timeline.
 
-    A fibre goes by the name of its link; ``fibre`` will do where the bench has one link.
+    A fibre goes by the name of its link (``metro``), or of its arm (``metro.a``); ``fibre`` will do for the only link.
     """
 
     def __init__(self, bench: Bench) -> None:
@@ -80,11 +87,13 @@ class Parameters:
             for parameter in INJECTABLE.get(type(device), {}):
                 self._base[name, parameter] = _true_value(device, parameter)
         for name, link in bench.link.items():
-            if (fibre := link.fibre) is not None:
-                actual = actual_of(fibre)
-                self._base |= {
-                    (name, parameter): float(actual.get(parameter, getattr(fibre, parameter))) for parameter in FIBRE
-                }
+            ways = {name: link.fibre} | {f"{name}.{party}": arm.fibre for party, arm in link.arm.items()}
+            for way, fibre in ways.items():
+                if fibre is not None:
+                    actual = actual_of(fibre)
+                    self._base |= {
+                        (way, parameter): float(actual.get(parameter, getattr(fibre, parameter))) for parameter in FIBRE
+                    }
 
     def value(self, state: State, device: str, parameter: str) -> float:
         """The true value: injected, else actual, else declared; a detector without its own has its receiver's."""
@@ -127,6 +136,9 @@ class Parameters:
         link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
         if link in links:
             return link, FIBRE if links[link].fibre is not None else {}
+        owner, _, party = name.rpartition(".")
+        if owner in links and party in links[owner].arm:
+            return name, FIBRE if (name, "length_km") in self._base else {}
         everything = ", ".join([*self._bench.device, *links])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
 
@@ -153,7 +165,7 @@ def _settings(device: object) -> Iterator[tuple[str, float]]:
     elif isinstance(device, TemperatureControllerDevice):
         yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
         yield "heater", 1.0
-    elif isinstance(device, TransmitterDevice):
+    elif isinstance(device, (TransmitterDevice, PairSourceDevice)):
         yield "emitting", 0.0
     elif isinstance(device, ReceiverDevice):
         yield "biased", 0.0

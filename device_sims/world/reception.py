@@ -63,11 +63,13 @@ class Reception:
     afterpulse_decay_pulses: npt.NDArray[np.float64]
     misalignment: float
     misalignment_per_k: float
+    unseen_per_pulse: float = 0.0
+    """Events the sampler has to go through although they show elsewhere."""
 
     @property
     def candidates_per_pulse(self) -> float:
         """Everything the sampler has to look at."""
-        return self.proposals_per_pulse + float(self.dark_per_pulse.sum())
+        return self.proposals_per_pulse + self.unseen_per_pulse + float(self.dark_per_pulse.sum())
 
 
 class Receiver:
@@ -118,12 +120,11 @@ class Receiver:
 
     def _brightest_at_detector(self, state: State, parameters: Parameters, optics: Optics) -> float:
         """Mean photons of the strongest pulse behind path and receiver optics."""
-        found = optics.link_to(self.name)
-        if found is None or self.source is None or not state.get((found[1].parties["a"], "emitting")):
+        way = optics.way_to(self.name)
+        if way is None or self.source is None or not state.get((way.emitter, "emitting")):
             return 0.0
-        link_name, link = found
-        loss_db = optics.path_loss_db(link_name, state) + parameters.value(state, self.name, "insertion_loss_db")
-        scale = parameters.value(state, link.parties["a"], "intensity_scale")
+        loss_db = optics.path_loss_db(way, state) + parameters.value(state, self.name, "insertion_loss_db")
+        scale = parameters.value(state, way.emitter, "intensity_scale")
         return self.source.intensities[0] * scale * float(10.0 ** (-loss_db / 10.0))
 
     def _outcomes(self, efficiency: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -50,8 +50,9 @@ class Scene:
         *,
         optics: Optics,
         stage: tuple[Stage, float] | None,
+        light: Light | None = None,
     ) -> None:
-        self.light: Light = PulsedLight()
+        self.light: Light = light or PulsedLight()
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline

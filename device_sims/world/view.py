@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .blackbox import BlackBox
+from .pair_reception import PairReceiver
 from .reception import Receiver
 from .scene import Scene
 from .tally import Tally
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from hil.bench.model import ReceiverDevice
 
     from .optics import Optics
+    from .pairs import PairLight
     from .parameters import Parameters
     from .source import PulseClock, Source
     from .thermal import Stage
@@ -44,12 +46,19 @@ class ReceiverView:
         timeline: Timeline,
         world: tuple[Parameters, Optics],
         stage: tuple[Stage, float] | None,
+        pairs: PairLight | None = None,
     ) -> ReceiverView:
-        """The view of a receiver at time zero; ``stage`` is that of its optics with the set point of the bench file."""
+        """The view of a receiver at time zero; ``stage`` is that of its optics with the set point of the bench file.
+
+        ``pairs`` is what sends to it on an entangled link.
+        """
         pulses, source = light
         parameters, optics = world
-        receiver = Receiver(name, device, seed, source, pulses.rate_hz)
-        scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage)
-        found = optics.link_to(name)
-        link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if found is None else (found[0], found[1].proof.qber_limit)
+        if pairs is not None:
+            receiver: Receiver = PairReceiver(name, device, seed, pulses.rate_hz)
+        else:
+            receiver = Receiver(name, device, seed, source, pulses.rate_hz)
+        scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, light=pairs)
+        way = optics.way_to(name)
+        link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if way is None else (way.link_name, way.link.proof.qber_limit)
         return cls(scene, Tally(scene, seed, qber_limit), BlackBox(scene, seed, link, qber_limit), qber_limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.bench import model
-from hil.bench.wording import nearest
+from hil.bench.wording import nearest, show
 from hil.errors import Mistake
 
 if TYPE_CHECKING:
@@ -17,8 +17,12 @@ __all__ = ["check_link"]
 
 _PARTIES: dict[str, dict[str, type]] = {
     "bb84-decoy": {"a": model.TransmitterDevice, "b": model.ReceiverDevice},
+    "bbm92": {"a": model.ReceiverDevice, "b": model.ReceiverDevice},
+    "e91": {"a": model.ReceiverDevice, "b": model.ReceiverDevice},
     "recorded-pairs": {"a": model.RecordingDevice, "b": model.RecordingDevice},
 }
+_ANGLES = {"bbm92": {"a": 2, "b": 2}, "e91": {"a": 2, "b": 4}}
+"""Settings of each receiver of an entangled link: two bases, and for E91 two more of b's for the CHSH test."""
 _IN_PATH = (model.AttenuatorDevice, model.SwitchDevice, model.PowerMeterDevice)
 
 
@@ -26,7 +30,13 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     """Every mistake of one link towards the devices of its bench."""
     protocol = link.get("protocol")
     yield from _check_parties(link, where, bench, protocol)
-    yield from _check_path(link, where, bench, protocol)
+    if protocol in _ANGLES:
+        yield from _check_entangled(link, where, bench, protocol)
+    else:
+        yield from _check_path(link, where, bench, protocol)
+        for key in ("source", "arm"):
+            if link.get(key):
+                yield Mistake(f"{where}.{key}", show(link.get(key)), f"nothing: a link of protocol {protocol} has a path")
     kmes = link.get("kmes") or {}
     for party in ("a", "b") if kmes else ():
         yield from _check_device(kmes.get(party), f"{where}.kmes.{party}", bench, (model.KmeDevice,))
@@ -67,6 +77,35 @@ def _check_path(link: Walked, where: str, bench: Walked, protocol: str | None) -
         yield Mistake(f"{where}.fibre", "nothing", f"a table [{where}.fibre] with its length, as the path names the fibre")
     elif fibre is not None and "fibre" not in path:
         yield Mistake(f"{where}.path", repr(list(path)), "'fibre' among its elements, as the link has a fibre table")
+
+
+def _check_entangled(link: Walked, where: str, bench: Walked, protocol: str) -> Iterator[Mistake]:
+    """A source in the middle, an arm to each party, and receivers that measure what the protocol takes."""
+    yield from _check_device(link.get("source") or None, f"{where}.source", bench, (model.PairSourceDevice,))
+    for key in ("path", "fibre"):
+        if link.get(key):
+            yield Mistake(f"{where}.{key}", show(link.get(key)), f"nothing: an entangled link has arms, [{where}.arm.a] and b")
+    parties, readable = link.get("parties") or {}, bench.tables("device")
+    if parties.get("a") is not None and parties.get("a") == parties.get("b"):
+        yield Mistake(f"{where}.parties.b", repr(parties["b"]), "another receiver than at a")
+    placed: list[str] = []
+    for party, arm in (link.tables("arm") or {}).items():
+        yield from _check_path(arm, f"{where}.arm.{party}", bench, protocol)
+        for name in arm.get("path") or ():
+            if name != "fibre" and name in placed:
+                yield Mistake(f"{where}.arm.{party}.path", repr(name), "each element in one arm")
+            placed.append(name)
+    for party, settings in _ANGLES[protocol].items():
+        device = readable.get(str(parties.get(party)))
+        if device is None or device.cls is not model.ReceiverDevice:
+            continue
+        place, angles, detectors = f"device.{parties[party]}", device.get("angles_deg"), device.get("detectors")
+        if angles is not None and len(angles) != settings:
+            yield Mistake(f"{place}.angles", f"{len(angles)} angles", f"{settings} angles, as {protocol} takes at {party}")
+        elif detectors is not None and len(detectors) != 2 * settings:
+            yield Mistake(f"{place}.detectors", show(list(detectors)), f"{2 * settings} names, two to an angle")
+        elif device.get("level") not in {None, "L3"}:
+            yield Mistake(f"{place}.level", repr(device.get("level")), "'L3': coincidences are found among detections")
 
 
 def _check_device(

@@ -16,12 +16,13 @@ from hil.bench.tables.channels import Fibre
 from hil.bench.tables.device import Calibration
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
-from hil.bench.tables.links import Contract, Link, Proof
+from hil.bench.tables.links import Arm, Contract, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
-from hil.bench.tables.sources import TransmitterDevice
+from hil.bench.tables.sources import PairSourceDevice, TransmitterDevice
 
 __all__ = [
+    "Arm",
     "AttenuatorDevice",
     "Bench",
     "BenchInfo",
@@ -31,6 +32,7 @@ __all__ = [
     "Fibre",
     "KmeDevice",
     "Link",
+    "PairSourceDevice",
     "PowerMeterDevice",
     "Proof",
     "ReceiverDevice",
@@ -56,6 +58,7 @@ class BenchInfo(Table, frozen=True, kw_only=True):
 
 Device = (
     TransmitterDevice
+    | PairSourceDevice
     | ReceiverDevice
     | AttenuatorDevice
     | SwitchDevice

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DetectionRecords",
     "DetectorRole",
+    "PairSourceDeclaration",
     "Preparations",
     "ReceiverCounters",
     "ReceiverDeclaration",
@@ -33,6 +34,19 @@ class SourceDeclaration:
     intensities: tuple[float, ...]
     probabilities: tuple[float, ...]
     key_basis_probability: float
+
+
+@dataclass(frozen=True)
+class PairSourceDeclaration:
+    """What a source of entangled pairs declares: pairs in a pulse, and the law of their number.
+
+    ``statistics``: ``"poisson"``, or ``"thermal"`` shared by ``modes`` modes.
+    """
+
+    pulse_rate_hz: float
+    mean_pairs: float
+    statistics: Literal["poisson", "thermal"]
+    modes: int
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 from hil.bench.tables.channels import Fibre
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, SomeSeconds, Table
 
-__all__ = ["Contract", "Link", "Proof"]
+__all__ = ["Arm", "Contract", "Link", "Proof"]
 
 
 class Proof(Table, frozen=True, kw_only=True):
@@ -27,11 +27,22 @@ class Contract(Table, frozen=True, kw_only=True):
     key_rate_bps: BitsPerSecond = field(name="key_rate")
 
 
+class Arm(Table, frozen=True, kw_only=True):
+    """``[link.X.arm.a]``: the way from the source of an entangled link to one of its receivers."""
+
+    path: tuple[str, ...] = ()
+    fibre: Fibre | None = None
+
+
 class Link(Table, frozen=True, kw_only=True):
     """``[link.X]``: parties, and the optical path from a to b in order; ``"fibre"`` stands for the fibre itself."""
 
-    protocol: Literal["bb84-decoy", "recorded-pairs"]
+    protocol: Literal["bb84-decoy", "bbm92", "e91", "recorded-pairs"]
     parties: dict[Literal["a", "b"], str]
+    source: str = ""
+    """Entangled links: the pair source between the parties."""
+    arm: dict[Literal["a", "b"], Arm] = {}
+    """Entangled links: the way from the source to each party."""
     path: tuple[str, ...] = ()
     fibre: Fibre | None = None
     block_s: SomeSeconds = field(name="block", default=1.0)
@@ -40,3 +51,19 @@ class Link(Table, frozen=True, kw_only=True):
     kmes: dict[Literal["a", "b"], str] = {}
     auxiliary: tuple[str, ...] = ()
     """Devices that belong to the link without standing in its path (temperature controllers)."""
+
+    @property
+    def entangled(self) -> bool:
+        """Whether both parties measure photons of one pair source."""
+        return self.protocol in {"bbm92", "e91"}
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Every device of the link but its key management entities: b's end first, then a's, the source, auxiliary ones."""
+        ways = [
+            name for party in ("b", "a") for name in (self.parties[party], *(self.arm[party].path if party in self.arm else ()))
+        ]
+        if not self.entangled:
+            ways = [*self.parties.values(), *self.path]
+        found = [*ways, *filter(None, [self.source]), *self.auxiliary]
+        return tuple(dict.fromkeys(name for name in found if name != "fibre"))

@@ -103,7 +103,7 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
         "role, driver, twin, address, data_address, firmware, serial, site, region, envelope, actual, chaos, calibration, "
         "pulse_rate, intensities, intensity_probabilities, key_basis_probability, pilot_power, calibration_every, level"
     )
-    roles = "transmitter, receiver, attenuator, switch, power-meter, temperature-controller, kme, recording"
+    roles = "transmitter, pair-source, receiver, attenuator, switch, power-meter, temperature-controller, kme, recording"
     devices = "alice, bob, voa, switch, meter, kme_a, kme_b"
     assert mistakes_of(file) == [
         f"device.alice.pulse_rat: found an unknown key; expected 'pulse_rate' (known: {keys})",
