@@ -14,13 +14,13 @@ from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.bits import unpack
 from hil.pipeline.decision import allow_correction, allow_release, key_sentence
-from hil.pipeline.estimation import Promise
 from hil.pipeline.messages import Amplify, Bases, Confirm, Corrected, Hello, TestErrors
+from hil.pipeline.proof import proof_of
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import cascade
 from hil.pipeline.release import IN_DOUBT_LIMIT_S, Output, shares
 from hil.pipeline.settings import BlockResult, KeyFate
-from hil.pipeline.sifting import INTENSITIES, detected_events, sift_with_answer
+from hil.pipeline.sifting import detected_events, sift_with_answer
 from hil.pipeline.verification import agrees
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 
     from hil.pipeline.authentication import KeyPool
     from hil.pipeline.entropy import Entropy
+    from hil.pipeline.pair_sifting import PairSifted
     from hil.pipeline.party import Party, Request
-    from hil.pipeline.settings import BlockContext, DistillSettings
+    from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
     from hil.pipeline.sifting import Sifted
     from hil.ports.detections import DetectionRecords
     from hil.ports.run import BlockReport
 
-__all__ = ["Bob"]
+__all__ = ["Bob", "BobSide"]
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,14 @@ class _InDoubt:
     expired: bool = False
 
 
-class Bob:
-    """Lives as long as the link; ``pool`` and the block in doubt, if any, go from block to block."""
+class BobSide:
+    """All of a block but the sifting. Lives as long as the link; ``pool`` and the block in doubt go from block to block."""
 
-    def __init__(self, settings: DistillSettings, pool: KeyPool, entropy: Entropy) -> None:
-        self.settings = settings
+    def __init__(self, settings: DistillSettings | EntangledSettings, pool: KeyPool, entropy: Entropy) -> None:
         self.pool = pool
+        self._all_settings = settings
         self._entropy = entropy
-        self._promise = Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+        self._promise = proof_of(settings)
         self._in_doubt: _InDoubt | None = None
 
     def block(self, context: BlockContext, records: DetectionRecords) -> Party[BlockResult]:
@@ -64,7 +65,7 @@ class Bob:
 
         AuthenticationKeyExhaustedError when the pool cannot pay for a block.
         """
-        session = Session("b", self.settings, self.pool, context)
+        session = Session("b", self._all_settings, self.pool, context)
         return session.guarded(self._distil(session, records))
 
     def _distil(self, session: Session, records: DetectionRecords) -> Party[BlockResult]:
@@ -81,7 +82,7 @@ class Bob:
         """Say where this side stands; settle a block in doubt; whether all was under a fault, and the keys of both senders."""
         talk, context = session.talk, session.account.context
         self._expire(session, context)
-        digest = settings_digest(self.settings, self.pool)
+        digest = settings_digest(self._all_settings, self.pool)
         nonce = self._entropy.draw("nonce", NONCE_BYTES)
         position = self.pool.position
         in_doubt = self._in_doubt.digest if self._in_doubt is not None else b""
@@ -100,25 +101,19 @@ class Bob:
         session.require_keys()
         return hello.only_in_fault or context.only_in_fault, hello.keys[:2], position[2:]
 
-    def _sift(self, session: Session, records: DetectionRecords) -> Generator[Request, bytes | None, Sifted]:
-        """Announce, and count the errors of the test basis in Alice's answer."""
-        source, receiver = self.settings.source, self.settings.receiver
-        events = detected_events(records, receiver, source.pulse_rate_hz, self._entropy)
-        session.account.announced = events.announcement()
-        yield from session.talk.send(session.account.announced)
-        answer = yield from session.talk.receive(Bases)
-        sifted = sift_with_answer(events, answer)
-        session.account.sifted(sifted)
-        yield from session.talk.send(TestErrors(session.account.test_errors))
-        return sifted
+    def _sift(self, session: Session, records: DetectionRecords) -> Generator[Request, bytes | None, Sifted | PairSifted]:
+        """His bits of the key basis; counts go into the account."""
+        raise NotImplementedError
 
-    def _correct(self, session: Session, sifted: Sifted) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
+    def _correct(
+        self, session: Session, sifted: Sifted | PairSifted
+    ) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
         account = session.account
         bits, account.disclosed = yield from cascade.correct(
             session.talk, sifted.key_bits, account.counts.test_qber, self._entropy
         )
         wrong = sifted.key_intensity[bits != sifted.key_bits]
-        account.key_errors = tuple(np.bincount(wrong, minlength=INTENSITIES).tolist())
+        account.key_errors = tuple(np.bincount(wrong, minlength=len(sifted.key)).tolist())
         yield from session.talk.send(Corrected(account.key_errors))
         return bits
 
@@ -185,6 +180,26 @@ class Bob:
         session.settled = _given_up(
             waiting.report, f"in doubt for more than {IN_DOUBT_LIMIT_S:g} s of bench time, so destroyed"
         )
+
+
+class Bob(BobSide):
+    """Bob of a link whose other end prepares pulses."""
+
+    def __init__(self, settings: DistillSettings, pool: KeyPool, entropy: Entropy) -> None:
+        super().__init__(settings, pool, entropy)
+        self.settings = settings
+
+    def _sift(self, session: Session, records: DetectionRecords) -> Generator[Request, bytes | None, Sifted]:
+        """Announce, and count the errors of the test basis in Alice's answer."""
+        source, receiver = self.settings.source, self.settings.receiver
+        events = detected_events(records, receiver, source.pulse_rate_hz, self._entropy)
+        session.account.announced = events.announcement()
+        yield from session.talk.send(session.account.announced)
+        answer = yield from session.talk.receive(Bases)
+        sifted = sift_with_answer(events, answer)
+        session.account.sifted(sifted)
+        yield from session.talk.send(TestErrors(session.account.test_errors))
+        return sifted
 
 
 def _given_up(report: BlockReport, sentence: str) -> BlockResult:
