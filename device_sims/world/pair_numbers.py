@@ -53,7 +53,8 @@ class PairNumbers:
             found.append(cumulative / some)
             if probability < some * _TAIL:
                 break
-        return np.minimum(np.array(found[:-1]), 1.0)
+        chances: npt.NDArray[np.float64] = np.minimum(np.array(found[:-1]), 1.0)
+        return chances
 
 
 def _pulses(rng: np.random.Generator, chance: float, length: int) -> npt.NDArray[np.int64]:

@@ -181,7 +181,7 @@ class World:
         """Seconds since power-up at which the transmitter calibrated itself, so far."""
         import numpy as np
 
-        declared = self._device(device, _EMITTERS)
+        declared = self._emitter(device)
         every_s = actual_of(declared).get("calibration_every_s", declared.calibration_every_s)
         count = floor(now_ns / 1e9 / every_s)
         return np.arange(1, count + 1, dtype=np.float64) * every_s
@@ -287,6 +287,10 @@ class World:
         roles = " or ".join(str(one.__struct_config__.tag) for one in classes)  # type: ignore[attr-defined]
         raise UsageError(f"{name}: not a {roles} of bench {self.bench.bench.name!r}")
 
+    def _emitter(self, name: str) -> TransmitterDevice | PairSourceDevice:
+        device = self.bench.device.get(name)
+        return device if isinstance(device, PairSourceDevice) else self._device(name, TransmitterDevice)
+
     def _state(self, device: str, cls: type[D], now_ns: int) -> State:
         self._device(device, cls)
         return self._timeline.states[self._timeline.number_at(now_ns)]
@@ -355,7 +359,7 @@ class World:
         return self._receiver(receiver).scene
 
     def _clock_of(self, emitter: str) -> PulseClock:
-        declared = self._device(emitter, _EMITTERS)
+        declared = self._emitter(emitter)
         return PulseClock(actual_of(declared).get("pulse_rate_hz", declared.pulse_rate_hz))
 
     def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:

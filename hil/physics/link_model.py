@@ -13,9 +13,9 @@ from hil.physics.finite_key import DecoyProof
 if TYPE_CHECKING:
     from datetime import date
 
-    from hil.bench.model import Bench, Link
+    from hil.bench.model import Bench, Fibre, Link
 
-__all__ = ["LinkModel", "calibration_uncertainty", "link_model", "path_loss_db"]
+__all__ = ["LinkModel", "calibration_uncertainty", "elements_loss_db", "link_model", "path_loss_db"]
 
 FIBRE = "fibre"
 
@@ -79,7 +79,12 @@ def path_loss_db(bench: Bench, link: str, before: str | None = None) -> float:
     if before is not None and before not in declared.path:
         raise UsageError(f"link.{link}.path does not hold {before!r}; it holds {', '.join(declared.path) or 'nothing'}")
     elements = declared.path if before is None else declared.path[: declared.path.index(before)]
-    return math.fsum(_element_loss_db(bench, link, element) for element in elements)
+    return elements_loss_db(bench, link, elements, declared.fibre)
+
+
+def elements_loss_db(bench: Bench, where: str, elements: tuple[str, ...], fibre: Fibre | None) -> float:
+    """Declared loss of elements of a path, or of one arm, in decibels; ``where`` names it in an error."""
+    return math.fsum(_element_loss_db(bench, where, element, fibre) for element in elements)
 
 
 def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
@@ -89,7 +94,7 @@ def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
     """
     declared = _link(bench, link)
     squares = 0.0
-    for name in {*declared.path, *declared.parties.values()} - {FIBRE}:
+    for name in set(declared.devices):
         for calibration in bench.device[name].calibration.values():
             if not calibration.on <= on <= calibration.due:
                 return math.inf
@@ -114,9 +119,8 @@ def _parties(bench: Bench, declared: Link, link: str) -> tuple[TransmitterDevice
     return sender, receiver
 
 
-def _element_loss_db(bench: Bench, link: str, element: str) -> float:
+def _element_loss_db(bench: Bench, link: str, element: str, fibre: Fibre | None) -> float:
     if element == FIBRE:
-        fibre = bench.link[link].fibre
         return 0.0 if fibre is None else fibre.length_km * fibre.attenuation_db_per_km + fibre.excess_loss_db
     device = bench.device[element]
     if isinstance(device, AttenuatorDevice):

@@ -71,10 +71,8 @@ def _sifting(account: Account) -> Iterator[LedgerEntry]:
     rest, why = announced.events - sifted_key - sifted_test, "dropped: measured in the other basis"
     if (partners := account.partners) is not None:
         yield from _partners(account, partners)
-        rest, why = (
-            account.coincidences - sifted_key - sifted_test - sum(pairs for pairs, _ in account.chsh),
-            "dropped: other settings",
-        )
+        of_chsh = sum(pairs for pairs, _ in account.chsh)
+        rest, why = account.coincidences - sifted_key - sifted_test - of_chsh, "dropped: other settings"
     yield LedgerEntry("sifting", why, rest, "events")
     yield LedgerEntry("sifting", "sifted, key basis", sifted_key)
     yield LedgerEntry("sifting", "sifted, test basis, disclosed and removed", sifted_test)

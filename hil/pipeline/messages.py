@@ -88,7 +88,7 @@ class Bases(_Message, frozen=True):
 
 
 class Partners(_Message, frozen=True):
-    """Alice, of an entangled link: what clicked at her end, which of Bob's events she has too, and her setting of each of those.
+    """Alice, of an entangled link: what clicked at her end, which of Bob's events she has too, and her setting of each.
 
     ``bits`` are hers of the pairs that give no key: the test basis and the CHSH settings, in this order of events.
     """

@@ -1,9 +1,9 @@
 """How much of a block of entangled pairs nobody else knows: BBM92 with a finite number of pairs.
 
-Source: M. Tomamichel, C. C. W. Lim, N. Gisin, R. Renner, Nature Communications 3, 634 (2012): its main result, the key length
-l <= n (1 - h(Q + mu)) - leak - log2(2 / (eps_sec^2 eps_cor)) with mu = sqrt((n + k) / (n k) (k + 1) / k ln(4 / eps_sec)), for n key
-and k test bits; the pairs of the test basis are a random sample by which the phase errors of the key basis are bounded. Written
-for this pipeline alone. The accounting of a two-way correction is that of :mod:`hil.pipeline.estimation`.
+Source: M. Tomamichel, C. C. W. Lim, N. Gisin, R. Renner, Nature Communications 3, 634 (2012), main result:
+l <= n (1 - h(Q + mu)) - leak - log2(2 / (eps_sec^2 eps_cor)) with mu = sqrt((n + k) / (n k) (k + 1) / k ln(4 / eps_sec)), for
+n key and k test bits; the pairs of the test basis are a random sample by which the phase errors of the key basis are bounded.
+Written for this pipeline alone. The accounting of a two-way correction is that of :mod:`hil.pipeline.estimation`.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def _surroundings(config: pytest.Config, place: Place) -> _On:
     names = list(bench.device)
     if place.link:
         link = bench.link[place.link]
-        belongs = {*link.parties.values(), *link.path, *link.auxiliary, *link.kmes.values()}
+        belongs = {*link.devices, *link.kmes.values()}
         names = [name for name in names if name in belongs]
     return _On(place.bench, place.link, {name: bench.device[name] for name in names}, run.simulated(bench))
 

@@ -14,16 +14,23 @@ if TYPE_CHECKING:
 __all__ = ["acquire"]
 
 
-def acquire(link: Link, duration_s: float) -> tuple[DetectionRecords, float, float]:
-    """The clicks of a block of that length, and when it began and ended in bench seconds."""
+def acquire(link: Link, duration_s: float) -> tuple[tuple[DetectionRecords, ...], float, float]:
+    """The clicks of a block of that length at each of the link's receivers, and when it began and ended in bench seconds."""
     testbed = link.testbed
     start_s = testbed.now_s()
-    link.receiver.start()
+    started = []
     try:
+        for receiver in link.receivers:
+            receiver.start()
+            started.append(receiver)
         testbed.clock.sleep(duration_s)
+        end_s = testbed.now_s()
+        records = []
+        while started:
+            records.append(started.pop(0).stop())
     except BaseException:
-        with suppress(HilError):  # what went wrong while waiting is what counts
-            link.receiver.stop()
+        for receiver in started:
+            with suppress(HilError):  # what went wrong before is what counts
+                receiver.stop()
         raise
-    end_s = testbed.now_s()
-    return link.receiver.stop(), start_s, end_s
+    return tuple(records), start_s, end_s

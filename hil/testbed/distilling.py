@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords, SourceDeclaration
     from hil.testbed.link import Link
 
-__all__ = ["Session", "declared_source", "receiver_declaration", "settings_of"]
+__all__ = ["PRE_SHARED_KEYS", "Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
 
-_PRE_SHARED_KEYS = 256
+PRE_SHARED_KEYS = 256
 """One-time authentication keys that both directions of a link start with, together."""
 
 _KEY_BITS = 256
@@ -33,15 +33,15 @@ class Session:
     def __init__(self, link: Link) -> None:
         self._prepare = link.transmitter.prepare
         settings = settings_of(link)
-        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", _PRE_SHARED_KEYS * KEY_BYTES)
+        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
         self._alice = Alice(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "alice"))
         self._bob = Bob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
 
     def block(
-        self, context: BlockContext, records: DetectionRecords, interceptor: Interceptor | None
+        self, context: BlockContext, records: tuple[DetectionRecords, ...], interceptor: Interceptor | None
     ) -> tuple[BlockResult, BlockResult]:
         """One block, by both parties; each sees its own device and what the other sends."""
-        return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records), interceptor)
+        return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records[0]), interceptor)
 
 
 def settings_of(link: Link) -> DistillSettings:
@@ -57,7 +57,7 @@ def settings_of(link: Link) -> DistillSettings:
         epsilon_secrecy=proof.epsilon_secrecy,
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
-        key_size_bits=_key_size_bits(link),
+        key_size_bits=key_size_bits(link),
         test=True,
     )
 
@@ -98,6 +98,7 @@ def _listed(values: object) -> str:
     return ", ".join(f"{value:g}" for value in cast("list[float]", values))
 
 
-def _key_size_bits(link: Link) -> int:
+def key_size_bits(link: Link) -> int:
+    """Size of the keys its key management entities take."""
     kme = link.testbed.bench.device.get(link.declared.kmes.get("a", ""))
     return kme.key_size if isinstance(kme, KmeDevice) else _KEY_BITS

@@ -13,7 +13,7 @@ from hil.ports.run import LinkRun
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
-from hil.testbed.counting import GATE_S, gate_series, gated
+from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.sampling import Sampler
 
 if TYPE_CHECKING:
@@ -69,13 +69,14 @@ def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None) 
 def _one_block(link: Link, block_s: float, gate_s: float, interceptor: Interceptor | None, collected: _Collected) -> None:
     """Acquire, count, distil, record; the clicks themselves are gone afterwards."""
     records, start_s, end_s = acquire(link, block_s)
-    gates = gated(records, len(link.receiver.detectors), round(gate_s * link.source.pulse_rate_hz))
+    pulses = round(gate_s * link.pulse_rate_hz)
+    gates = joined([gated(own, len(one.detectors), pulses) for one, own in zip(link.receivers, records, strict=True)])
     windows = link.windows.touching(start_s, end_s)
     context = BlockContext(
         sequence=link.next_sequence(),
         start_s=start_s,
         end_s=end_s,
-        live_s=records.live_s,
+        live_s=min(own.live_s for own in records),
         faults=tuple(dict.fromkeys(window.fault for window in windows)),
         only_in_fault=link.windows.cover(start_s, end_s),
     )
@@ -91,10 +92,11 @@ def _one_block(link: Link, block_s: float, gate_s: float, interceptor: Intercept
 def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:
     import numpy as np
 
-    names = link.receiver.detectors
+    names = [name for receiver in link.receivers for name in link.detector_names(receiver)]
     gates = np.concatenate([*collected.gates, np.empty((0, len(names)), dtype=np.int64)])
     times_s = np.concatenate([*collected.gate_starts_s, np.empty(0)])
     series = {**_block_series(collected.blocks), **counting.count_series(names, times_s, gates, gate_s), **temperature}
+    series |= link.block_series(collected.blocks)
     return LinkRun(
         link=link.name,
         level=link.level,
@@ -108,7 +110,7 @@ def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected
         prediction=link.prediction,
         faults=link.windows.touching(*span_s),
         series=series,
-        source=link.source,
+        **link.observed(collected.blocks),
     )
 
 
