@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from hil.physics.dead_time import all_alive, with_afterpulses
 from hil.physics.entropy import correction_leak_bits
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench, PairSourceDevice, ReceiverDevice
 
 __all__ = ["PairRates", "pair_counts_hz", "pair_rates", "predict_pairs"]
+
+Party = Literal["a", "b"]
 
 _CORRECTION_EFFICIENCY = 1.15
 
@@ -96,18 +98,19 @@ def pair_rates(bench: Bench, link: str) -> PairRates:
     alive *= 1.0 + together_hz * min(dead_s)
     key, test = (coincidences(pulse, a, b, basis, basis) for basis in (0, 1))
     s = chsh_value(pulse, a, b) if len(b.shares) > 2 else math.nan
-    return PairRates(*(rate_hz * alive * part for part in (key.kept, key.different, test.kept, test.different)), s)
+    scale = rate_hz * alive
+    return PairRates(scale * key.kept, scale * key.different, scale * test.kept, scale * test.different, s)
 
 
 def _rate_hz(bench: Bench, link: str) -> float:
     return cast("PairSourceDevice", bench.device[bench.link[link].source]).pulse_rate_hz
 
 
-def _model(bench: Bench, link: str) -> tuple[PairPulse, dict[str, PairEnd]]:
+def _model(bench: Bench, link: str) -> tuple[PairPulse, dict[Party, PairEnd]]:
     declared = bench.link[link]
     source = cast("PairSourceDevice", bench.device[declared.source])
     pulse = PairPulse(source.mean_pairs, source.statistics, source.modes, (source.visibility_key, source.visibility_test))
-    ends = {}
+    ends: dict[Party, PairEnd] = {}
     for party, name in declared.parties.items():
         device = cast("ReceiverDevice", bench.device[name])
         arm = declared.arm.get(party)
@@ -115,7 +118,7 @@ def _model(bench: Bench, link: str) -> tuple[PairPulse, dict[str, PairEnd]]:
         if arm is not None:
             loss_db += elements_loss_db(bench, f"{link}.arm.{party}", arm.path, arm.fibre)
         key = device.key_basis_probability
-        ends[str(party)] = PairEnd(
+        ends[party] = PairEnd(
             transmittance=10.0 ** (-loss_db / 10.0) * device.efficiency,
             background=-math.expm1(-device.dark_count_rate_hz / source.pulse_rate_hz),
             misalignment=device.misalignment,

@@ -26,6 +26,8 @@ CHSH_LINES = ("CHSH value S", "standard error of S")
 class EntangledLink(Link):
     """A BBM92 or E91 link; ``receiver`` is b's, ``receivers`` are b's and a's, and detectors are named ``bob.z0``."""
 
+    _pair_source: PairSourceDeclaration | None = None
+
     @property
     def transmitter(self) -> Transmitter:
         """MissingCapabilityError: nothing on this link prepares a pulse."""
@@ -50,7 +52,7 @@ class EntangledLink(Link):
     def forget(self) -> None:
         """As of any link."""
         super().forget()
-        self._pair_source: PairSourceDeclaration | None = None
+        self._pair_source = None
 
     def observed(self, blocks: Sequence[BlockReport]) -> dict[str, Any]:
         """Coincidences by basis, those of the key basis where correction counted their errors, and the CHSH value over time."""

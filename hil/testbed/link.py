@@ -94,7 +94,7 @@ class Link:
     @property
     def pulse_rate_hz(self) -> float:
         """Pulses, or coincidence slots, a second."""
-        return self.source.pulse_rate_hz
+        return float(self.source.pulse_rate_hz)
 
     @property
     def simulated(self) -> bool:
