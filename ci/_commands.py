@@ -8,16 +8,17 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from ._environment import CHECKOUT, Environment, PythonNotFoundError, find_python, prepare
+from ._environment import CHECKOUT, Environment, PythonNotFoundError, find_python, prepare, prepare_peers
 from ._progress import StepFailedError, show
 from ._steps import STEPS, run_steps, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["DEFAULT_BENCH", "benchmark", "conformance", "test"]
 
 DEFAULT_BENCH = "metro-25km"
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _SAYS_HOW_TO_SPREAD = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-pno:xdist", "no:xdist")
 
 
@@ -54,13 +55,18 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def benchmark(arguments: Sequence[str]) -> int:
-    """Measure throughput and the cost of the unused plugin, with the wheel installed as users have it."""
-    parser = _parser("ci/benchmark", benchmark, "Every other argument goes to pytest.")
+    """Measure what tests/benchmarks measures, with the wheel installed as users have it, and write .hil/benchmarks.json."""
+    parser = _parser("ci/benchmark", benchmark, "Every other argument goes to pytest; -k NAME measures a part.")
     options, to_pytest = parser.parse_known_args(arguments)
 
     def run() -> int:
-        environment = prepare("benchmark", find_python(options.python), extra="dev", editable=False)
-        return _become(environment, "pytest", "tests/benchmarks", "--benchmark-only", "-p", "no:xdist", *to_pytest)
+        python = find_python(options.python)
+        environment = prepare("benchmark", python, extra="dev", editable=False)
+        told = dict.fromkeys(_THREADS, "1") | {"HIL_BENCHMARKS": str(CHECKOUT / ".hil" / "benchmarks.json")}
+        if peers := prepare_peers(python):
+            told["HIL_BENCHMARK_PEERS"] = str(peers.python)
+        arguments = ("tests/benchmarks", "--benchmark-quiet", "-p", "no:xdist", *to_pytest)
+        return _become(environment, "pytest", *arguments, variables=told)
 
     return _guarded(run)
 
@@ -77,15 +83,16 @@ def _workers(to_pytest: Sequence[str]) -> list[str]:
     return [] if told or (os.cpu_count() or 1) < 2 else ["-n", "2"]
 
 
-def _become(environment: Environment, module: str, *arguments: str) -> int:
+def _become(environment: Environment, module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> int:
     """Be replaced by the run, so that every signal reaches it and its exit code is ours; where that is not to be had, wait."""
+    told = environment.variables() | dict(variables or {})
     # -P: the checkout's own folder hil, half of the package, must not come before what is installed
     command = [str(environment.python), "-P", "-m", module, *arguments]
     if os.name == "posix":
         os.chdir(CHECKOUT)
         sys.stdout.flush()
-        os.execve(command[0], command, environment.variables())  # noqa: S606 - no shell is wanted
-    return show(command, cwd=CHECKOUT, env=environment.variables())
+        os.execve(command[0], command, told)  # noqa: S606 - no shell is wanted
+    return show(command, cwd=CHECKOUT, env=told)
 
 
 def _interrupted(_number: int, _frame: object) -> None:

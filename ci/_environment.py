@@ -22,7 +22,16 @@ from ._progress import StepFailedError, watch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CHECKOUT", "OLDEST", "Environment", "PythonNotFoundError", "find_python", "prepare", "python_version"]
+__all__ = [
+    "CHECKOUT",
+    "OLDEST",
+    "Environment",
+    "PythonNotFoundError",
+    "find_python",
+    "prepare",
+    "prepare_peers",
+    "python_version",
+]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
@@ -71,6 +80,25 @@ def prepare(purpose: str, python: str, *, extra: str = "", editable: bool = True
         stamp.write_text(current, encoding="utf-8")
     elif not editable:
         _pip(environment, "package", "--no-build-isolation", "--no-deps", "--force-reinstall", ".")
+    return environment
+
+
+def prepare_peers(python: str) -> Environment | None:
+    """An environment with what benchmarks compare with, kept like the others; None, and a word, where it cannot be made."""
+    version, wanted = python_version(python) or OLDEST, CHECKOUT / "tests" / "benchmarks" / "peers.txt"
+    environment = Environment(CHECKOUT / ".hil" / "venv" / f"peers-{version[0]}.{version[1]}")
+    stamp, current = environment.folder / "made-from", wanted.read_text(encoding="utf-8")
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == current and python_version(str(environment.python)) == version:
+        return environment
+    print(f"making {environment.folder.relative_to(CHECKOUT)} (kept for the next run)", flush=True)
+    try:
+        _make(environment, python)
+        pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        watch("peers", [*pip, "--requirement", str(wanted)], cwd=CHECKOUT, env=environment.variables())
+    except StepFailedError as error:
+        print(f"{error}\nbenchmarks go on without their peers", flush=True)
+        return None
+    stamp.write_text(current, encoding="utf-8")
     return environment
 
 

@@ -6,6 +6,15 @@ from pathlib import Path
 
 import pytest
 
+try:
+    from hypothesis import settings
+except ModuleNotFoundError:
+    pass
+else:
+    # a shared machine takes its time; the limits below end what hangs
+    settings.register_profile("hil", deadline=None)
+    settings.load_profile("hil")
+
 TIMEOUT_S = 120.0
 HERE = Path(__file__).parent
 WHOLE_RUNS = HERE / "system"

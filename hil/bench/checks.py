@@ -14,6 +14,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hil import discovery
 from hil.bench import model
+from hil.bench.checks_chain import check_chain
 from hil.bench.checks_link import check_link
 from hil.bench.checks_slo import check_slo
 from hil.bench.walk import Walked
@@ -43,7 +44,7 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     # a word in place of true or false is one mistake, not one more for each device without an address
     simulated = simulate or bool(info.values.get("simulated", True))
     mixed = bool(info.values.get("mixed", True))
-    for kind in ("device", "link", "site"):
+    for kind in ("device", "link", "chain", "site"):
         for name in bench.get(kind) or {}:
             if not _NAME.fullmatch(name) or name == "fibre":
                 expected = "a name of letters, digits, - and _, beginning with a letter (and not 'fibre')"
@@ -58,6 +59,8 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
         mistakes += _check_place(device, where, bench, names, name)
     for name, link in bench.tables("link").items():
         mistakes += check_link(link, f"link.{name}", bench)
+    for name, chain in bench.tables("chain").items():
+        mistakes += check_chain(chain, name, bench)
     mistakes += check_slo(bench.tables("slo"), known("indicator"))
     return mistakes
 

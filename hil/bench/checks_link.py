@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hil.bench.walk import Walked
 
-__all__ = ["check_link"]
+__all__ = ["check_kmes", "check_link"]
 
 _PARTIES: dict[str, dict[str, type]] = {
     "bb84-decoy": {"a": model.TransmitterDevice, "b": model.ReceiverDevice},
@@ -37,6 +37,13 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
         for key in ("source", "arm"):
             if link.get(key):
                 yield Mistake(f"{where}.{key}", show(link.get(key)), f"nothing: a link of protocol {protocol} has a path")
+    yield from check_kmes(link, where, bench)
+    for number, name in enumerate(link.get("auxiliary") or ()):
+        yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
+
+
+def check_kmes(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
+    """The key management entities of a link or a chain: none, or two of one key size."""
     kmes = link.get("kmes") or {}
     for party in ("a", "b") if kmes else ():
         yield from _check_device(kmes.get(party), f"{where}.kmes.{party}", bench, (model.KmeDevice,))
@@ -45,8 +52,6 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
     sizes = [table.get("key_size") for name, table in bench.tables("device").items() if name in kmes.values()]
     if None not in sizes and len(set(sizes)) > 1:
         yield Mistake(f"{where}.kmes", " and ".join(str(size) for size in sizes), "one key_size at both ends")
-    for number, name in enumerate(link.get("auxiliary") or ()):
-        yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
 
 
 def _check_parties(link: Walked, where: str, bench: Walked, protocol: str | None) -> Iterator[Mistake]:

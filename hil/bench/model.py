@@ -12,6 +12,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from hil.bench.tables.chains import Chain
 from hil.bench.tables.channels import Fibre
 from hil.bench.tables.device import Calibration
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
@@ -27,6 +28,7 @@ __all__ = [
     "Bench",
     "BenchInfo",
     "Calibration",
+    "Chain",
     "Contract",
     "Device",
     "Fibre",
@@ -91,5 +93,6 @@ class Bench(Table, frozen=True, kw_only=True):
     bench: BenchInfo
     device: dict[str, Device]
     link: dict[str, Link] = {}
+    chain: dict[str, Chain] = {}
     slo: dict[str, SloLimit] = {}
     site: dict[str, Site] = {}

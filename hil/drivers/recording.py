@@ -1,34 +1,33 @@
-"""A recorded time-tag file as a bench: two columns, channel and time, sorted by time.
+"""Recorded time tags as a bench: one file of both parties' events, or two, in any format of :mod:`hil.drivers.recordings`.
 
-Channels 0 to 3 are Alice's, 4 to 7 Bob's; times are integers in ticks. Blank lines and ``#`` comments are passed over.
+Unless the bench file maps its channels, 0 to 3 are Alice's and 4 to 7 Bob's, or 0 to 3 of each of two files.
 """
 
 from __future__ import annotations
 
 import hashlib
-import warnings
-from itertools import pairwise
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hil.bench.model import RecordingDevice
+from hil.drivers.recordings.formats import open_tags
+from hil.drivers.recordings.gather import Gathered, gather
 from hil.errors import DeviceUnreachableError, UsageError
+from hil.ports.channel_map import ChannelMap, default_channels, parse_channels
 from hil.ports.detections import TimeTags
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy.typing as npt
-
     from hil.ports.roles import Recording
 
 __all__ = ["SPEC", "RecordedTags"]
 
-_CHANNELS_PER_PARTY = 4
+_FINEST = 10**16
+_CODES = 4
 CAPABILITIES = Capabilities(features=frozenset({"recording"}))
 
 
@@ -41,32 +40,35 @@ class RecordedTags:
         declared = settings.declared
         if not isinstance(declared, RecordingDevice):
             raise UsageError(f"{settings.name}: a recording needs its table of a bench file, which says how long a tick is")
-        self._tick_s = declared.tick_s
-        self._path = Path((settings.resource or declared.file).removeprefix("file://"))
+        self._declared = declared
+        first = (settings.resource or declared.file).removeprefix("file://")
+        self._paths = tuple(Path(one) for one in (first, declared.file_b) if one)
         self._sha256 = ""
-        self._alice = self._bob = TimeTags(np.empty(0, np.int64), np.empty(0, np.uint8))
-        self._span_ticks = 0
+        nothing = TimeTags(np.empty(0, np.int64), np.empty(0, np.uint8))
+        self._tags = Gathered(Fraction(1), nothing, nothing)
 
     def open(self) -> None:
-        """Read and check the whole file."""
+        """Read and check the whole recording."""
+        declared = self._declared
+        tick = Fraction(declared.tick_s).limit_denominator(_FINEST) if declared.tick_s else None
         try:
-            content = self._path.read_bytes()
+            files = tuple(open_tags(path, declared.format, tick) for path in self._paths)
+            self._tags = gather(files, self._channels())
+            self._sha256 = _hash(self._paths)
         except OSError as error:
-            raise DeviceUnreachableError(self.name, f"cannot read the recording {self._path}: {error}") from error
-        self._sha256 = hashlib.sha256(content).hexdigest()
-        rows = _rows(self.name, self._path)
-        channel, ticks = rows[:, 0].astype(np.uint8), rows[:, 1]
-        hers = channel < _CHANNELS_PER_PARTY
-        self._alice = TimeTags(ticks[hers], channel[hers])
-        self._bob = TimeTags(ticks[~hers], channel[~hers] - np.uint8(_CHANNELS_PER_PARTY))
-        self._span_ticks = int(ticks[-1] - ticks[0])
+            raise DeviceUnreachableError(self.name, f"cannot read the recording: {error}") from error
+        except UsageError as error:
+            missing = [path for path in self._paths if not path.is_file()]
+            if missing:
+                raise DeviceUnreachableError(self.name, f"cannot read the recording: {error}") from error
+            raise UsageError(f"{self.name}: {error}") from error
 
     def close(self) -> None:
         """Nothing is held open."""
 
     def identity(self) -> Identity:
-        """The file's name, and its SHA-256 as serial number."""
-        return Identity("recording", self._path.name, self._sha256, "")
+        """The files' names, and their SHA-256 (of two files that of both hashes) as serial number."""
+        return Identity("recording", " and ".join(path.name for path in self._paths), self._sha256, "")
 
     def park(self) -> None:
         """What was recorded harms nobody."""
@@ -74,62 +76,44 @@ class RecordedTags:
     @property
     def tick_s(self) -> float:
         """Length of one tick in seconds."""
-        return self._tick_s
+        return float(self._tags.tick)
 
     @property
     def duration_s(self) -> float:
         """From the first event to the last, in seconds."""
-        return self._span_ticks * self._tick_s
+        ticks = [party.ticks for party in (self._tags.alice, self._tags.bob) if party.ticks.size]
+        span = max(int(one[-1]) for one in ticks) - min(int(one[0]) for one in ticks) if ticks else 0
+        return float(span * self._tags.tick)
 
     def alice(self) -> TimeTags:
-        """Events of channels 0 to 3."""
-        return self._alice
+        """Her events, channels by setting and bit: 0 and 1 in the first setting, 2 and 3 in the second."""
+        return self._tags.alice
 
     def bob(self) -> TimeTags:
-        """Events of channels 4 to 7, numbered 0 to 3."""
-        return self._bob
+        """His events, numbered alike."""
+        return self._tags.bob
+
+    def _channels(self) -> ChannelMap:
+        files = len(self._paths)
+        if not self._declared.channels:
+            return default_channels(files=files)
+        channels = parse_channels(self._declared.channels, files=files)
+        if max(*channels.codes("a").values(), *channels.codes("b").values()) >= _CODES or not channels.common:
+            raise UsageError(
+                f"its channels have the settings {', '.join(channels.settings_a)} of Alice and "
+                f"{', '.join(channels.settings_b)} of Bob; expected at most two of each, one of them common"
+            )
+        return channels
 
 
-def _rows(device: str, path: Path) -> npt.NDArray[np.int64]:
-    """All events, shape (n, 2); UsageError names the first bad line."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # no events at all, or a time that is not an integer
-            rows = np.loadtxt(path, dtype=np.int64, ndmin=2, comments="#")
-    except (ValueError, Warning) as error:
-        raise UsageError(_first_mistake(device, path) or f"{device}: {path}: {error}") from error
-    in_range = rows.shape[1] == 2 and bool(np.all((rows[:, 0] >= 0) & (rows[:, 0] < 2 * _CHANNELS_PER_PARTY)))
-    if not in_range or bool(np.any(np.diff(rows[:, 1]) < 0)):
-        raise UsageError(_first_mistake(device, path) or f"{device}: {path}: not a recording")
-    return rows
-
-
-def _first_mistake(device: str, path: Path) -> str:
-    """The first bad line in words; read line by line, since it only has to be good at this."""
-    events = list(_events(path))
-    if not events:
-        return f"{device}: {path} holds no event; expected lines of a channel (0 to 7) and a time in ticks"
-    for line_number, words in events:
-        where = f"{device}: {path}, line {line_number}: found {' '.join(words)[:40]!r}"
-        if len(words) != 2 or not all(_is_integer(word) for word in words):
-            return f"{where}; expected two integers, a channel and a time in ticks"
-        if not 0 <= int(words[0]) < 2 * _CHANNELS_PER_PARTY:
-            return f"{where}; expected a channel of 0 to 3 (Alice) or 4 to 7 (Bob)"
-    for (_, before), (line_number, words) in pairwise(events):
-        if int(words[1]) < int(before[1]):
-            return f"{device}: {path}, line {line_number}: found time {words[1]} after {before[1]}; expected ascending times"
-    return ""
-
-
-def _events(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line_number, line in enumerate(lines, start=1):
-            if words := line.partition("#")[0].split():
-                yield line_number, words
-
-
-def _is_integer(word: str) -> bool:
-    return word.removeprefix("-").removeprefix("+").isdecimal()
+def _hash(paths: tuple[Path, ...]) -> str:
+    digests = []
+    for path in paths:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256"))
+    if len(digests) == 1:
+        return digests[0].hexdigest()
+    return hashlib.sha256(b"".join(one.digest() for one in digests)).hexdigest()
 
 
 def build(settings: DeviceSettings) -> Recording:
@@ -140,8 +124,8 @@ def build(settings: DeviceSettings) -> Recording:
 SPEC = DriverSpec(
     name="recording",
     role="recording",
-    title="Recorded time tags of both parties (two-column text file)",
+    title="Recorded time tags of both parties (text, readevents, PicoQuant or quTAG files)",
     build=build,
     capabilities=CAPABILITIES,
-    protocol="lines of channel and time in ticks",
+    protocol="files of time tags",
 )

@@ -15,7 +15,7 @@ from hil.plugin import options  # noqa: E402  (rewriting is registered before an
 
 __all__ = ["pytest_addhooks", "pytest_addoption", "pytest_configure"]
 
-FIXTURES = ("bench", "transceivers", "detectors", "channels", "keys", "chaos", "slo", "telemetry", "clock")
+FIXTURES = ("bench", "transceivers", "detectors", "channels", "keys", "chains", "chaos", "slo", "telemetry", "clock")
 """Modules of hil.fixtures; as ``pytest_plugins``, each would have pytest look through all installed packages again."""
 
 MARKERS = (

@@ -20,12 +20,14 @@ __all__ = ["pytest_collection_modifyitems", "pytest_generate_tests"]
 
 @pytest.hookimpl(tryfirst=True)  # the bench comes first in a test's id
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ids are ``bench``, ``bench-link`` or ``bench-link-detector``, as fine as the test's fixtures ask."""
+    """Ids are ``bench``, ``bench-link``, ``bench-link-detector`` or ``bench-chain``, as fine as the test's fixtures ask."""
     if PLACE not in metafunc.fixturenames:
         return
     benches = metafunc.config.stash[RUN].benches.values()
     if "_hil_detector" in metafunc.fixturenames:
         places = [place for bench in benches for place in _detectors(bench)]
+    elif "_hil_chain" in metafunc.fixturenames:
+        places = [Place(bench.bench.name, chain=chain) for bench in benches for chain in bench.chain or [""]]
     elif "_hil_link" in metafunc.fixturenames:
         places = [place for bench in benches for place in _links(bench)]
     else:

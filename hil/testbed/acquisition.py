@@ -10,12 +10,13 @@ from hil.errors import HilError
 if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords
     from hil.testbed.link import Link
+    from hil.testbed.steps import Steps
 
 __all__ = ["acquire"]
 
 
-def acquire(link: Link, duration_s: float) -> tuple[tuple[DetectionRecords, ...], float, float]:
-    """The clicks of a block of that length at each of the link's receivers, and when it began and ended in bench seconds."""
+def acquire(link: Link, duration_s: float) -> Steps[tuple[tuple[DetectionRecords, ...], float, float]]:
+    """The clicks of a block of that length at each receiver, when it began and ended in bench seconds; yields its length once."""
     testbed = link.testbed
     start_s = testbed.now_s()
     started = []
@@ -23,7 +24,7 @@ def acquire(link: Link, duration_s: float) -> tuple[tuple[DetectionRecords, ...]
         for receiver in link.receivers:
             receiver.start()
             started.append(receiver)
-        testbed.clock.sleep(duration_s)
+        yield duration_s
         end_s = testbed.now_s()
         records = []
         while started:

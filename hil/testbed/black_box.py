@@ -12,21 +12,22 @@ if TYPE_CHECKING:
     from hil.ports.roles import BlackBoxTransceiver
     from hil.record.series import Series
     from hil.testbed.link import Link
+    from hil.testbed.steps import Steps
 
 __all__ = ["run"]
 
 _CLAIMS = ("qber_ratio", "key_rate_bps", "counts_hz", "temperature_c", "sifted_bits")
 
 
-def run(link: Link, duration_s: float) -> LinkRun:
+def run(link: Link, duration_s: float) -> Steps[LinkRun]:
     """Wait for the device's next whole second, as it tells of whole ones, then listen for the run's length."""
     a, b = cast("BlackBoxTransceiver", link.transmitter), cast("BlackBoxTransceiver", link.receiver)
     clock = link.testbed.clock
-    clock.sleep(-link.receiver.device_time_ns() % 1_000_000_000 / 1e9)
+    yield -link.receiver.device_time_ns() % 1_000_000_000 / 1e9
     link.keep(a.take_keys(), b.take_keys())  # of before, not of this run
     start_s = link.testbed.now_s()
     with Sampler(clock, 1.0, lambda: _finite(b.telemetry()), at_once=False) as telemetry:
-        clock.sleep(duration_s)
+        yield duration_s
     end_s = link.testbed.now_s()
     bits = link.keep(a.take_keys(), b.take_keys())
     series = dict(telemetry.series())

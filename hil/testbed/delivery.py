@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hil.bench.model import KmeDevice
     from hil.device_sims.kme import RunningKmes
     from hil.testbed.link import Link
+    from hil.testbed.relay_chain import RelayChain
     from hil.testbed.released import ReleasedKey
 
 __all__ = ["KeyDelivery", "Side", "batches"]
@@ -36,13 +37,13 @@ _LARGE_BATCH = 256
 
 
 class KeyDelivery:
-    """The key management entities of a link and an application (SAE) at each side; the fixture ``key_store``.
+    """Key management entities of a link, or of a chain's ends, and an application (SAE) at each side; fixture ``key_store``.
 
     ``a`` and ``b`` are the applications' clients, each at its own site. On twins the entities are made afresh, on stores in a
     private folder. Closed at the end of the test by itself.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link | RelayChain) -> None:
         self.link = link
         self._devices: dict[Side, KmeDevice] = {"a": _kme(link, "a"), "b": _kme(link, "b")}
         self._names: dict[Side, str] = {"a": link.declared.kmes["a"], "b": link.declared.kmes["b"]}
@@ -143,7 +144,7 @@ def batches(keys: tuple[ReleasedKey, ...]) -> Iterator[tuple[ReleasedKey, ...]]:
         begin += size
 
 
-def _kme(link: Link, side: Side) -> KmeDevice:
+def _kme(link: Link | RelayChain, side: Side) -> KmeDevice:
     name = link.declared.kmes.get(side)
     if name is None:
         raise MissingCapabilityError(

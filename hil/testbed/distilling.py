@@ -99,6 +99,6 @@ def _listed(values: object) -> str:
 
 
 def key_size_bits(link: Link) -> int:
-    """Size of the keys its key management entities take."""
+    """Bits of each key of the link: what its key management entities ask for."""
     kme = link.testbed.bench.device.get(link.declared.kmes.get("a", ""))
     return kme.key_size if isinstance(kme, KmeDevice) else _KEY_BITS

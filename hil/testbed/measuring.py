@@ -14,6 +14,7 @@ from hil.ports.identity import EvidenceLevel
 from hil.ports.run import Availability, CalibrationLog, CountGates, InterClickGaps
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
+from hil.testbed.steps import through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def inter_click_gaps(link: Link, duration: str | float) -> list[InterClickGaps]:
     link.require(EvidenceLevel.L3, "gaps between clicks")
     link.ensure_up()
     tick_s = 1.0 / link.pulse_rate_hz
-    records, _, _ = acquire(link, seconds(duration))
+    records, _, _ = through(link.testbed.clock, acquire(link, seconds(duration)))
     found = []
     for receiver, own in zip(link.receivers, records, strict=True):
         dead_time_s = cast("ReceiverDevice", link.testbed.bench.device[receiver.name]).dead_time_s

@@ -15,6 +15,7 @@ from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
 from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.sampling import Sampler
+from hil.testbed.steps import through
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,22 +25,27 @@ if TYPE_CHECKING:
     from hil.ports.run import BlockReport
     from hil.record.series import Series
     from hil.testbed.link import Link
+    from hil.testbed.steps import Steps
 
-__all__ = ["run"]
+__all__ = ["run", "steps"]
 
 
 def run(link: Link, duration: str | float, interceptor: Interceptor | None = None) -> LinkRun:
     """Run the link as its evidence level allows; what comes out is recorded."""
-    duration_s = seconds(duration)
+    return through(link.testbed.clock, steps(link, seconds(duration), interceptor))
+
+
+def steps(link: Link, duration_s: float, interceptor: Interceptor | None = None) -> Steps[LinkRun]:
+    """The same run, waited for by the caller, so that several links can run at once."""
     if interceptor is not None:
         link.require(EvidenceLevel.L3, "attacks on messages between the parties")
     link.ensure_up()
     if link.level is EvidenceLevel.L0:
-        made = black_box.run(link, duration_s)
+        made = yield from black_box.run(link, duration_s)
     elif link.level < EvidenceLevel.L3:
         made = counting.run(link, duration_s)
     else:
-        made = _run_blocks(link, duration_s, interceptor)
+        made = yield from _run_blocks(link, duration_s, interceptor)
     link.testbed.save_series(link.name, made.series)
     return made
 
@@ -53,7 +59,7 @@ class _Collected:
     gate_starts_s: list[npt.NDArray[np.float64]] = field(default_factory=list)
 
 
-def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None) -> LinkRun:
+def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None) -> Steps[LinkRun]:
     clock, block_ns = link.testbed.clock, round(link.declared.block_s * 1e9)
     gate_s = min(GATE_S, link.declared.block_s)
     start_ns = clock.now_ns()
@@ -61,14 +67,16 @@ def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None) 
     collected = _Collected()
     with Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}) as temperature:
         while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
-            _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, interceptor, collected)
-        clock.sleep(max(left_ns, 0) / 1e9)
+            yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, interceptor, collected)
+        yield max(left_ns, 0) / 1e9
     return _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, collected, temperature.series())
 
 
-def _one_block(link: Link, block_s: float, gate_s: float, interceptor: Interceptor | None, collected: _Collected) -> None:
+def _one_block(
+    link: Link, block_s: float, gate_s: float, interceptor: Interceptor | None, collected: _Collected
+) -> Steps[None]:
     """Acquire, count, distil, record; the clicks themselves are gone afterwards."""
-    records, start_s, end_s = acquire(link, block_s)
+    records, start_s, end_s = yield from acquire(link, block_s)
     pulses = round(gate_s * link.pulse_rate_hz)
     gates = joined([gated(own, len(one.detectors), pulses) for one, own in zip(link.receivers, records, strict=True)])
     windows = link.windows.touching(start_s, end_s)

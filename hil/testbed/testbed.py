@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hil.testbed.link import Link
     from hil.testbed.opening import Opened
     from hil.testbed.recorded_link import RecordedLink
+    from hil.testbed.relay_chain import RelayChain
 
 __all__ = ["Testbed"]
 
@@ -76,6 +77,7 @@ class Testbed:
         self._twins = twins
         self._protection = protection or ExitStack()
         self._links: dict[str, Link | RecordedLink] = {}
+        self._chains: dict[str, RelayChain] = {}
         self._at_end: list[Callable[[], None]] = []
         self._closed = False
 
@@ -157,6 +159,16 @@ class Testbed:
             self._links[name] = self._make_link(name)
         return self._links[name]
 
+    def chain(self, name: str) -> RelayChain:
+        """One chain of trusted nodes, always the same object; UnknownNameError names the nearest."""
+        if name not in self.bench.chain:
+            raise UnknownNameError(f"bench {self.name} has no chain {name!r}; expected {nearest(name, self.bench.chain)}")
+        if name not in self._chains:
+            from hil.testbed.relay_chain import RelayChain
+
+            self._chains[name] = RelayChain(self, name)
+        return self._chains[name]
+
     def now_s(self) -> float:
         """Bench time, in seconds."""
         return self.clock.now_ns() / 1e9
@@ -179,6 +191,8 @@ class Testbed:
             self._twins.control.reset(derive(self.seed, self.name, case))
         for link in self._links.values():
             link.forget()
+        for chain in self._chains.values():
+            chain.forget()
         self.case = case
         self.park()
 

@@ -1,6 +1,6 @@
 """Bits per second of the key pipeline's stages, both parties on one core. They assert nothing about time.
 
-``pytest tests/benchmarks/test_benchmark_pipeline.py`` shows the table. The limit to hold them against is real time: the shipped
+The limit to hold them against is real time: the shipped
 metropolitan bench sifts about 1.9 Mbit in a block of a second, so everything of ``block`` has to take less than a second on a
 core of its own for each party, or two seconds here, where one core steps both.
 """
@@ -56,7 +56,7 @@ def block() -> tuple[World, DistillSettings, DetectionRecords]:
     return world, settings, world.stop_block("bob", SECOND)
 
 
-def test_block(benchmark: Any, block: tuple[World, DistillSettings, DetectionRecords]) -> None:
+def test_block(benchmark: Any, figure: Any, block: tuple[World, DistillSettings, DetectionRecords]) -> None:
     """A block of a second through both parties, the preparations asked for included."""
     world, settings, records = block
     pre_shared = bytes(range(256)) * 8
@@ -83,17 +83,18 @@ def test_block(benchmark: Any, block: tuple[World, DistillSettings, DetectionRec
         "secret_bits": mine.report.secret_bits,
         "messages": messages,
     }
+    figure("pipeline.block_s", benchmark, "s", peer="real time, a core for each party", peer_value=2.0)
 
 
-def test_sifting_at_bob(benchmark: Any, block: tuple[World, DistillSettings, DetectionRecords]) -> None:
+def test_sifting_at_bob(seconds: Any, figure: Any, block: tuple[World, DistillSettings, DetectionRecords]) -> None:
     """Dead time, several clicks, and the announcement."""
     _, settings, records = block
-    benchmark.extra_info["clicks"] = records.index.size
-    benchmark(lambda: detected_events(records, settings.receiver, 1e9, SeededEntropy(1)).announcement())
+    taken = seconds(lambda: detected_events(records, settings.receiver, 1e9, SeededEntropy(1)).announcement())
+    figure("pipeline.sifting_at_bob", [records.index.size / 1e6 / one for one in taken], "million clicks/s")
 
 
 @pytest.mark.parametrize("qber", [0.013, 0.05])
-def test_cascade(benchmark: Any, qber: float) -> None:
+def test_cascade(seconds: Any, figure: Any, qber: float) -> None:
     """A million bits, both parties."""
     rng = stream(1, "benchmark")
     alice = rng.integers(0, 2, 1_000_000, dtype=np.uint8)
@@ -111,26 +112,30 @@ def test_cascade(benchmark: Any, qber: float) -> None:
         assert np.array_equal(corrected, alice)
         return disclosed.by_alice, len(ends[0].sent) + len(ends[1].sent)
 
-    disclosed, messages = benchmark.pedantic(reconcile, rounds=5)
+    disclosed, _messages = reconcile()
+    taken = seconds(reconcile, warmup=0)
     q = float((alice != bob).mean())
     entropy = -q * math.log2(q) - (1 - q) * math.log2(1 - q)
-    benchmark.extra_info |= {"efficiency": disclosed / (alice.size * entropy), "messages": messages}
+    figure(f"pipeline.cascade.qber_{qber}", [alice.size / 1e6 / one for one in taken], "Mbit/s")
+    efficiency = [disclosed / (alice.size * entropy)]
+    figure(f"pipeline.cascade.efficiency.qber_{qber}", efficiency, "disclosed bits", peer="Slepian-Wolf limit", peer_value=1.0)
 
 
 @pytest.mark.parametrize("length", [100_000, 1_000_000, 2_000_000])
-def test_amplification(benchmark: Any, length: int) -> None:
+def test_amplification(seconds: Any, figure: Any, length: int) -> None:
     """One party, to a quarter of the length."""
     rng = stream(1, "benchmark")
     bits = rng.integers(0, 2, length, dtype=np.uint8)
     seed = rng.integers(0, 2, seed_bits(length, length // 4), dtype=np.uint8)
-    benchmark.pedantic(amplify, args=(bits, seed, length // 4), rounds=5)
+    taken = seconds(lambda: amplify(bits, seed, length // 4))
+    figure(f"pipeline.amplification.{length}", [length / 1e6 / one for one in taken], "Mbit/s")
 
 
-def test_tag(benchmark: Any) -> None:
+def test_tag(seconds: Any, figure: Any) -> None:
     """A transcript of eight megabytes under one key."""
     transcript = bytes(8_000_000)
 
     def tag() -> bytes:
         return Authenticator(KeyPool(bytes(128)), "a->b", "metro").tag(transcript)
 
-    benchmark(tag)
+    figure("pipeline.tag", [len(transcript) / 1e6 / one for one in seconds(tag)], "MB/s")

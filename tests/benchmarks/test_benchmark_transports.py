@@ -1,7 +1,4 @@
-"""Time per query over loopback, and the rate of the binary data plane. They assert nothing about time.
-
-``pytest tests/benchmarks/test_benchmark_transports.py`` shows the table.
-"""
+"""Time per query over loopback, and the rate of the binary data plane. They assert nothing about time."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +15,7 @@ import pytest
 from hil.transports import Exactly, Marker, SerialLine, Transport, Until, over_raw, over_visa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytest.importorskip("pytest_benchmark")
 
@@ -69,40 +67,49 @@ def line() -> Iterator[str]:
     os.close(slave)
 
 
-def query(benchmark, transport: Transport) -> None:
-    transport.open()
-    try:
-        assert benchmark(transport.query, b"A?\n", LINE, idempotent=True) == b"42.0"
-    finally:
-        transport.close()
+@pytest.fixture
+def query(benchmark, figure) -> Callable[[str, Transport], None]:
+    """Measures a query and its reply."""
+
+    def measure(name: str, transport: Transport) -> None:
+        transport.open()
+        try:
+            ask = partial(transport.query, b"A?\n", LINE, idempotent=True)
+            assert benchmark.pedantic(ask, rounds=20, iterations=50, warmup_rounds=1) == b"42.0"
+        finally:
+            transport.close()
+        figure(f"transports.query_s.{name}", benchmark, "s")
+
+    return measure
 
 
-def test_query_over_raw_tcp(benchmark, stream):
+def test_query_over_raw_tcp(query, stream):
     """One query and its reply over a plain socket."""
-    query(benchmark, over_raw("dut", stream, timeout_s=5.0))
+    query("raw_tcp", over_raw("dut", stream, timeout_s=5.0))
 
 
-def test_query_over_visa_tcp(benchmark, stream):
+def test_query_over_visa_tcp(query, stream):
     """One query and its reply over pyvisa and pyvisa-py on a socket."""
-    query(benchmark, over_visa("dut", stream, timeout_s=5.0))
+    query("visa_tcp", over_visa("dut", stream, timeout_s=5.0))
 
 
-def test_query_over_raw_serial(benchmark, line):
+def test_query_over_raw_serial(query, line):
     """One query and its reply over pyserial on a pty."""
-    query(benchmark, over_raw("dut", line, timeout_s=5.0, markers=MARKERS))
+    query("raw_serial", over_raw("dut", line, timeout_s=5.0, markers=MARKERS))
 
 
-def test_query_over_visa_serial(benchmark, line):
+def test_query_over_visa_serial(query, line):
     """One query and its reply over pyvisa and pyvisa-py on a pty."""
-    query(benchmark, over_visa("dut", line, timeout_s=5.0, line=SerialLine(), markers=MARKERS))
+    query("visa_serial", over_visa("dut", line, timeout_s=5.0, line=SerialLine(), markers=MARKERS))
 
 
-def test_25_megabytes_over_raw_tcp(benchmark, stream):
+def test_25_megabytes_over_raw_tcp(seconds, figure, stream):
     """A large binary reply over a plain socket."""
     transport = over_raw("dut", stream, timeout_s=20.0)
     transport.open()
     try:
-        got = benchmark.pedantic(transport.query, (b"L?\n", Exactly(len(LARGE))), rounds=5)
+        assert transport.query(b"L?\n", Exactly(len(LARGE))) == LARGE
+        taken = seconds(lambda: transport.query(b"L?\n", Exactly(len(LARGE))), clock="wall")
     finally:
         transport.close()
-    assert len(got) == len(LARGE)
+    figure("transports.reply.raw_tcp", [len(LARGE) / 1e6 / one for one in taken], "MB/s")

@@ -1,6 +1,6 @@
 """Time of a query to each simulated device, over plain sockets and serial lines, and throughput of the data plane.
 
-They assert nothing about time; ``pytest tests/benchmarks/test_benchmark_twins.py`` shows the table.
+They assert nothing about time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hil.clock import VirtualClock
 from hil.device_sims.host import TwinHost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytest.importorskip("pytest_benchmark")
 
@@ -36,12 +36,24 @@ def host() -> Iterator[TwinHost]:
         yield twin
 
 
+@pytest.fixture
+def query(benchmark, figure, request) -> Callable[[Callable[[], bytes]], bytes]:
+    """Measures one round trip, named by the test's parameters."""
+
+    def measure(ask: Callable[[], bytes]) -> bytes:
+        reply: bytes = benchmark.pedantic(ask, rounds=20, iterations=20, warmup_rounds=1)
+        figure(f"twins.query_s.{request.node.callspec.id}", benchmark, "s")
+        return reply
+
+    return measure
+
+
 @pytest.mark.parametrize(
     ("device", "request_", "end"),
     [("meter", b"SENS:CORR:WAV?\n", b"\n"), ("meter", b"MEAS:POW?\n", b"\n"), ("alice", b"*IDN?\n", b"\n")],
     ids=["setting", "reading", "transceiver"],
 )
-def test_query_over_tcp(benchmark, host: TwinHost, device: str, request_: bytes, end: bytes) -> None:
+def test_query_over_tcp(query, host: TwinHost, device: str, request_: bytes, end: bytes) -> None:
     """One round trip."""
     with socket.create_connection(("127.0.0.1", host.addresses[device].port), timeout=20) as client:
 
@@ -49,7 +61,7 @@ def test_query_over_tcp(benchmark, host: TwinHost, device: str, request_: bytes,
             client.sendall(request_)
             return client.recv(4096)
 
-        assert benchmark(ask).endswith(end)
+        assert query(ask).endswith(end)
 
 
 @needs_ptys
@@ -58,7 +70,7 @@ def test_query_over_tcp(benchmark, host: TwinHost, device: str, request_: bytes,
     [("voa", b"D\r", 30), ("switch", bytes.fromhex("01110000"), 4), ("stage", b"tact?\r", 15)],
     ids=["attenuator", "switch", "temperature"],
 )
-def test_query_over_a_pty(benchmark, host: TwinHost, device: str, request_: bytes, length: int) -> None:
+def test_query_over_a_pty(query, host: TwinHost, device: str, request_: bytes, length: int) -> None:
     """One round trip."""
     import serial
 
@@ -68,11 +80,11 @@ def test_query_over_a_pty(benchmark, host: TwinHost, device: str, request_: byte
             line.write(request_)
             return line.read(length)
 
-        assert len(benchmark(ask)) == length
+        assert len(query(ask)) == length
 
 
-def test_fetch_of_a_block(benchmark, host: TwinHost) -> None:
-    """A second of detections, about 15 MB: framed, checked and carried; MB/s are in the extra information."""
+def test_fetch_of_a_block(seconds, figure, host: TwinHost) -> None:
+    """A second of detections, about 15 MB: framed, checked and carried."""
     host.world.start_block("bob", 0)
     sequence = host.world.stop_block("bob", SECOND).sequence
     payload = struct.pack("<Q", sequence)
@@ -85,8 +97,7 @@ def test_fetch_of_a_block(benchmark, host: TwinHost) -> None:
             length = struct.unpack("<4sB3xQ", head)[2]
             return len(client.recv(length + 4, socket.MSG_WAITALL))
 
-        length = benchmark(fetch)
-        benchmark.extra_info["megabytes"] = length / 1e6
-        if benchmark.stats:
-            benchmark.extra_info["megabytes_per_s"] = length / 1e6 / benchmark.stats.stats.median
+        length = fetch()
+        taken = seconds(fetch, clock="wall")
     assert length > 5_000_000
+    figure("twins.fetch", [length / 1e6 / one for one in taken], "MB/s")

@@ -113,11 +113,12 @@ def test_commands_of_the_checkout_exist(said: Said, monkeypatch: pytest.MonkeyPa
     """Steps and options are those that the commands take; the rest is pytest's."""
     to_pytest: list[str] = []
 
-    def become(_environment: object, *command: str) -> int:
+    def become(_environment: object, *command: str, variables: object = None) -> int:
         to_pytest.extend(command)
         return 0
 
     monkeypatch.setattr(checkout_commands, "prepare", lambda *_arguments, **_options: Environment(CHECKOUT))
+    monkeypatch.setattr(checkout_commands, "prepare_peers", lambda _python: None)
     monkeypatch.setattr(checkout_commands, "find_python", lambda _wanted: sys.executable)
     monkeypatch.setattr(checkout_commands, "_become", become)
     monkeypatch.setattr(checkout_commands, "run_steps", lambda _environment, _steps, extra: become(None, *extra) or [])

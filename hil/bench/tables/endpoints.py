@@ -28,9 +28,16 @@ class KmeDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", tag="k
 
 
 class RecordingDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", tag="recording"):
-    """A recorded time-tag file: both parties' events, channels 0 to 3 Alice's and 4 to 7 Bob's."""
+    """Recorded time tags of both parties, from one file or two."""
 
-    tick_s: SomeSeconds = field(name="tick")
+    tick_s: SomeSeconds = field(name="tick", default=0.0)
+    """Length of a tick, 0 where it is not declared; a format that says it itself, or has but one, needs none."""
     file: str = ""
+    file_b: str = ""
+    """Bob's events, where they are in a file of their own."""
+    format: str = ""
+    """Name of the file's format; without it the first bytes tell."""
+    channels: tuple[str, ...] = ()
+    """Which channel is whose, ``CHANNEL=PARTY:SETTING:BIT``; default 0 to 3 Alice's and 4 to 7 Bob's."""
     window_ticks: Annotated[int, Meta(ge=0)] = 4
     """Half width of the coincidence window, in ticks."""

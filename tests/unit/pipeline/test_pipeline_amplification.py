@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.errors import UsageError
-from hil.pipeline import amplification
+from hil.pipeline import toeplitz
 from hil.pipeline.amplification import amplify, seed_bits
+from hil.pipeline.toeplitz import by_carryless_words, by_fft, has_carryless_words
 from hil.seeds import stream
 
 Bits = npt.NDArray[np.uint8]
+
+carryless = pytest.mark.skipif(not has_carryless_words(), reason="numba or carry-less multiplication is not to be had here")
 
 
 def drawn(length: int, output: int, seed: int = 1) -> tuple[Bits, Bits]:
@@ -47,10 +50,42 @@ def test_splitting_changes_no_bit(length: int, share: float, seed: int) -> None:
     """With pieces of 16 bits instead of four million."""
     output = max(1, int(share * length))
     bits, matrix = drawn(length, output, seed)
-    whole = amplify(bits, matrix, output)
+    whole = by_fft(bits, matrix, output)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(amplification, "_CHUNK", 16)
-        assert amplify(bits, matrix, output).tolist() == whole.tolist() == by_matrix(bits, matrix, output)
+        patch.setattr(toeplitz, "_CHUNK", 16)
+        assert by_fft(bits, matrix, output).tolist() == whole.tolist() == by_matrix(bits, matrix, output)
+
+
+@carryless
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 400), st.floats(0.0, 1.0), st.integers(0, 10))
+def test_words_without_carry_equal_the_matrix_product(length: int, share: float, seed: int) -> None:
+    output = max(1, int(share * length))
+    bits, matrix = drawn(length, output, seed)
+    assert by_carryless_words(bits, matrix, output).tolist() == by_matrix(bits, matrix, output)
+
+
+@carryless
+@pytest.mark.parametrize(
+    ("length", "output"), [(3_000, 2_999), (20_000, 130), (20_000, 9_999), (70_001, 35_000), (70_001, 70_001)]
+)
+def test_both_ways_give_the_same_bits(length: int, output: int) -> None:
+    """Sizes that halve, pad and tile in different ways."""
+    bits, seed = drawn(length, output)
+    assert np.array_equal(by_carryless_words(bits, seed, output), by_fft(bits, seed, output))
+
+
+@carryless
+def test_one_bit_of_input_or_seed_tells() -> None:
+    """A column of the matrix: what the product changes by when one bit does."""
+    length, output = 10_000, 5_000
+    bits, seed = drawn(length, output)
+    before = by_carryless_words(bits, seed, output)
+    for place in (0, 63, 64, 4_999, length - 1):
+        flipped = bits.copy()
+        flipped[place] ^= 1
+        column = seed[length - 1 - place : length - 1 - place + output]
+        assert np.array_equal(by_carryless_words(flipped, seed, output) ^ before, column)
 
 
 def test_equals_big_integers_at_a_million() -> None:
@@ -80,7 +115,7 @@ def test_ten_million_bits_are_exact_where_single_precision_is_not() -> None:
 
 def test_a_product_between_whole_numbers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tolerance below zero even an exact product counts as off."""
-    monkeypatch.setattr(amplification, "_FAR_FROM_WHOLE", -1.0)
+    monkeypatch.setattr(toeplitz, "_FAR_FROM_WHOLE", -1.0)
     bits, seed = drawn(100, 10)
     with pytest.raises(ArithmeticError, match="nothing may be released"):
         amplify(bits, seed, 10)
