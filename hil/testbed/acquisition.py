@@ -16,7 +16,7 @@ __all__ = ["acquire"]
 
 
 def acquire(link: Link, duration_s: float) -> Steps[tuple[tuple[DetectionRecords, ...], float, float]]:
-    """The clicks of a block of that length at each receiver, when it began and ended in bench seconds; yields its length once."""
+    """The clicks of a block at each receiver, when it began and ended in bench seconds; yields its length once."""
     testbed = link.testbed
     start_s = testbed.now_s()
     started = []
