@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from hil.physics.prediction import detector_counts_hz
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from hil.ports.run import CountGates, InterClickGaps
 
     Observation = TypeVar("Observation", CountGates, InterClickGaps)
+
+
+_GAPS = 60.0
+"""The smallest gap of a block then lies a sixtieth of a dead time above it, on average."""
 
 
 def _of(detector: Detector, observations: Iterable[Observation]) -> Observation:
@@ -39,4 +45,9 @@ def test_photon_counts(detector: Detector, slo: Slo) -> None:
 def test_dead_time(detector: Detector, slo: Slo) -> None:
     """The gaps between clicks begin where the declared dead time ends."""
     slo.declare("dead_time")
-    slo.check(_of(detector, detector.link.inter_click_gaps("1 s")), "dead_time")
+    # how far the smallest gap lies above the dead time goes with 1 / (rate^2 duration)
+    link = detector.link
+    rate_hz = detector_counts_hz(link.testbed.bench, link.name)[detector.name]
+    dead_time_s = link.testbed.bench.device[detector.receiver.name].dead_time_s
+    duration_s = min(max(1.0, _GAPS / (rate_hz**2 * dead_time_s)), 60.0) if dead_time_s else 1.0
+    slo.check(_of(detector, link.inter_click_gaps(duration_s)), "dead_time")
