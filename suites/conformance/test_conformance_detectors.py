@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Observation = TypeVar("Observation", CountGates, InterClickGaps)
 
 
-_GAPS = 60.0
-"""The smallest gap of a block then lies a sixtieth of a dead time above it, on average."""
+_SHARP = 12.0
+"""Clicks that would fall into the tolerance of the dead time, were it not dead: enough to tell its edge."""
 
 
 def _of(detector: Detector, observations: Iterable[Observation]) -> Observation:
@@ -45,9 +45,8 @@ def test_photon_counts(detector: Detector, slo: Slo) -> None:
 def test_dead_time(detector: Detector, slo: Slo) -> None:
     """The gaps between clicks begin where the declared dead time ends."""
     slo.declare("dead_time")
-    # how far the smallest gap lies above the dead time goes with 1 / (rate^2 duration)
     link = detector.link
     rate_hz = detector_counts_hz(link.testbed.bench, link.name)[detector.name]
-    dead_time_s = link.testbed.bench.device[detector.receiver.name].dead_time_s
-    duration_s = min(max(1.0, _GAPS / (rate_hz**2 * dead_time_s)), 60.0) if dead_time_s else 1.0
+    tolerance_s = 1.0 / link.pulse_rate_hz + 0.02 * link.testbed.bench.device[detector.receiver.name].dead_time_s
+    duration_s = min(max(1.0, _SHARP / (rate_hz**2 * tolerance_s)), 60.0)
     slo.check(_of(detector, link.inter_click_gaps(duration_s)), "dead_time")
