@@ -16,6 +16,7 @@ from .sampler import Candidates
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from .expectation import Expectation, Moment
     from .reception import Routes
     from .scene import Scene, Segment
 
@@ -47,6 +48,14 @@ class SourceLight:
         if reception.routes.faked is not None:
             found = _faked(found, scene, reception.routes.faked)
         return with_background(rng, scene, window, found)
+
+    def scenes(self, scene: Scene) -> tuple[Scene, ...]:
+        """Nobody else's."""
+        return self._pulsed.scenes(scene)
+
+    def expectation(self, scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
+        """Closed forms of what comes on average."""
+        return self._pulsed.expectation(scene, number, moments, qber_limit)
 
 
 def _proposed(rng: np.random.Generator, chance: float, first: int, length: int) -> npt.NDArray[np.int64]:

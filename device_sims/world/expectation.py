@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .reception import Receiver, Reception
 
-__all__ = ["Expectation", "Moment", "draw_counts", "expect"]
+__all__ = ["Expectation", "Moment", "draw_counts", "expect", "with_afterpulses"]
 
 _EFFICIENCY_OF_CORRECTION = 1.16
 _FINITE_SIZE = 0.55
@@ -41,11 +41,12 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Moment:
-    """What varies inside a state: misalignment of key and test basis, survival, and amounts of each varying background."""
+    """What varies inside a state: misalignment of key and test basis, survival, amounts of each varying background, age."""
 
     errors: tuple[float, float]
     survival: float = 1.0
     excess: tuple[float, ...] = ()
+    age_ns: float = 0.0
 
 
 def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber_limit: float) -> Expectation:
@@ -71,7 +72,7 @@ def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber
     chance = 1.0 - missed * np.exp(-dark)
     primary = often @ chance
     blind, again = reception.blind_pulses, reception.afterpulse_probability
-    clicks = _with_afterpulses(primary, blind, again)
+    clicks = with_afterpulses(primary, blind, again)
     offered = primary + again * clicks
     alive = 1.0 / (1.0 + blind * offered)
     fano = (1.0 + again) / (1.0 - again) * alive**2
@@ -103,7 +104,7 @@ def draw_counts(
     return result
 
 
-def _with_afterpulses(
+def with_afterpulses(
     primary: npt.NDArray[np.float64], blind: npt.NDArray[np.int64], again: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Root m of m (1 + k (s + p m)) = s + p m."""

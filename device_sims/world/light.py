@@ -1,4 +1,4 @@
-"""What sends photons to one receiver: a source of prepared pulses at the other end of its link, so far."""
+"""What sends photons to one receiver: a source of prepared pulses here, photon pairs in ``pairs.py``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from .expectation import expect
 from .sampler import Candidates, merged, photo_detections
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from .expectation import Expectation, Moment
     from .reception import Reception
     from .scene import Scene, Segment
 
@@ -26,6 +28,14 @@ class Light(Protocol):
 
     def candidates(self, rng: np.random.Generator, scene: Scene, window: Segment) -> Candidates:
         """Photo-detections of a whole window of one state, dead detectors or not; ``rng`` is the window's own."""
+        ...
+
+    def scenes(self, scene: Scene) -> tuple[Scene, ...]:
+        """The scenes whose moments decide what the receiver of this one counts, its own first."""
+        ...
+
+    def expectation(self, scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
+        """The closed forms of a state of the timeline, at these moments of :meth:`scenes`."""
         ...
 
 
@@ -45,6 +55,12 @@ class PulsedLight:
             survival=_surviving(scene, reception, window.number, window.first, window.end),
         )
         return with_background(rng, scene, window, spread(rng, photons, reception.stray_share, window))
+
+    def scenes(self, scene: Scene) -> tuple[Scene, ...]:
+        return (scene,)
+
+    def expectation(self, scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
+        return expect(scene.receiver, scene.aged(scene.reception(number), moments[0].age_ns), moments[0], qber_limit)
 
 
 def spread(rng: np.random.Generator, photons: Candidates, stray_share: float, window: Segment) -> Candidates:

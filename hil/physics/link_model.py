@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench, Link
 
-__all__ = ["LinkModel", "calibration_uncertainty", "link_model", "path_loss_db"]
+__all__ = ["LinkModel", "calibration_uncertainty", "elements_loss_db", "link_model", "path_loss_db"]
 
 FIBRE = "fibre"
 AIR = "free-space"
@@ -112,7 +112,12 @@ def path_loss_db(bench: Bench, link: str, before: str | None = None) -> float:
     if before is not None and before not in declared.path:
         raise UsageError(f"link.{link}.path does not hold {before!r}; it holds {', '.join(declared.path) or 'nothing'}")
     elements = declared.path if before is None else declared.path[: declared.path.index(before)]
-    return math.fsum(_element_loss_db(bench, link, element) for element in elements)
+    return elements_loss_db(bench, f"link.{link}", declared, elements)
+
+
+def elements_loss_db(bench: Bench, where: str, way: Link, elements: tuple[str, ...]) -> float:
+    """Declared loss of these elements of a link, or of a link along one arm, in decibels; ``where`` names it in an error."""
+    return math.fsum(_element_loss_db(bench, where, way, element) for element in elements)
 
 
 def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
@@ -122,7 +127,7 @@ def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
     """
     declared = _link(bench, link)
     squares = 0.0
-    for name in {*declared.path, *declared.parties.values()} - {FIBRE, AIR, *declared.element}:
+    for name in set(declared.devices):
         for calibration in bench.device[name].calibration.values():
             if not calibration.on <= on <= calibration.due:
                 return math.inf
@@ -159,20 +164,19 @@ def _background_hz(bench: Bench, link: str, *, strayed: float, test_arm: float) 
     for place, photons_hz in ((FIBRE, raman_photons_hz(declared.fibre)), (AIR, sky_photons_hz(declared))):
         if photons_hz > 0.0:
             behind = declared.path[declared.path.index(place) + 1 :]
-            loss_db = math.fsum(_element_loss_db(bench, link, element) for element in behind) + receiver.insertion_loss_db
+            loss_db = elements_loss_db(bench, f"link.{link}", declared, behind) + receiver.insertion_loss_db
             total_hz += photons_hz * 10.0 ** (-loss_db / 10.0) * receiver.efficiency
     key_basis = receiver.key_basis_probability
     return (pulses_hz + total_hz) * key_basis / 2.0, (pulses_hz * test_arm + total_hz) * (1.0 - key_basis) / 2.0
 
 
-def _element_loss_db(bench: Bench, link: str, element: str) -> float:
-    declared = bench.link[link]
+def _element_loss_db(bench: Bench, where: str, way: Link, element: str) -> float:
     if element == FIBRE:
-        return 0.0 if declared.fibre is None else fibre_loss_db(declared.fibre)
+        return 0.0 if way.fibre is None else fibre_loss_db(way.fibre)
     if element == AIR:
-        return 0.0 if declared.free_space is None else free_space_loss_db(declared.free_space)
-    if element in declared.element:
-        return declared.element[element].loss_db
+        return 0.0 if way.free_space is None else free_space_loss_db(way.free_space)
+    if element in way.element:
+        return way.element[element].loss_db
     device = bench.device[element]
     if isinstance(device, AttenuatorDevice):
         return device.attenuation_db
@@ -180,7 +184,7 @@ def _element_loss_db(bench: Bench, link: str, element: str) -> float:
         return device.insertion_loss_db
     if isinstance(device, PowerMeterDevice):
         return device.tap_loss_db
-    raise UsageError(f"link.{link}.path: {element} is no attenuator, switch or power meter; what does it lose?")
+    raise UsageError(f"{where}.path: {element} is no attenuator, switch or power meter; what does it lose?")
 
 
 def _proof(sender: TransmitterDevice, link: Link) -> DecoyProof | None:
