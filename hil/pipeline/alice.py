@@ -144,7 +144,7 @@ class Alice(AliceSide["Prepare"]):
         """Answer Bob's announcement, and hear the errors of the test basis."""
         account, prepare = session.account, raw
         if self.settings.receiver.timing is not None:
-            prepare = yield from disclose_brightness(session, raw)
+            prepare = yield from disclose_brightness(session, raw, len(self.settings.source.intensities))
         announced = yield from session.talk.receive(Detections)
         answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
         account.announced = announced

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from hil.errors import AuthenticationError
-from hil.pipeline.bits import pack, pack_pairs, unpack, unpack_pairs, unpack_steps
+from hil.pipeline.bits import pack, pack_numbers, unpack, unpack_numbers, unpack_steps
 from hil.pipeline.messages import Partners
 from hil.pipeline.sifting import MOST_EVENTS
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["PairSifted", "answer_partners", "pair_announcement", "sift_with_partners"]
 
 Choices = tuple[tuple[int, int], ...]
+
+_SETTINGS = 4
+"""At most, at either end."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class PairSifted:
 
 def pair_announcement(events: Events) -> Detections:
     """Bob: slot and setting of every event, never the bit; a setting takes two bits."""
-    return msgspec.structs.replace(events.announcement(), bases=pack_pairs(events.basis))
+    return msgspec.structs.replace(events.announcement(), bases=pack_numbers(events.basis, _SETTINGS))
 
 
 def answer_partners(announced: Detections, own: Events, chsh: Choices) -> tuple[Partners, PairSifted]:
@@ -58,7 +61,7 @@ def answer_partners(announced: Detections, own: Events, chsh: Choices) -> tuple[
     index = unpack_steps(announced.steps, announced.width, announced.events, announced.first)
     if (index[1:] <= index[:-1]).any():
         raise AuthenticationError("slots were announced twice or out of order")
-    setting_b = unpack_pairs(announced.bases, announced.events)
+    setting_b = unpack_numbers(announced.bases, announced.events, _SETTINGS)
     place = np.searchsorted(own.index, index)
     inside = place < own.index.size
     matched = np.zeros(index.size, dtype=bool)
@@ -73,7 +76,7 @@ def answer_partners(announced: Detections, own: Events, chsh: Choices) -> tuple[
         crossed=own.crossed,
         doubled=own.doubled,
         matched=pack(matched),
-        settings=pack_pairs(setting_a),
+        settings=pack_numbers(setting_a, _SETTINGS),
         bits=pack(bit[group > 0]),
     )
     return answer, _sifted(group, bit, len(chsh))
@@ -86,7 +89,7 @@ def sift_with_partners(events: Events, answer: Partners, chsh: Choices) -> PairS
         raise AuthenticationError("counts of clicks below zero")
     matched = unpack(answer.matched, int(events.index.size)).view(bool)
     setting_b, bit = events.basis[matched], events.bit[matched]
-    setting_a = unpack_pairs(answer.settings, int(bit.size))
+    setting_a = unpack_numbers(answer.settings, int(bit.size), _SETTINGS)
     group = _groups(setting_a, setting_b, chsh)
     told = group > 0
     wrong = unpack(answer.bits, int(told.sum())) != bit[told]

@@ -31,7 +31,7 @@ def test_shipped_ones_load_and_name_their_source(name: str) -> None:
     ("bench", "old", "new", "told"),
     [
         (METRO, 'source = "source"\n', "", "link.pairs.source: found nothing; expected the name of a"),
-        (METRO, LINK, f'{LINK}\npath = ["switch"]', "link.pairs.path: found ('switch',); expected nothing"),
+        (METRO, LINK, f'{LINK}\npath = ["switch"]', "link.pairs.path: found ['switch']; expected nothing"),
         (METRO, 'b = "bob"', 'b = "alice"', "link.pairs.parties.b: found 'alice'; expected another receiver than at a"),
         (METRO, "path = []", 'path = ["switch"]', "link.pairs.arm.b.path: found 'switch'; expected each"),
         (METRO, LINK, 'protocol = "e91"', "device.bob.angles: found 2 angles; expected 4 angles, as e91"),
