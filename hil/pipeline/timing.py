@@ -222,7 +222,7 @@ def _background(inside: npt.NDArray[np.bool_], window_periods: float) -> float:
 def disclose_brightness(session: Session, prepare: Prepare, intensities: int) -> Generator[Request, bytes | None, Prepare]:
     """Alice's side: tell what Bob asks for; what she is then asked about pulses, with those she told refused.
 
-    Her source has that many intensities. She tells intensities of pulses of this block only: the next block's are still to be sent.
+    Her source has that many intensities. She tells those of pulses of this block only: the next block's are still to be sent.
     """
     first, end = session.account.context.pulses
     yield from session.talk.send(BlockPulses(first, end))
