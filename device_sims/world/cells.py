@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .expectation import Moment
+from .expectation import Moment, expect
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,7 +56,7 @@ def expectations(
     What varies in a piece is taken over its whole grid cell, so that it does not depend on where time was cut.
     """
     # state, day of age where detectors age, and what varies at each receiver that matters, rounded
-    scenes = scene.light.scenes(scene)
+    scenes = (scene,) if scene.light is None else scene.light.scenes(scene)
     kind = np.zeros((pieces.state.size, 2 + len(scenes) * _FINE.size), dtype=np.int64)
     kind[:, 0] = pieces.state
     for number in np.unique(pieces.state):
@@ -79,8 +79,14 @@ def expectations(
         moments_of = tuple(
             _moment((row / _finest(each)).tolist(), (day + 0.5) * _DAY_NS) for row, each in zip(by_scene, scenes, strict=True)
         )
-        found.append(scene.light.expectation(scene, number, moments_of, qber_limit))
+        found.append(_expected(scene, number, moments_of, qber_limit))
     return found, which.reshape(-1)
+
+
+def _expected(scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
+    if scene.light is not None:
+        return scene.light.expectation(scene, number, moments, qber_limit)
+    return expect(scene.receiver, scene.aged(scene.reception(number), moments[0].age_ns), moments[0], qber_limit)
 
 
 def _finest(scene: Scene) -> npt.NDArray[np.float64]:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .light import PulsedLight, spread, with_background
+from .light import spread
 from .sampler import Candidates
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .expectation import Expectation, Moment
     from .reception import Routes
     from .scene import Scene, Segment
 
@@ -24,18 +23,14 @@ __all__ = ["SourceLight"]
 
 
 class SourceLight:
-    """What comes from a transmitter, whatever its source and whoever had it on the way."""
-
-    def __init__(self) -> None:
-        self._pulsed = PulsedLight()
+    """What comes from a transmitter where a state's reception has routes for its photons."""
 
     def candidates(self, rng: np.random.Generator, scene: Scene, window: Segment) -> Candidates:
         """Photo-detections of a window; of blinded detectors, the clicks they are made to give."""
         reception = scene.reception(window.number)
         assert reception is not None
+        assert reception.routes is not None
         assert window.end is not None
-        if reception.routes is None:
-            return self._pulsed.candidates(rng, scene, window)
         index = _proposed(rng, reception.routes.tables.most, window.first, window.end - window.first)
         index = _photons(rng, index, scene, reception.routes)
         survival = scene.survival(window.number, window.first, window.end)
@@ -47,15 +42,7 @@ class SourceLight:
         found = spread(rng, found, reception.stray_share, window)
         if reception.routes.faked is not None:
             found = _faked(found, scene, reception.routes.faked)
-        return with_background(rng, scene, window, found)
-
-    def scenes(self, scene: Scene) -> tuple[Scene, ...]:
-        """Nobody else's."""
-        return self._pulsed.scenes(scene)
-
-    def expectation(self, scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
-        """Closed forms of what comes on average."""
-        return self._pulsed.expectation(scene, number, moments, qber_limit)
+        return found
 
 
 def _proposed(rng: np.random.Generator, chance: float, first: int, length: int) -> npt.NDArray[np.int64]:

@@ -1,9 +1,4 @@
-"""Closed forms of one state: click rates, their spread, QBER, and the key a black box would make of them.
-
-Dead time: m = n / (1 + k n) per pulse with k blind pulses, Fano factor 1 / (1 + k n)^2 (non-paralysable counter, for example
-J. W. Müller, "Dead-time problems", Nucl. Instrum. Methods 112, 47 (1973)). Afterpulses add p clicks to a click, so
-n = s + p m; a geometric cascade has the Fano factor (1 + p) / (1 - p).
-"""
+"""Closed forms of one state: click rates, their spread, QBER, and the key a black box would make of them."""
 
 from __future__ import annotations
 
@@ -12,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .steady import clicks_and_fano, slot_shares
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from .reception import Receiver, Reception
 
-__all__ = ["Expectation", "Moment", "draw_counts", "expect", "with_afterpulses"]
+__all__ = ["Expectation", "Moment", "draw_counts", "expect"]
 
 _EFFICIENCY_OF_CORRECTION = 1.16
 _FINITE_SIZE = 0.55
@@ -54,28 +51,31 @@ def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber
     if reception is None:
         nothing = np.zeros(len(receiver.device.detectors))
         return Expectation(nothing, nothing + 1.0, 0.0, 0.0, float("nan"), 0.0)
+    dynamics = reception.dynamics
     dark = reception.dark_per_pulse
+    for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
+        dark = dark + amount * most
+    dark = dark * dynamics.open_share
     often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
     outcome, light = reception.straight, np.zeros((1, dark.size))
     if receiver.source is not None:
         outcome = outcome + np.array(moment.errors)[_settings(receiver)[0]][:, None] * reception.tilt
         light = reception.proposals_per_pulse / reception.headroom * moment.survival * outcome
-    if reception.stray_share > 0.0:
-        dark = dark + reception.stray_share * (often @ light)
-        light = light * (1.0 - reception.stray_share)
-    for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
-        dark = dark + amount * most
+    # what dispersion or jitter puts into another pulse's slot meets any setting there
+    own, others = slot_shares(dynamics)
+    kept = own * (1.0 - reception.stray_share)
+    dark = dark + (own + others - kept) * (often @ light)
+    light = kept * light
     if receiver.source is not None and receiver.source.fluctuation:
         light = light - 0.5 * (receiver.source.fluctuation * light) ** 2
     counted = receiver.source is not None and receiver.source.single_photons
     missed = np.maximum(1.0 - light, 0.0) if counted else np.exp(-light)
     chance = 1.0 - missed * np.exp(-dark)
     primary = often @ chance
-    blind, again = reception.blind_pulses, reception.afterpulse_probability
-    clicks = with_afterpulses(primary, blind, again)
+    again = dynamics.afterpulse_probability * dynamics.open_share
+    clicks, fano = clicks_and_fano(primary, dynamics)
     offered = primary + again * clicks
-    alive = 1.0 / (1.0 + blind * offered)
-    fano = (1.0 + again) / (1.0 - again) * alive**2
+    alive = np.divide(clicks, offered, out=np.ones_like(clicks), where=offered > 0.0)
     signal = float(((often @ (1.0 - missed)) * alive).sum())
     if receiver.source is None:
         return Expectation(clicks, fano, 0.0, 0.0, float("nan"), 0.0)
@@ -101,15 +101,6 @@ def draw_counts(
     few = rng.binomial(trials, np.where(below, np.minimum(spread, 1.0), 0.0))
     many = rng.negative_binomial(np.where(above, size, 1.0), np.where(above, 1.0 / np.maximum(fano, 1.0), 1.0))
     result: npt.NDArray[np.int64] = np.where(below, few, np.where(above, many, poisson))
-    return result
-
-
-def with_afterpulses(
-    primary: npt.NDArray[np.float64], blind: npt.NDArray[np.int64], again: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Root m of m (1 + k (s + p m)) = s + p m."""
-    square, linear = blind * again, 1.0 + blind * primary - again
-    result: npt.NDArray[np.float64] = 2.0 * primary / (linear + np.sqrt(linear**2 + 4.0 * square * primary))
     return result
 
 

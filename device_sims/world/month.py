@@ -16,9 +16,9 @@ import numpy as np
 from hil.errors import UsageError
 from hil.seeds import derive
 
-from .detectors import Carry, resolve
-from .sampler import dark_counts, merged
+from .engine import pick
 from .scene import Segment
+from .windows import Walk
 from .world import World
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
 
-    from .scene import Scene
+    from .engine import Engine
 
 __all__ = ["Survey", "survey"]
 
@@ -72,7 +72,8 @@ def survey(
         raise UsageError(f"a window of {window_s} s every {every_s} s: expected windows that do not overlap")
     starts_ns = np.round(np.arange(0.0, duration_s, every_s) * 1e9).astype(np.int64)
     chunks = [starts_ns[first : first + _CHUNK] for first in range(0, starts_ns.size, _CHUNK)]
-    tasks = [(bench, link, seed, chunk, window_s) for chunk in chunks]
+    share = starts_ns.size / workers
+    tasks = [(bench, link, seed, chunk, (window_s, share)) for chunk in chunks]
     if workers > 1:
         with get_context("spawn").Pool(workers) as pool:
             rows = list(chain.from_iterable(pool.starmap(_windows, tasks, chunksize=1)))
@@ -82,31 +83,30 @@ def survey(
     return Survey(starts_ns / 1e9, window_s, table[:, 2:], table[:, 0], table[:, 1])
 
 
-def _windows(bench: Bench, link: str, seed: int, starts_ns: npt.NDArray[np.int64], window_s: float) -> list[list[int]]:
-    """Sifted bits, errors and counts of each window."""
-    parties = bench.link[link].parties
+def _windows(
+    bench: Bench, link: str, seed: int, starts_ns: npt.NDArray[np.int64], window: tuple[float, float]
+) -> list[list[int]]:
+    """Sifted bits, errors and counts of each window; ``window``: its length in s, and how many this process takes."""
+    parties, (window_s, share) = bench.link[link].parties, window
     world = World(bench, seed)
     world.set_emitting(parties["a"], 0, emitting=True)
     world.set_biased(parties["b"], 0, biased=True)
     scene = world.scene(parties["b"])
-    return [_window(scene, seed, int(start_ns), window_s) for start_ns in starts_ns]
+    reception = scene.reception(scene.segment_at(0).number)
+    assert reception is not None
+    engine = pick(share * window_s * scene.pulses.rate_hz * reception.candidates_per_pulse)
+    walk = Walk(scene, derive(seed, "survey"), 0)
+    return [_window(walk, engine, int(start_ns), window_s) for start_ns in starts_ns]
 
 
-def _window(scene: Scene, seed: int, start_ns: int, window_s: float) -> list[int]:
-    receiver, source = scene.receiver, scene.receiver.source
+def _window(walk: Walk, engine: Engine, start_ns: int, window_s: float) -> list[int]:
+    scene, receiver, source = walk.scene, walk.scene.receiver, walk.scene.receiver.source
     assert source is not None
     first, end = scene.pulses.index_at(start_ns), scene.pulses.index_at(start_ns + round(window_s * 1e9))
-    window = Segment(scene.segment_at(first).number, first, end)
-    reception = scene.reception(window.number)
-    assert reception is not None
-    rng = np.random.Generator(np.random.SFC64(derive(seed, "survey", receiver.name, first, end - first)))
-    photons = scene.light.candidates(rng, scene, window)
-    candidates = merged(photons, dark_counts(rng, scene.dark(reception, start_ns), first, end - first))
-    detectors = len(receiver.device.detectors)
-    clicks, _ = resolve(rng, candidates, reception, Carry.idle(detectors), (first, end))
+    clicks = walk.alone(engine, Segment(scene.segment_at(first).number, first, end))
     codes = source.codes(clicks.index)
     basis, bit = (np.array(roles, dtype=np.uint8)[clicks.detector] for roles in (receiver.roles.basis, receiver.roles.bit))
     both_key = (basis == 0) & (codes >> 1 & 1 == 0)
     wrong = both_key & (bit != codes & 1)
-    counts = np.bincount(clicks.detector, minlength=detectors)
+    counts = np.bincount(clicks.detector, minlength=len(receiver.device.detectors))
     return [int(both_key.sum()), int(wrong.sum()), *counts.tolist()]

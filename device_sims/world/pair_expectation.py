@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from .expectation import Expectation, with_afterpulses
+from .expectation import Expectation
+from .steady import clicks_and_fano, slot_shares
 
 if TYPE_CHECKING:
     from .expectation import Moment
@@ -31,11 +32,13 @@ def at_moment(reception: Reception | None, moment: Moment) -> Reception | None:
     """A reception with the light and the background of a moment; light beside its slot is background too."""
     if reception is None:
         return None
-    light = reception.proposals_per_pulse * moment.survival
-    dark = reception.dark_per_pulse + reception.stray_share * light * reception.straight[0]
+    light, dark = reception.proposals_per_pulse * moment.survival, reception.dark_per_pulse
     for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
         dark = dark + amount * most
-    return replace(reception, proposals_per_pulse=light * (1.0 - reception.stray_share), dark_per_pulse=dark)
+    own, others = slot_shares(reception.dynamics)
+    kept = own * (1.0 - reception.stray_share)
+    dark = dark * reception.dynamics.open_share + (own + others - kept) * light * reception.straight[0]
+    return replace(reception, proposals_per_pulse=kept * light, dark_per_pulse=dark)
 
 
 def expect_pairs(
@@ -59,10 +62,9 @@ def expect_pairs(
     shares = mine.proposals_per_pulse * mine.straight[0] / max(numbers.mean, 1e-300)
     light = 1.0 - np.array([numbers.none_of(float(share)) for share in shares])
     primary = light + (1.0 - light) * -np.expm1(-mine.dark_per_pulse)
-    blind, again = mine.blind_pulses, mine.afterpulse_probability
-    clicks = with_afterpulses(primary, blind, again)
-    alive = 1.0 / (1.0 + blind * (primary + again * clicks))
-    fano = (1.0 + again) / (1.0 - again) * alive**2
+    clicks, fano = clicks_and_fano(primary, mine.dynamics)
+    offered = primary + mine.dynamics.afterpulse_probability * mine.dynamics.open_share * clicks
+    alive = np.divide(clicks, offered, out=np.ones_like(clicks), where=offered > 0.0)
     signal = float((light * alive).sum())
     other = receptions[1 - side]
     if other is None:
@@ -124,7 +126,8 @@ def _of_setting(
 def _ready(reception: Reception) -> float:
     """Share of the pulses that meet no dead detector."""
     offered = reception.proposals_per_pulse * reception.straight[0] + reception.dark_per_pulse
-    return float(np.prod(1.0 / (1.0 + reception.blind_pulses * offered)))
+    clicks, _ = clicks_and_fano(offered, reception.dynamics.without_afterpulses())
+    return float(np.prod(np.divide(clicks, offered, out=np.ones_like(clicks), where=offered > 0.0)))
 
 
 def _entropy(ratio: float) -> float:

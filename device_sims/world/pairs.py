@@ -19,7 +19,7 @@ import numpy as np
 
 from hil.seeds import derive
 
-from .light import spread, with_background
+from .light import spread
 from .pair_expectation import at_moment, expect_pairs
 from .pair_numbers import PairNumbers
 from .sampler import Candidates
@@ -101,8 +101,7 @@ class PairLight:
         kept = reception.straight[0] / (receiver.setting_shares[np.array(receiver.roles.basis)] / 2.0)
         share = kept.take(detector) * (survival(index) if callable(survival) else survival)
         seen = np.flatnonzero(rng.random(index.size) < share)
-        found = spread(rng, Candidates(index.take(seen), detector.take(seen)), reception.stray_share, window)
-        return with_background(rng, scene, window, found)
+        return spread(rng, Candidates(index.take(seen), detector.take(seen)), reception.stray_share, window)
 
     def scenes(self, scene: Scene) -> tuple[Scene, ...]:
         """This end's, and the other end's: errors and coincidences are made by both."""

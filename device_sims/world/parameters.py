@@ -53,6 +53,7 @@ PER_DETECTOR = {
     "dead_time_s": Bounds(0.0, 1e-2),
     "afterpulse_probability": Bounds(0.0, 0.5),
     "afterpulse_decay_s": Bounds(1e-9, 1e-2),
+    "recovery_time_s": Bounds(0.0, 1e-3),
 }
 
 INJECTABLE: dict[type, dict[str, Bounds]] = {
@@ -78,6 +79,9 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "clock_error_ppm": Bounds(-1000.0, 1000.0),
         "clock_drift_ppm_per_h": Bounds(-1e5, 1e5),
         "clock_noise": Bounds(0.0, 1e-6),
+        "jitter_sigma_s": Bounds(0.0, 1e-6),
+        "latch_rate_hz": Bounds(0.0, 1e10),
+        "latch_reset_s": Bounds(0.0, 10.0),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},

@@ -14,6 +14,7 @@ import numpy as np
 
 from hil.seeds import derive
 
+from .dynamics import Dynamics, dark_count_factor, dynamics_of
 from .eve import Eve, attack_of, faked_clicks
 from .photons import photon_tables
 from .source import hash_indices
@@ -36,6 +37,8 @@ __all__ = ["Receiver", "Reception", "Roles", "Routes"]
 BASES = 2
 _PHOTON_J = 1.28e-19
 """Energy of a photon at 1550 nm."""
+_UNDECIDED = Dynamics(np.zeros(0, dtype=np.int64), ())
+"""Of a reception of light alone."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,14 @@ class Reception:
     """One state, with S joint settings (times Bob's two bases, where he chooses actively) and D detectors.
 
     Proposed photo-detections come at ``proposals_per_pulse``; with misalignment e, one of setting s is a detection at d with
-    probability ``straight[s, d] + e * tilt[s, d]``. Dead time is in whole pulses that see nothing after a click.
+    probability ``straight[s, d] + e * tilt[s, d]``. Dark counts are those of an open gate.
     """
 
     proposals_per_pulse: float
     straight: npt.NDArray[np.float64]
     tilt: npt.NDArray[np.float64]
     dark_per_pulse: npt.NDArray[np.float64]
-    blind_pulses: npt.NDArray[np.int64]
-    afterpulse_probability: npt.NDArray[np.float64]
-    afterpulse_decay_pulses: npt.NDArray[np.float64]
+    dynamics: Dynamics
     misalignment: float
     misalignment_per_k: float
     headroom: float = 1.0
@@ -152,8 +153,8 @@ class Receiver:
             light = self._counted(attack, relative, (arriving * best, best), errors, (state, parameters, optics))
         power_w = self._bright_w(state, parameters, optics)
         blinded = power_w > 0.0 and power_w >= parameters.value(state, self.name, "blinding_threshold_w")
-        warming_k = parameters.value(state, self.name, "detector_temperature_c") - self.device.detector_temperature_c
-        dark_hz = each("dark_count_rate_hz") * 2.0 ** (warming_k / self.device.dark_count_doubling_k)
+        temperature_c = parameters.value(state, self.name, "detector_temperature_c")
+        dark_hz = each("dark_count_rate_hz") * dark_count_factor(self.device, temperature_c)
         # more than a photon of her light in a pulse period changes nothing: the detector is busy all the time
         bright_hz = np.minimum(power_w / _PHOTON_J * efficiency / len(self.device.detectors), self.rate_hz)
         seen = efficiency * 10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)
@@ -162,6 +163,7 @@ class Receiver:
         varying_hz = np.stack([dark_hz * (most - least), day_hz])[: 0 if surroundings is None else 2]
         quiet = latched or blinded
         awake = 0.0 if quiet else 1.0
+        dynamics = dynamics_of(self.device, self.rate_hz, each, lambda parameter: parameters.value(state, self.name, parameter))
         return replace(
             light,
             proposals_per_pulse=0.0 if latched else light.proposals_per_pulse,
@@ -170,9 +172,7 @@ class Receiver:
             lit_per_pulse=(lit_hz + bright_hz) * awake / self.rate_hz,
             varying_per_pulse=varying_hz * awake / self.rate_hz,
             stray_share=0.0 if way is None else optics.stray_share(way, state),
-            blind_pulses=np.floor(each("dead_time_s") * self.rate_hz + 1e-6).astype(np.int64),
-            afterpulse_probability=0.0 * dark_hz if quiet else each("afterpulse_probability"),
-            afterpulse_decay_pulses=each("afterpulse_decay_s") * self.rate_hz,
+            dynamics=dynamics.without_afterpulses() if quiet else dynamics,
             ageing=(
                 parameters.value(state, self.name, "efficiency_ageing"),
                 parameters.value(state, self.name, "dark_count_ageing"),
@@ -281,9 +281,7 @@ class Receiver:
             straight=np.multiply.outer(relative, straight).reshape(shape),
             tilt=np.multiply.outer(relative, tilt).reshape(shape),
             dark_per_pulse=nothing,
-            blind_pulses=nothing.astype(np.int64),
-            afterpulse_probability=nothing,
-            afterpulse_decay_pulses=nothing,
+            dynamics=_UNDECIDED,
             misalignment=0.0,
             misalignment_per_k=0.0,
         )
@@ -327,8 +325,7 @@ class Receiver:
                 state_wise = np.einsum("h,shd,cde->sce", often, state_wise, faked.astype(np.float64))
             averages.append(np.multiply.outer(mean / tables.most, state_wise).reshape(-1, len(self.device.detectors)))
         empty = np.zeros(len(self.device.detectors))
-        whole = empty.astype(np.int64)
-        return Reception(tables.most, averages[0], averages[1], empty, whole, empty, empty, 0.0, 0.0, headroom, routes=routes)
+        return Reception(tables.most, averages[0], averages[1], empty, _UNDECIDED, 0.0, 0.0, headroom, routes=routes)
 
     def _resent(self, routed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """What comes of Alice's states on average when Eve measured them: half as sent, half random in the other basis."""

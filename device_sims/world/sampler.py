@@ -1,7 +1,8 @@
 """Candidates for clicks: photo-detections and dark counts of one window, sampled only where something can happen.
 
 Photo-detections are proposed at the rate of the strongest intensity and thinned by the setting that was really sent at the
-proposed index: exact for coherent states, as the Poisson photo-detections of different photons are independent.
+proposed index: exact for coherent states, as the Poisson photo-detections of different photons are independent. The numpy and
+the compiled engine (:mod:`.engine`) use the same draws and the same arithmetic.
 """
 
 from __future__ import annotations
@@ -11,91 +12,210 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .source import hash_indices
+from .draws import negative_log, scrambled, uniform
+from .dynamics import MIDDLE, TICKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
+    from .draws import Draws
+    from .dynamics import Dynamics
+    from .engine import Engine
     from .reception import Receiver, Reception
 
-__all__ = ["Candidates", "dark_counts", "merged", "photo_detections"]
+    Varying = float | Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
+
+__all__ = [
+    "Candidates",
+    "Events",
+    "Varying",
+    "chained",
+    "dark_counts",
+    "gate_open",
+    "joined",
+    "no_events",
+    "photo_detections",
+    "stamped",
+]
+
+_TAIL, _STRAY, _KEPT = (np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0xAEF17502108EF2D9))
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Events that click unless their detector is dead: int64 pulse ``index``, ascending, and uint8 ``detector``; shape (n,)."""
+    """Clicks, or what clicks unless its detector is dead, in order of time; shape (n,).
+
+    int64 pulse ``index``, uint8 ``detector``, and uint16 ``phase``: when in its slot, in 1/65536 of the pulse period, the pulse
+    itself being in the middle (32768); where ``phase`` is None, everything is there.
+    """
 
     index: npt.NDArray[np.int64]
     detector: npt.NDArray[np.uint8]
+    phase: npt.NDArray[np.uint16] | None = None
+
+    @property
+    def phases(self) -> npt.NDArray[np.uint16]:
+        """``phase``, also where it is None."""
+        return np.full(self.index.size, MIDDLE, dtype=np.uint16) if self.phase is None else self.phase
+
+    @classmethod
+    def none(cls) -> Candidates:
+        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8))
+
+    @classmethod
+    def chained(cls, parts: list[Candidates]) -> Candidates:
+        """One after the other."""
+        parts = [cls.none(), *parts]
+        index = np.concatenate([part.index for part in parts])
+        detector = np.concatenate([part.detector for part in parts])
+        if all(part.phase is None for part in parts):
+            return cls(index, detector)
+        return cls(index, detector, np.concatenate([part.phases for part in parts]))
 
     def within(self, first: int, end: int) -> Candidates:
         """Those of pulses ``first`` to ``end`` (exclusive)."""
         start, stop = np.searchsorted(self.index, (first, end))
-        return Candidates(self.index[start:stop], self.detector[start:stop])
+        phase = None if self.phase is None else self.phase[start:stop]
+        return Candidates(self.index[start:stop], self.detector[start:stop], phase)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Candidates in the engine's form, in order of time: ``time`` in ticks from some pulse's slot on; shape (n,).
+
+    All that an event may bring with it (its afterpulses, its luck while the detector recovers) follows from its ``mark``.
+    """
+
+    time: npt.NDArray[np.int64]
+    detector: npt.NDArray[np.uint8]
+    mark: npt.NDArray[np.uint64]
+
+    def part(self, which: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> Events:
+        """Some of them."""
+        return Events(self.time[which], self.detector[which], self.mark[which])
+
+
+def no_events() -> Events:
+    """None at all."""
+    return Events(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.uint64))
+
+
+def chained(parts: list[Events]) -> Events:
+    """All in one list, one part after the other."""
+    parts = [no_events(), *parts]
+    time, detector = np.concatenate([part.time for part in parts]), np.concatenate([part.detector for part in parts])
+    return Events(time, detector, np.concatenate([part.mark for part in parts]))
+
+
+def joined(parts: list[Events]) -> Events:
+    """All in one list, in order of time; the earlier part first where times are equal."""
+    together = chained(parts)
+    return together.part(np.argsort(together.time, kind="stable"))
 
 
 def photo_detections(
-    rng: np.random.Generator,
+    engine: Engine,
+    draws: Draws,
     seen_by: tuple[Receiver, Reception],
-    first: int,
-    length: int,
+    span: tuple[int, int, int],
     *,
-    misalignment: float | Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
-    survival: float | Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]] = 1.0,
-) -> Candidates:
-    """Photo-detections of ``length`` pulses from ``first`` on; misalignment, survival: numbers, or functions of the index."""
+    misalignment: Varying,
+    survival: Varying = 1.0,
+) -> Events:
+    """Photo-detections of the pulses ``at`` to ``stop`` of a window, timed from its first pulse; ``span`` is (first, at, stop).
+
+    ``misalignment`` and ``survival`` are numbers, or functions of the index.
+    """
     receiver, reception = seen_by
-    index = _ascending(rng, int(rng.poisson(reception.proposals_per_pulse * length)), first, length)
-    if callable(survival):
-        index = index[rng.random(index.size) < survival(index)]
-    elif survival < 1.0:
-        index = index[rng.random(index.size) < survival]
-    if index.size == 0 or receiver.source is None:
-        return Candidates(index[:0], np.empty(0, dtype=np.uint8))
-    setting = receiver.source.codes(index)
-    if receiver.active:
-        chosen = hash_indices(index, receiver.basis_key) >> np.uint64(1)
-        setting = setting * np.uint8(2) + (chosen >= np.uint64(receiver.basis_threshold)).view(np.uint8)
-    setting = setting.astype(np.intp)
-    draw = rng.random(index.size)
+    first, at, stop = span
+    if reception.proposals_per_pulse <= 0.0 or receiver.source is None:
+        return no_events()
+    index = engine.arrivals(draws, first, reception.proposals_per_pulse, stop - first)
     straight, tilt = reception.straight.cumsum(axis=1), reception.tilt.cumsum(axis=1)
-    amount = misalignment(index) if callable(misalignment) else misalignment
-    detectors = straight.shape[1]
-    detector = np.zeros(index.size, dtype=np.uint8)
-    for number in range(detectors):
-        if isinstance(amount, float):
-            threshold = (straight[:, number] + amount * tilt[:, number]).take(setting)
-        else:
-            threshold = straight[:, number].take(setting) + amount * tilt[:, number].take(setting)
-        detector += (draw >= threshold).view(np.uint8)
-    seen = np.flatnonzero(detector < detectors)
-    return Candidates(index.take(seen), detector.take(seen))
+    if callable(misalignment) or callable(survival):
+        varying = tuple(part(index) if callable(part) else np.full(index.size, part) for part in (misalignment, survival))
+        number, detector = engine.outcomes(draws, receiver, index, (straight, tilt), (varying[0], varying[1]))
+    else:
+        number, detector = engine.outcomes(draws, receiver, index, ((straight + misalignment * tilt) * survival, tilt), None)
+    if at > first:
+        late = index[number] >= at
+        number, detector = number[late], detector[late]
+    proposed = Candidates(index, detector)
+    strayed = reception.stray_share
+    return stamped(engine, draws, reception.dynamics, first=first, proposed=proposed, number=number, stray_share=strayed)
 
 
-def dark_counts(rng: np.random.Generator, reception: Reception, first: int, length: int) -> Candidates:
-    """Poisson dark counts of every detector."""
-    counts = rng.poisson(reception.dark_per_pulse * length)
-    index = rng.integers(first, first + length, int(counts.sum()))
-    detector = np.repeat(np.arange(counts.size, dtype=np.uint8), counts)
-    order = np.argsort(index, kind="stable")
-    return Candidates(index[order], detector[order])
+def stamped(
+    engine: Engine,
+    draws: Draws,
+    dynamics: Dynamics,
+    *,
+    first: int,
+    proposed: Candidates,
+    number: npt.NDArray[np.int64],
+    stray_share: float = 0.0,
+) -> Events:
+    """Time and mark of detections: ``number`` counts in ``proposed.index``, and has the detectors ``proposed.detector``.
+
+    Dispersion puts a share of them in the slot before or after their own, but none before the first. Jitter is added to a
+    pulse's time; what falls outside the gate is gone.
+    """
+    time, mark = engine.stamps(draws, proposed.index, number, first, dynamics.jitter_ticks)
+    if proposed.phase is not None:
+        time += proposed.phase[number].astype(np.int64) - MIDDLE
+    if dynamics.tail_share > 0.0:
+        luck = scrambled(draws.lane(3, number) ^ _TAIL)
+        late = np.flatnonzero(uniform(luck) < dynamics.tail_share)
+        time[late] += np.floor(negative_log(scrambled(luck[late] ^ _TAIL)) * dynamics.tail_ticks).astype(np.int64)
+    if stray_share > 0.0:
+        luck = uniform(scrambled(draws.lane(3, number) ^ _STRAY))
+        step = (luck >= 1.0 - stray_share / 2.0).astype(np.int64)
+        step -= (luck < stray_share / 2.0) & (proposed.index[number] > first)
+        time += step * TICKS
+    found = Events(time, proposed.detector, mark)
+    if dynamics.fine or stray_share > 0.0:
+        engine.put_in_order(found)
+    return found.part(gate_open(time, dynamics, first)) if dynamics.gate_ticks else found
 
 
-def merged(many: Candidates, few: Candidates) -> Candidates:
-    """Both in one ascending list; cheapest when the second is short."""
-    if few.index.size == 0:
-        return many
-    at = np.searchsorted(many.index, few.index, side="right")
-    return Candidates(np.insert(many.index, at, few.index), np.insert(many.detector, at, few.detector))
+def gate_open(time: npt.NDArray[np.int64], dynamics: Dynamics, first: int) -> npt.NDArray[np.bool_]:
+    """Which times, in ticks from pulse ``first`` on, fall into an open gate; shape (n,)."""
+    opened: npt.NDArray[np.bool_] = np.abs((time & (TICKS - 1)) - MIDDLE) * 2 <= dynamics.gate_ticks
+    if dynamics.gate_every > 1:
+        opened &= ((time >> 16) + first) % dynamics.gate_every == 0
+    return opened
 
 
-def _ascending(rng: np.random.Generator, count: int, first: int, length: int) -> npt.NDArray[np.int64]:
-    """``count`` independent uniform indices in ascending order: normalised sums of exponential spacings, without a sort."""
-    sums = rng.standard_exponential(count + 1).cumsum()
-    sums *= length / sums[-1]
-    index = sums[:-1].astype(np.int64)
-    np.minimum(index, length - 1, out=index)
-    index += first
-    return index
+def dark_counts(
+    engine: Engine,
+    draws: Draws,
+    per_pulse: npt.NDArray[np.float64],
+    dynamics: Dynamics,
+    span: tuple[int, int, int],
+    *,
+    kept: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]] | None = None,
+) -> Events:
+    """Poisson counts of every detector that no pulse gives, timed as :func:`photo_detections` are.
+
+    ``per_pulse``: of an open gate, shape (D,); where they come and go, at their most, of which ``kept`` gives the share that
+    there is at each index.
+    """
+    first, at, stop = span
+    share = per_pulse.cumsum()
+    if share[-1] <= 0.0:
+        return no_events()
+    index = engine.arrivals(draws, first, float(share[-1]), stop - first)
+    number = np.flatnonzero(index >= at)
+    if kept is not None:
+        number = number[uniform(scrambled(draws.lane(1, number) ^ _KEPT)) < kept(index[number])]
+    chosen = uniform(draws.lane(1, number)) * share[-1]
+    detector = np.minimum(np.searchsorted(share, chosen, side="right"), share.size - 1).astype(np.uint8)
+    time = (index[number] - first << 16) + MIDDLE
+    if dynamics.fine:
+        time += (draws.lane(3, number) >> np.uint64(48)).astype(np.int64) - MIDDLE
+    if dynamics.gate_ticks:
+        opened = gate_open(time, dynamics, first)
+        time, detector, number = time[opened], detector[opened], number[opened]
+    return joined([Events(time, detector, draws.lane(2, number))])

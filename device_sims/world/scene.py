@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .counted_light import SourceLight
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -60,7 +58,7 @@ class Scene:
         surroundings: Surroundings | None = None,
         light: Light | None = None,
     ) -> None:
-        self.light: Light = light or SourceLight()
+        self.light = light
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline

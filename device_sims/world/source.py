@@ -108,6 +108,13 @@ class Source:
             codes += (hashed >= threshold).view(np.uint8) << 1
         return codes
 
+    @property
+    def hashing(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] | None:
+        """Key of :func:`hash_indices` in two words, and thresholds of its upper 63 bits; None for other kinds of settings."""
+        if not self._even:
+            return None
+        return np.array([self._key & (2**64 - 1), self._key >> 64], dtype=np.uint64), self._thresholds
+
     def prepare(self, indices: npt.NDArray[np.int64]) -> Preparations:
         """The same, taken apart."""
         codes = self.codes(indices)

@@ -13,7 +13,6 @@ from hil.seeds import stream
 from .block import Block
 from .cells import cells, expectations
 from .expectation import draw_counts
-from .jitter import slot_phases
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -77,8 +76,8 @@ class Tally:
         """End the block that runs."""
         block = self._block
         assert block is not None
-        clicks, lost = block.until(now_ns)
-        self._counts = self._counts + block.counts(now_ns)
+        clicks, lost, counts = block.until(now_ns)
+        self._counts = self._counts + counts
         self._counted_ns = max(now_ns, self._counted_ns)
         self._block = None
         self.last_block = DetectionRecords(
@@ -91,8 +90,8 @@ class Tally:
             lost=lost,
         )
         if self._clock is not None:
-            pulses = self._scene.pulses
-            phase = slot_phases(self._seed, self._scene.receiver.name, clicks.index, clicks.detector, pulses.rate_hz)
+            # pulses stand in the middle of their slots
+            phase = np.zeros(clicks.index.size) if clicks.phase is None else clicks.phase / 65536.0 - 0.5
             self.last_tags = self._clock.tags(self.last_block, block.started_ns, now_ns, phase)
         return self.last_block
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .blackbox import BlackBox
 from .clocks import ReceiverClock
+from .dynamics import doubling_k
 from .pair_reception import PairReceiver
 from .path_delay import PathDelay
 from .reception import Receiver
@@ -64,9 +65,9 @@ class ReceiverView:
         way = optics.way_to(name)
         around = None
         if way is not None:
-            doubling_k = device.dark_count_doubling_k
+            octave_k = doubling_k(device)
             polarised = source is None or not source.time_bin
-            around = Surroundings(way.name, way.link, seed, parameters, polarised=polarised, detector_doubling_k=doubling_k)
+            around = Surroundings(way.name, way.link, seed, parameters, polarised=polarised, detector_doubling_k=octave_k)
             around = None if around.still else around
         scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, surroundings=around, light=pairs)
         link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if way is None else (way.link_name, way.link.proof.qber_limit)

@@ -28,7 +28,7 @@ from .timeline import Key, State, Timeline
 from .ways import ways
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
     import numpy.typing as npt
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from .blackbox import BlackBox, Telemetry
     from .pairs import PairLight
+    from .sampler import Candidates
     from .scene import Scene
     from .view import ReceiverView
     from .ways import Way
@@ -252,6 +253,22 @@ class World:
     def last_block(self, device: str) -> DetectionRecords | None:
         """The block that ended last, until another is started."""
         return self._receiver(device).tally.last_block
+
+    def stream_clicks(self, device: str, from_ns: int, to_ns: int, workers: int = 1) -> Iterator[Candidates]:
+        """Clicks of this stretch of time as a block would have them, a window at a time, for whoever need not hold them all.
+
+        Nothing is counted or recorded. The same whatever the number of worker processes; with several, the calling module must
+        be importable (``if __name__ == "__main__"``). Change nothing in the world before the last one is taken. A receiver of an
+        entangled link has one process, whatever is asked for.
+        """
+        from .stretches import clicks
+
+        if workers < 1:
+            raise UsageError(f"{device}: {workers} workers cannot work; expected 1 or more")
+        with self._lock:
+            scene = self._receiver(device).scene
+            span = scene.pulses.index_at(from_ns), scene.pulses.index_at(to_ns)
+        return clicks(scene, self.seed, span, workers if scene.light is None else 1)
 
     @_locked
     def clock_tick(self, device: str, now_ns: int) -> int | None:

@@ -74,6 +74,8 @@ def _check_timing(link: Walked, bench: Walked) -> Iterator[Mistake]:
     transmitter, receiver = (devices.get(str(parties.get(party))) for party in ("a", "b"))
     if transmitter is None or receiver is None or receiver.get("timing") != "tags":
         return
+    if receiver.get("jitter_sigma_s") == 0.0:
+        yield Mistake(f"device.{parties['b']}.jitter_sigma", "0 s", "its detectors' jitter, as it tells times, such as '50 ps'")
     rate_hz = transmitter.get("pulse_rate_hz")
     for key, share, words in (("tick", 0.25, "a quarter of the pulse period"), ("window", 1.0, "the pulse period")):
         value = receiver.get(f"{key}_s")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import AttenuatorDevice, PowerMeterDevice, ReceiverDevice, SwitchDevice, TransmitterDevice
 from hil.errors import UsageError
+from hil.physics.afterpulse import surviving_probability
 from hil.physics.channel_model import (
     fibre_loss_db,
     free_space_loss_db,
@@ -16,7 +17,9 @@ from hil.physics.channel_model import (
     sky_photons_hz,
     slot_shares,
 )
+from hil.physics.counting import Counting
 from hil.physics.finite_key import DecoyProof
+from hil.physics.jitter import crossing_probability, seen_in_gate
 from hil.physics.preparation_error import combined_error, extinction_error
 
 if TYPE_CHECKING:
@@ -36,7 +39,9 @@ class LinkModel:
 
     ``transmittance`` is from the transmitter's output to a click, detection efficiency included. ``detectors`` are key basis
     first, bit 0 before bit 1; ``state_errors`` are of the states in the same order. ``test_arm`` is what an interferometer in
-    the test basis leaves to be counted. ``proof`` is None where none covers the source.
+    the test basis leaves to be counted. ``proof`` is None where none covers the source. ``crossing`` is the share of the light
+    that jitter puts into another pulse's slot. Dark counts, stray light and afterpulses are those that fall into the gate,
+    where there is one.
     """
 
     pulse_rate_hz: float
@@ -56,8 +61,8 @@ class LinkModel:
     passive: bool
     misalignment: float
     dark_hz: float
-    dead_time_s: float
-    afterpulse_probability: float
+    counting: Counting
+    crossing: float
     detectors: tuple[str, str, str, str]
     block_s: float
     qber_limit: float
@@ -70,8 +75,9 @@ def link_model(bench: Bench, link: str) -> LinkModel:
     declared = _link(bench, link)
     sender, receiver = _parties(bench, declared, link)
     loss_db = path_loss_db(bench, link) + receiver.insertion_loss_db
-    transmittance = 10.0 ** (-loss_db / 10.0) * receiver.efficiency
     own, beside = slot_shares(declared.fibre, sender.pulse_rate_hz)
+    kept, crossed, opened = _slots(receiver, 1.0 / sender.pulse_rate_hz)
+    transmittance = 10.0 ** (-loss_db / 10.0) * receiver.efficiency * (kept + crossed)
     rotated = polarisation_error(declared.fibre) if sender.encoding == "polarisation" else 0.0
     test_arm = 0.5 if sender.encoding == "time-bin" else 1.0
     return LinkModel(
@@ -91,13 +97,13 @@ def link_model(bench: Bench, link: str) -> LinkModel:
         key_basis_received=receiver.key_basis_probability,
         passive=receiver.basis_choice == "passive",
         misalignment=receiver.misalignment * (1.0 - rotated) + (1.0 - receiver.misalignment) * rotated,
-        dark_hz=receiver.dark_count_rate_hz,
-        dead_time_s=receiver.dead_time_s,
-        afterpulse_probability=receiver.afterpulse_probability,
+        dark_hz=receiver.dark_count_rate_hz * opened,
+        counting=_counting(receiver, opened),
+        crossing=crossed / (kept + crossed),
         detectors=_four(receiver.detectors, f"device.{declared.parties['b']}.detectors"),
         block_s=declared.block_s,
         qber_limit=declared.proof.qber_limit,
-        background_hz=_background_hz(bench, link, strayed=2.0 * beside * transmittance, test_arm=test_arm),
+        background_hz=_background_hz(bench, link, strayed=2.0 * beside * transmittance, seen=opened, test_arm=test_arm),
     )
 
 
@@ -152,8 +158,10 @@ def _parties(bench: Bench, declared: Link, link: str) -> tuple[TransmitterDevice
     return sender, receiver
 
 
-def _background_hz(bench: Bench, link: str, *, strayed: float, test_arm: float) -> tuple[float, float]:
+def _background_hz(bench: Bench, link: str, *, strayed: float, seen: float, test_arm: float) -> tuple[float, float]:
     """Stray clicks per second of one detector of each basis; ``strayed`` is the clicking share of light beside its slot.
+
+    ``seen`` is the share of time in which the detectors see.
 
     Only light of pulses is lost in an interferometer to slots that nothing counts: that of the sky comes all the time.
     """
@@ -165,7 +173,7 @@ def _background_hz(bench: Bench, link: str, *, strayed: float, test_arm: float) 
         if photons_hz > 0.0:
             behind = declared.path[declared.path.index(place) + 1 :]
             loss_db = elements_loss_db(bench, f"link.{link}", declared, behind) + receiver.insertion_loss_db
-            total_hz += photons_hz * 10.0 ** (-loss_db / 10.0) * receiver.efficiency
+            total_hz += photons_hz * 10.0 ** (-loss_db / 10.0) * receiver.efficiency * seen
     key_basis = receiver.key_basis_probability
     return (pulses_hz + total_hz) * key_basis / 2.0, (pulses_hz * test_arm + total_hz) * (1.0 - key_basis) / 2.0
 
@@ -203,6 +211,32 @@ def _state_errors(sender: TransmitterDevice) -> tuple[float, float, float, float
     each = [declared[number * len(declared) // 4] for number in range(4)]
     leak = extinction_error(sender.extinction_db) if sender.encoding == "time-bin" else 0.0
     return (combined_error(each[0], leak), combined_error(each[1], leak), each[2], each[3])
+
+
+def _slots(receiver: ReceiverDevice, period_s: float) -> tuple[float, float, float]:
+    """Share of the light seen in its pulse's slot and in others, and share of the time in which the detectors see."""
+    tail = receiver.jitter_tail_s, receiver.jitter_tail_share
+    if receiver.gate_width_s == 0.0:
+        crossing = crossing_probability(period_s, receiver.jitter_sigma_s, *tail)
+        return 1.0 - crossing, crossing, 1.0
+    own, beside = seen_in_gate(receiver.gate_width_s, period_s, receiver.jitter_sigma_s, *tail)
+    every = max(round(receiver.gate_period_s / period_s), 1)
+    return own / every, beside / every, min(receiver.gate_width_s / period_s, 1.0) / every
+
+
+def _counting(receiver: ReceiverDevice, opened: float) -> Counting:
+    held_s = receiver.afterpulse_hold_off_s and max(receiver.afterpulse_hold_off_s, receiver.dead_time_s)
+    families = [(receiver.afterpulse_probability, receiver.afterpulse_decay_s)]
+    families += [(family.probability, family.decay_s) for family in receiver.further_afterpulses]
+    return Counting(
+        dead_time_s=max(receiver.dead_time_s, held_s),
+        afterpulse_probability=opened
+        * math.fsum(surviving_probability(chance, held_s, decay_s) for chance, decay_s in families),
+        paralyzable=receiver.dead_time_kind == "paralysable",
+        recovery_time_s=receiver.recovery_time_s,
+        latch_rate_hz=receiver.latch_rate_hz,
+        latch_reset_s=receiver.latch_reset_s,
+    )
 
 
 def _four(names: tuple[str, ...], where: str) -> tuple[str, str, str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import PowerMeterDevice, TransmitterDevice
 from hil.errors import UsageError
-from hil.physics.dark_counts import counted_rate
+from hil.physics.counting import counted
 from hil.physics.entropy import correction_leak_bits
 from hil.physics.finite_key import DecoyCounts, first_key_factor, key_length_bits
 from hil.physics.link_model import link_model, path_loss_db
@@ -62,7 +62,7 @@ def detector_counts_hz(bench: Bench, link: str) -> dict[str, float]:
 def dark_counts_hz(bench: Bench, link: str) -> float:
     """Clicks per second of one detector without a signal, afterpulses included."""
     model = link_model(bench, link)
-    return counted_rate(model.dark_hz, model.dead_time_s, model.afterpulse_probability)
+    return counted(model.dark_hz, model.counting)
 
 
 def tap_power_w(bench: Bench, link: str) -> float:

@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.physics.dead_time import all_alive, with_afterpulses
+from hil.physics.counting import counted
+from hil.physics.dead_time import all_alive
 from hil.physics.intensity_fluctuation import fluctuating_gain
 from hil.physics.preparation_error import combined_error
 from hil.physics.single_photon_source import photon_probabilities
@@ -38,26 +39,18 @@ class SiftedRates:
 
 def click_rates_hz(model: LinkModel) -> Four:
     """Clicks per second of each detector, in the order of ``model.detectors``: dark counts, afterpulses, own dead time."""
-    per_pulse = [0.0, 0.0, 0.0, 0.0]
-    for intensity, often in enumerate(model.probabilities):
-        for basis, bit, sent in _states(model):
-            for share, parts in _splits(model, basis, bit):
-                for detector, part in enumerate(parts):
-                    per_pulse[detector] += often * sent * share * (1.0 - _missed(model, intensity, part))
-    offered = [
-        model.pulse_rate_hz * rate + model.dark_hz + stray for rate, stray in zip(per_pulse, _stray_hz(model), strict=True)
-    ]
-    return _four([with_afterpulses(rate, model.dead_time_s, model.afterpulse_probability) for rate in offered])
+    offered = [light + model.dark_hz + stray for light, stray in zip(_light_hz(model), _stray_hz(model), strict=True)]
+    return _four([counted(rate, model.counting) for rate in offered])
 
 
 def sifted_rates(model: LinkModel) -> SiftedRates:
     """Sifted bits and errors per second under the common dead-time rule.
 
-    Afterpulses come so late that they are background to the pulse they fall on, whatever its intensity. Events of one pulse in
-    both bases are dropped, two clicks within a basis give a random bit.
+    Afterpulses come so late that they are background to the pulse they fall on, whatever its intensity; so is light that jitter
+    puts into another pulse's slot. Events of one pulse in both bases are dropped, two clicks within a basis give a random bit.
     """
     clicks = click_rates_hz(model)
-    alive = all_alive(clicks, model.dead_time_s)
+    alive = all_alive(clicks, model.counting.dead_time_s)
     numbers = range(len(model.intensities))
     key, test = ([_sifted(model, number, clicks, basis) for number in numbers] for basis in (0, 1))
     return SiftedRates(
@@ -91,12 +84,25 @@ def _splits(model: LinkModel, basis: int, bit: int) -> Iterator[tuple[float, Fou
         yield share, _four(parts)
 
 
+def _light_hz(model: LinkModel) -> Four:
+    """Clicks per second of each detector by pulses, whatever their slot, while it is always ready."""
+    per_pulse = [0.0, 0.0, 0.0, 0.0]
+    for intensity, often in enumerate(model.probabilities):
+        for basis, bit, sent in _states(model):
+            for share, parts in _splits(model, basis, bit):
+                for detector, part in enumerate(parts):
+                    per_pulse[detector] += often * sent * share * (1.0 - _missed(model, intensity, part))
+    return _four([model.pulse_rate_hz * rate for rate in per_pulse])
+
+
 def _sifted(model: LinkModel, intensity: int, clicks: Four, basis: int) -> tuple[float, float]:
     """Sifted bits and errors per second of one intensity and basis while every detector is ready."""
-    quiet = [
-        1.0 - (model.dark_hz + stray + model.afterpulse_probability * rate) / model.pulse_rate_hz
-        for stray, rate in zip(_stray_hz(model), clicks, strict=True)
+    noise_hz = [
+        model.dark_hz + stray + model.counting.afterpulse_probability * rate + model.crossing * light
+        for stray, rate, light in zip(_stray_hz(model), clicks, _light_hz(model), strict=True)
     ]
+    quiet = [1.0 - rate / model.pulse_rate_hz for rate in noise_hz]
+    inside = 1.0 - model.crossing
     others = (2, 3) if basis == 0 else (0, 1)
     bits = errors = 0.0
     for own_basis, bit, sent in _states(model):
@@ -108,7 +114,7 @@ def _sifted(model: LinkModel, intensity: int, clicks: Four, basis: int) -> tuple
             def dark(*silent: int, parts: Four = parts) -> float:
                 """Chance that none of these detectors clicks."""
                 background = math.prod(quiet[each] for each in silent)
-                return background * _missed(model, intensity, sum(parts[each] for each in silent))
+                return background * _missed(model, intensity, inside * sum(parts[each] for each in silent))
 
             nothing, all_own = dark(*others, right, wrong), dark(*others)
             only_wrong = dark(*others, right) - nothing

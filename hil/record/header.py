@@ -40,7 +40,7 @@ class RunHeader:
 def default_versions() -> dict[str, str]:
     """Python, this package and what its numbers rest on, as far as they are installed."""
     found = {"python": platform.python_version()}
-    for name in ("qkd-hil", "pytest", "numpy", "scipy", "pyvisa", "pyvisa-py", "cryptography"):
+    for name in ("qkd-hil", "pytest", "numpy", "scipy", "numba", "pyvisa", "pyvisa-py", "cryptography"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

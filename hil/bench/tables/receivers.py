@@ -7,9 +7,27 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from hil.bench.tables.device import DeviceTable
-from hil.bench.tables.quantities import Celsius, Decibels, Degrees, Hertz, PositiveRatio, Ratio, Seconds, SomeSeconds, Watts
+from hil.bench.tables.quantities import (
+    Celsius,
+    Decibels,
+    Degrees,
+    Hertz,
+    PositiveRatio,
+    Ratio,
+    Seconds,
+    SomeSeconds,
+    Table,
+    Watts,
+)
 
-__all__ = ["ReceiverDevice"]
+__all__ = ["AfterpulseFamily", "ReceiverDevice"]
+
+
+class AfterpulseFamily(Table, frozen=True, kw_only=True):
+    """One more family of traps: chance that a click leaves an afterpulse, and its decay time."""
+
+    probability: Ratio
+    decay_s: SomeSeconds = field(name="decay")
 
 
 class ReceiverDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", tag="receiver"):
@@ -23,6 +41,30 @@ class ReceiverDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", t
     dead_time_s: Seconds = field(name="dead_time")
     afterpulse_probability: Ratio = 0.0
     afterpulse_decay_s: SomeSeconds = field(name="afterpulse_decay", default=1e-6)
+    dead_time_kind: Literal["non-paralysable", "paralysable"] = "non-paralysable"
+    """``paralysable``: what arrives in the dead time prolongs it."""
+    recovery_time_s: Seconds = field(name="recovery_time", default=0.0)
+    """After the dead time the efficiency comes back as 1 - exp(-t / this); 0: at once."""
+    afterpulse_hold_off_s: Seconds = field(name="afterpulse_hold_off", default=0.0)
+    """The detector is off for this long after a click, and traps that empty in it do not count; with it, afterpulse
+    probabilities are those of an unheld detector, without it those that are seen."""
+    further_afterpulses: tuple[AfterpulseFamily, ...] = ()
+    """Families of traps beside ``afterpulse_probability`` and ``afterpulse_decay``."""
+    jitter_sigma_s: Seconds = field(name="jitter_sigma", default=0.0)
+    """Standard deviation of the time of a click about its pulse."""
+    jitter_tail_s: Seconds = field(name="jitter_tail", default=0.0)
+    jitter_tail_share: Ratio = 0.0
+    """This share of the clicks is late by an exponential time of mean ``jitter_tail`` besides."""
+    gate_width_s: Seconds = field(name="gate_width", default=0.0)
+    """The detector sees what falls within this time about a pulse; 0: free-running."""
+    gate_period_s: Seconds = field(name="gate_period", default=0.0)
+    """Time between gates, whole pulse periods; 0: a gate for every pulse."""
+    latch_rate_hz: Hertz = field(name="latch_rate", default=0.0)
+    """A nanowire whose click comes within 1 / this of the one before latches; 0: never."""
+    latch_reset_s: Seconds = field(name="latch_reset", default=0.0)
+    """How long it is silent then."""
+    dark_count_activation_ev: Annotated[float, Meta(ge=0.0)] = 0.0
+    """Activation energy of the dark counts in eV (Arrhenius); 0: they double every ``dark_count_doubling``."""
     misalignment: Ratio = 0.0
     basis_choice: Literal["active", "passive"] = "passive"
     key_basis_probability: PositiveRatio

@@ -123,7 +123,7 @@ def test_tags_do_not_depend_on_where_blocks_are_cut(world_where: Callable[..., W
     """One block of 4 ms or two of 2 ms: the same ticks, but for the light at the edge, which is dead or in flight."""
     ticks = []
     for cuts in ((0, 4_000_000), (0, 2_000_000, 4_000_000)):
-        world = world_where("bob", timing="tags", clock_error_ppm=3.0)
+        world = world_where("bob", timing="tags", jitter_sigma_s=50e-12, clock_error_ppm=3.0)
         world.set_emitting("alice", 0, emitting=True)
         world.set_biased("bob", 0, biased=True)
         parts = []

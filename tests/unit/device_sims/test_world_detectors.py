@@ -3,57 +3,59 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
+from math import exp
 
 import numpy as np
 import pytest
 
-from hil.device_sims.world.detectors import Carry, draw_marks, resolve, survivors
-from hil.device_sims.world.reception import Reception
-from hil.device_sims.world.sampler import Candidates
+from hil.device_sims.world.crowds import survivors
+from hil.device_sims.world.detectors import Carry, afterpulses, resolve
+from hil.device_sims.world.dynamics import TICKS, Afterpulses, Dynamics
+from hil.device_sims.world.engine import NumpyEngine, pick
+from hil.device_sims.world.sampler import Events, no_events
 
-NOTHING = Candidates(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8))
-
-
-def _reception(blind: list[int], again: float, decay: float) -> Reception:
-    count = len(blind)
-    nothing = np.zeros((1, count))
-    return Reception(
-        proposals_per_pulse=0.0,
-        straight=nothing,
-        tilt=nothing,
-        dark_per_pulse=np.zeros(count),
-        blind_pulses=np.array(blind),
-        afterpulse_probability=np.full(count, again),
-        afterpulse_decay_pulses=np.full(count, decay),
-        misalignment=0.0,
-        misalignment_per_k=0.0,
-    )
+START = 10**13
 
 
-def _one_by_one(
-    candidates: Candidates, reception: Reception, seed: int, last: dict[int, int]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Clicks in order of time from a queue of events, and the afterpulses that came, with the marks that ``resolve`` draws."""
-    detectors = reception.blind_pulses.size
-    order = np.concatenate([np.flatnonzero(candidates.detector == number) for number in range(detectors)])
-    marks = draw_marks(np.random.default_rng(seed), candidates.detector[order], reception)
-    children: dict[int, list[tuple[int, int]]] = {}
-    for number, (parent, delay) in enumerate(zip(marks.parent.tolist(), marks.delay.tolist(), strict=True)):
-        children.setdefault(parent, []).append((len(order) + number, delay))
-    queue = [(int(candidates.index[place]), 0, rank, int(candidates.detector[place])) for rank, place in enumerate(order)]
-    heapq.heapify(queue)
-    clicks, came = [], []
+def _dynamics(blind: list[int], again: float, decay: float) -> Dynamics:
+    """Detectors with dead times in pulses."""
+    traps = Afterpulses(np.full(len(blind), again), np.full(len(blind), decay * TICKS))
+    return Dynamics(np.array(blind) * TICKS, (traps,))
+
+
+def _events(spacing: float, detectors: int, count: int = 3000, seed: int = 3) -> Events:
+    rng = np.random.default_rng(seed)
+    time = (np.cumsum(rng.geometric(1 / spacing, count)) - 1) * TICKS
+    detector = rng.integers(0, detectors, count).astype(np.uint8)
+    return Events(time, detector, rng.integers(0, 2**64, count, dtype=np.uint64))
+
+
+def _one_by_one(main: Events, dynamics: Dynamics, horizon: int, last: list[int]) -> list[tuple[int, int]]:
+    """Clicks (time, detector) in order of time from a queue of events, and nothing but what a detector does at each."""
+    children, parent = afterpulses(main, no_events(), dynamics, (0, horizon))
+    # of two that come at once the candidate is first, then the afterpulse with the smaller mark
+    heirs: dict[int, list[tuple[int, int, int, int]]] = {}
+    for number, (time, mark, of) in enumerate(
+        zip(*(part.tolist() for part in (children.time, children.mark, parent)), strict=True)
+    ):
+        heirs.setdefault(of, []).append((time, 1, mark, main.time.size + number))
+    queue = [(time, 0, event, event, int(main.detector[event])) for event, time in enumerate(main.time.tolist())]
+    clicks, silent = [], [-(10**18)] * dynamics.blind_ticks.size
     while queue:
-        index, _, event, detector = heapq.heappop(queue)
-        if event >= len(order):
-            came.append((index, detector))
-        if detector in last and index - last[detector] <= int(reception.blind_pulses[detector]):
+        time, _, _, event, detector = heapq.heappop(queue)
+        gap = time - last[detector]
+        if gap <= dynamics.blind_ticks[detector]:
+            last[detector] = time if dynamics.paralysable else last[detector]
             continue
-        last[detector] = index
-        clicks.append((index, detector))
-        for child, delay in children.get(event, []):
-            heapq.heappush(queue, (index + delay, 1, child, detector))
-    return sorted(clicks), sorted(came)
+        if time < silent[detector]:
+            continue
+        last[detector] = time
+        silent[detector] = time + dynamics.latch_reset_ticks if gap < dynamics.latch_gap_ticks else silent[detector]
+        clicks.append((time, detector))
+        for child in heirs.get(event, []):
+            heapq.heappush(queue, (*child, detector))
+    return [click for click in clicks if click[0] < horizon]
 
 
 @pytest.mark.parametrize("blind", [0, 1, 50, 5000])
@@ -65,48 +67,66 @@ def test_survivors_are_those_of_a_counter_read_one_by_one(blind: int, spacing: f
     for key in keys.tolist():
         expected.append(last is None or key - last > blind)
         last = key if expected[-1] else last
-    assert survivors(keys, blind).tolist() == expected
+    assert survivors(keys, np.full(keys.size, blind)).tolist() == expected
 
 
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("kind", ["plain", "paralysable", "latching"])
 @pytest.mark.parametrize(("blind", "again", "decay", "spacing"), [
     ([50, 50, 50, 50], 0.01, 1000.0, 80.0),
     ([50, 50, 50, 50], 0.45, 30.0, 20.0),
     ([0, 7, 200, 50], 0.3, 100.0, 40.0),
     ([3, 3], 0.5, 1.0, 2.0),
 ])  # fmt: skip
-def test_afterpulses_and_dead_time_resolve_in_exact_order(blind: list[int], again: float, decay: float, spacing: float) -> None:
-    """Clicks equal an event-by-event simulation, with cascades, dead time of every detector, and a click carried in."""
-    reception = _reception(blind, again, decay)
-    rng = np.random.default_rng(3)
-    start = 10**13
-    index = start + np.cumsum(rng.geometric(1 / spacing, 3000)) - 1
-    candidates = Candidates(index, rng.integers(0, len(blind), index.size).astype(np.uint8))
-    carry = Carry((start - 2,) + (start - 10**9,) * (len(blind) - 1), NOTHING)
-    end = start + int(spacing * 2500)
-    clicks, after = resolve(np.random.default_rng(5), candidates, reception, carry, (start, end))
-    expected, came = _one_by_one(candidates, reception, 5, dict(enumerate(carry.last)))
-    in_span = [click for click in expected if click[0] < end]
-    assert sorted(zip(clicks.index.tolist(), clicks.detector.tolist(), strict=True)) == in_span
+def test_clicks_are_those_of_events_taken_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, *, engine: str, kind: str, blind: list[int], again: float, decay: float, spacing: float
+) -> None:
+    """Cascades, every detector's own dead time, its kinds, and a click carried in; in both engines."""
+    if engine == "numba":
+        pytest.importorskip("numba")
+    monkeypatch.setenv("HIL_ENGINE", engine)
+    dynamics = _dynamics(blind, again, decay)
+    if kind == "paralysable":
+        dynamics = replace(dynamics, paralysable=True)
+    elif kind == "latching":
+        dynamics = replace(dynamics, latch_gap_ticks=60 * TICKS, latch_reset_ticks=400 * TICKS)
+    main = _events(spacing, len(blind))
+    pulses = int(spacing * 2500)
+    last: list[int | None] = [(START - 2) * TICKS] + [None] * (len(blind) - 1)
+    carry = replace(Carry.idle(len(blind)), last=tuple(last))
+    clicks, after = resolve(pick(0), main, no_events(), dynamics=dynamics, carry=carry, span=(START, START + pulses))
+    seen = [-2 * TICKS] + [-(10**18)] * (len(blind) - 1)
+    expected = _one_by_one(main, dynamics, pulses * TICKS, seen)
+    got = sorted(zip(((clicks.index - START) * TICKS).tolist(), clicks.detector.tolist(), strict=True))
+    assert got == sorted((time, detector) for time, detector in expected)
     assert (np.diff(clicks.index) >= 0).all()
-    for number in range(len(blind)):
-        own = [index for index, detector in in_span if detector == number]
-        assert after.last[number] == own[-1]
-    assert set(zip(after.pending.index.tolist(), after.pending.detector.tolist(), strict=True)) <= set(came)
-    assert (after.pending.index >= end).all()
+    assert (after.pending.time >= 0).all()
+    assert after.base == START + pulses
 
 
-def test_what_is_carried_over_a_cut_blinds_and_clicks() -> None:
-    """A window cut in two gives the clicks of the whole: dead time and pending afterpulses pass the cut."""
-    reception = _reception([50], 0.5, 400.0)
-    index = np.arange(0, 100_000, 200)
-    candidates = Candidates(index, np.zeros(index.size, dtype=np.uint8))
-    whole, _ = resolve(np.random.default_rng(1), candidates, reception, Carry.idle(1), (0, 100_000))
-    first, carry = resolve(np.random.default_rng(1), candidates, reception, Carry.idle(1), (0, 50_010))
-    assert first.index.tolist() == whole.index[whole.index < 50_010].tolist()
-    pending = carry.pending.index.tolist()
-    assert pending
-    late, _ = resolve(np.random.default_rng(2), carry.pending, _reception([50], 0.0, 1.0), carry, (50_010, 100_000))
-    assert late.index.tolist()[0] == pending[0]
-    blinded = Candidates(np.array([carry.last[0] + 50, carry.last[0] + 51]), np.zeros(2, dtype=np.uint8))
-    seen, _ = resolve(np.random.default_rng(2), blinded, _reception([50], 0.0, 1.0), carry, (50_010, 100_000))
-    assert carry.last[0] + 50 not in seen.index.tolist()
+@pytest.mark.parametrize("cuts", [[50_010], [7, 8, 9, 50_000], list(range(1000, 90_000, 997))])
+def test_cuts_change_nothing(cuts: list[int]) -> None:
+    """A stretch resolved in pieces gives the clicks of the whole: dead time and pending afterpulses pass the cuts."""
+    dynamics, main = _dynamics([50, 20], 0.5, 400.0), _events(60.0, 2, 1600)
+    whole, _ = resolve(NumpyEngine(), main, no_events(), dynamics=dynamics, carry=Carry.idle(2), span=(0, 100_000))
+    carry, index, detector, begin = Carry.idle(2), [], [], 0
+    for end in [*cuts, 100_000]:
+        some = main.part((main.time >= begin * TICKS) & (main.time < end * TICKS))
+        piece = Events(some.time - begin * TICKS, some.detector, some.mark)
+        clicks, carry = resolve(NumpyEngine(), piece, no_events(), dynamics=dynamics, carry=carry, span=(begin, end))
+        index += clicks.index.tolist()
+        detector += clicks.detector.tolist()
+        begin = end
+    assert (index, detector) == (whole.index.tolist(), whole.detector.tolist())
+
+
+def test_recovery_lets_through_what_its_law_says() -> None:
+    """Pairs of candidates one recovery time apart behind the dead time: the second clicks in 1 - 1/e of them."""
+    dynamics = replace(_dynamics([10], 0.0, 1.0), recovery_ticks=np.array([100.0 * TICKS]))
+    pairs = 2000
+    time = (np.arange(pairs)[:, None] * 100_000 + np.array([0, 110])).ravel() * TICKS
+    marks = np.random.default_rng(5).integers(0, 2**64, time.size, dtype=np.uint64)
+    main = Events(time, np.zeros(time.size, dtype=np.uint8), marks)
+    clicks, _ = resolve(NumpyEngine(), main, no_events(), dynamics=dynamics, carry=Carry.idle(1), span=(0, pairs * 100_000))
+    chance = 1 - exp(-1)
+    assert abs(clicks.index.size - pairs * (1 + chance)) < 5 * (pairs * chance * (1 - chance)) ** 0.5

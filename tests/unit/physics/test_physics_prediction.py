@@ -155,7 +155,7 @@ def _simulate(model: LinkModel, pulses: int) -> tuple[np.ndarray, int, int]:
     bob = np.where(random.random(photons) < model.key_basis_received, 0, 1)
     bit = random.integers(0, 2, size=photons)
     wrong = np.where(alice == bob, random.random(photons) < model.misalignment, random.random(photons) < 0.5)
-    dead = round(model.dead_time_s * model.pulse_rate_hz)
+    dead = round(model.counting.dead_time_s * model.pulse_rate_hz)
     queue = list(zip(slots.tolist(), (2 * bob + (bit ^ wrong)).tolist(), (2 * alice + bit).tolist(), strict=True))
     ready, clicks, last = [0, 0, 0, 0], np.zeros(4, dtype=np.int64), -dead - 1
     sifted = errors = 0
@@ -170,7 +170,7 @@ def _simulate(model: LinkModel, pulses: int) -> tuple[np.ndarray, int, int]:
             sifted += 1
             errors += detector != sent
         last = slot
-        if next(lots) < model.afterpulse_probability:  # falls on a pulse of random basis and bit
+        if next(lots) < model.counting.afterpulse_probability:  # falls on a pulse of random basis and bit
             late = slot + dead + int(-1000 * math.log(1 - next(lots)))
             other = (0 if next(lots) < model.key_basis_sent else 2) + (next(lots) < 0.5)
             heapq.heappush(queue, (late, detector, other))

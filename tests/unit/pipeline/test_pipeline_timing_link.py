@@ -42,7 +42,7 @@ class TaggedMetro:
 
     def __init__(self, *, seed: int = 3, tick_s: float = 125e-12, **bob: Any) -> None:
         bench = load("metro-25km")
-        table = msgspec.structs.replace(bench.device["bob"], timing="tags", tick_s=tick_s, **bob)
+        table = msgspec.structs.replace(bench.device["bob"], timing="tags", tick_s=tick_s, jitter_sigma_s=50e-12, **bob)
         self.world = World(msgspec.structs.replace(bench, device=bench.device | {"bob": table}), seed)
         self.world.set_emitting("alice", 0, emitting=True)
         self.world.set_biased("bob", 0, biased=True)
@@ -191,6 +191,15 @@ def with_dark_counts(records: TagRecords, number: int) -> TagRecords:
     return replace(records, ticks=ticks[order], detector=detector[order])
 
 
+def test_a_receiver_in_the_dark_has_no_synchronisation() -> None:
+    """Nothing but the twin's own dark counts, of 20 kcps a detector."""
+    link = TaggedMetro(dark_count_rate_hz=20_000.0)
+    link.world.set_emitting("alice", 0, emitting=False)
+    of_a, of_b = link.distil(*link.detect())
+    assert of_a.fate is of_b.fate is KeyFate.DISCARDED
+    assert "no period within 100 ppm" in of_b.report.sentence
+
+
 def test_a_shuffled_stream_has_no_synchronisation() -> None:
     """Clicks at any time have no period: both parties say so, and nothing is guessed."""
     link = TaggedMetro()
@@ -207,7 +216,8 @@ def test_dark_counts_beside_the_pulses_are_dropped() -> None:
 
     Bounds for a false alarm of 1e-6: 4.9 standard deviations of a binomial law, and 0.1 % of the light for its jitter's tails.
     """
-    link = TaggedMetro(clock_error_ppm=7.0)  # in step with the pulses, ticks of 125 ps would keep five of their eight
+    # in step with the pulses, ticks of 125 ps would keep five of their eight; afterpulses come at any time too
+    link = TaggedMetro(clock_error_ppm=7.0, afterpulse_probability=0.0)
     context, records = link.detect()
     added = 6_000
     of_a, of_b = link.distil(context, with_dark_counts(records, added))

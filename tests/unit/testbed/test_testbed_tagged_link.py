@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TAGGED = """detector_temperature = "-40 degC"
 timing = "tags"
 tick = "156.25 ps"
+jitter_sigma = "50 ps"
 actual = { clock_offset = "3 s", clock_error_ppm = 20.0, clock_drift_ppm_per_h = 360.0 }
 """
 
@@ -53,11 +54,15 @@ def test_a_run_gives_key_and_shows_rate_and_delay(
 
 
 def test_a_tick_that_cannot_tell_pulses_apart_is_a_mistake(tmp_path: Path, write_bench: Callable[..., Path]) -> None:
-    """At 1 GHz a tick is at most 250 ps, and the window 1 ns."""
+    """At 1 GHz a tick is at most 250 ps, and the window 1 ns; clicks without jitter would all be in step, dark counts too."""
     from hil.bench import load
 
-    wide = TAGGED.replace("156.25 ps", "300 ps") + 'window = "2 ns"\n'
+    wide = TAGGED.replace("156.25 ps", "300 ps").replace("50 ps", "0 ps") + 'window = "2 ns"\n'
     file = write_bench(tmp_path / "wide.toml", ('detector_temperature = "-40 degC"\n', wide))
     with pytest.raises(BenchFileError) as raised:
         load(file)
-    assert [mistake.where for mistake in raised.value.mistakes] == ["device.bob.tick", "device.bob.window"]
+    assert [mistake.where for mistake in raised.value.mistakes] == [
+        "device.bob.jitter_sigma",
+        "device.bob.tick",
+        "device.bob.window",
+    ]
