@@ -30,12 +30,6 @@ class Light(Protocol):
         ...
 
     def scenes(self, scene: Scene) -> tuple[Scene, ...]:
-        return (scene,)
-
-    def expectation(self, scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
-        return expect(scene.receiver, scene.aged(scene.reception(number), moments[0].age_ns), moments[0], qber_limit)
-
-    def scenes(self, scene: Scene) -> tuple[Scene, ...]:
         """The scenes whose moments decide what the receiver of this one counts, its own first."""
         ...
 

@@ -258,8 +258,8 @@ class World:
         """Clicks of this stretch of time as a block would have them, a window at a time, for whoever need not hold them all.
 
         Nothing is counted or recorded. The same whatever the number of worker processes; with several, the calling module must
-        be importable (``if __name__ == "__main__"``). Change nothing in the world before the last one is taken. A receiver of an
-        entangled link has one process, whatever is asked for.
+        be importable (``if __name__ == "__main__"``). Change nothing in the world before the last one is taken. Receivers of
+        entangled links have one process, whatever is asked for.
         """
         from .stretches import clicks
 

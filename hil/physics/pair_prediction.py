@@ -1,7 +1,7 @@
 """What an entangled link should count and deliver, from its bench file alone.
 
-Composes closed forms: pair coincidences, the arms' fibres, dead time, BBM92 with finite blocks. Afterpulses, scattered light of
-traffic and photons that dispersion puts beside their slot count as background to the slot they fall on. Valid for clicks well
+Composes closed forms: pair coincidences, the arms' fibres, counting, BBM92 with finite blocks. Afterpulses, scattered light of
+traffic and photons that dispersion or jitter puts beside their slot count as background to the slot they fall on. Valid for clicks well
 below saturation.
 """
 
@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from hil.physics.channel_model import polarisation_error, raman_photons_hz, slot_shares
-from hil.physics.dead_time import all_alive, with_afterpulses
+from hil.physics.counting import counted
+from hil.physics.dead_time import all_alive
 from hil.physics.entropy import correction_leak_bits
 from hil.physics.link_model import elements_loss_db
 from hil.physics.pair_coincidences import PairEnd, PairPulse, chsh_value, click_probability, coincidences
 from hil.physics.pair_finite_key import first_pair_key_factor, pair_key_length_bits
+from hil.physics.receiver_model import counting_of, seen_slots
 from hil.ports.run import Prediction
 
 if TYPE_CHECKING:
@@ -55,9 +57,10 @@ def predict_pairs(bench: Bench, link: str) -> Prediction:
     block = tuple(rate * declared.block_s for rate in counts)
     bits = pair_key_length_bits(block[0], block[1], block[2], block[3], **epsilons) if usable else 0
     receiver = cast("ReceiverDevice", bench.device[declared.parties["b"]])
+    *_, opened = seen_slots(receiver, 1.0 / _rate_hz(bench, link))
     return Prediction(
         counts_hz=math.fsum(pair_counts_hz(bench, link).values()),
-        dark_counts_hz=with_afterpulses(receiver.dark_count_rate_hz, receiver.dead_time_s, receiver.afterpulse_probability),
+        dark_counts_hz=counted(receiver.dark_count_rate_hz * opened, counting_of(receiver, opened)),
         qber_ratio=qber_ratio,
         key_rate_bps=bits / declared.block_s,
         block_s=declared.block_s,
@@ -72,11 +75,13 @@ def pair_counts_hz(bench: Bench, link: str, *, lit: bool = True) -> dict[str, fl
     for party, end in ends.items():
         name = bench.link[link].parties[party]
         device = cast("ReceiverDevice", bench.device[name])
+        *_, opened = seen_slots(device, 1.0 / _rate_hz(bench, link))
+        counting = counting_of(device, opened)
         for number, detector in enumerate(device.detectors):
-            offered_hz = device.dark_count_rate_hz
+            offered_hz = device.dark_count_rate_hz * opened
             if lit:
                 offered_hz = _rate_hz(bench, link) * click_probability(pulse, end, number // 2)
-            found[f"{name}.{detector}"] = with_afterpulses(offered_hz, device.dead_time_s, device.afterpulse_probability)
+            found[f"{name}.{detector}"] = counted(offered_hz, counting)
     return found
 
 
@@ -89,9 +94,11 @@ def pair_rates(bench: Bench, link: str) -> PairRates:
         name = bench.link[link].parties[party]
         device = cast("ReceiverDevice", bench.device[name])
         clicks = [counts[f"{name}.{detector}"] for detector in device.detectors]
-        alive *= all_alive(clicks, device.dead_time_s)
-        dead_s.append(device.dead_time_s)
-        again_hz = device.afterpulse_probability * math.fsum(clicks) / len(clicks)
+        *_, opened = seen_slots(device, 1.0 / rate_hz)
+        counting = counting_of(device, opened)
+        alive *= all_alive(clicks, counting.dead_time_s)
+        dead_s.append(counting.dead_time_s)
+        again_hz = counting.afterpulse_probability * math.fsum(clicks) / len(clicks)
         ends[party] = replace(end, background=end.background + again_hz / rate_hz)
     a, b = ends["a"], ends["b"]
     settings = [(i, j) for i in range(len(a.shares)) for j in range(len(b.shares))]
@@ -119,17 +126,19 @@ def _model(bench: Bench, link: str) -> tuple[PairPulse, dict[Party, PairEnd]]:
         loss_db = elements_loss_db(bench, where, way, way.path) + device.insertion_loss_db
         seen = 10.0 ** (-loss_db / 10.0) * device.efficiency
         own, beside = slot_shares(way.fibre, source.pulse_rate_hz)
+        kept, crossed, opened = seen_slots(device, 1.0 / source.pulse_rate_hz)
+        strayed = (own + 2.0 * beside) * (kept + crossed) - own * kept
         scattered = 0.0
         if way.fibre is not None and "fibre" in way.path:
             behind = way.path[way.path.index("fibre") + 1 :]
             behind_db = elements_loss_db(bench, where, way, behind) + device.insertion_loss_db
-            scattered = raman_photons_hz(way.fibre) * 10.0 ** (-behind_db / 10.0) * device.efficiency / source.pulse_rate_hz
+            scattered = raman_photons_hz(way.fibre) * 10.0 ** (-behind_db / 10.0) * device.efficiency
         rotated = polarisation_error(way.fibre)
         key = device.key_basis_probability
         ends[party] = PairEnd(
-            transmittance=seen * own,
-            background=-math.expm1(-device.dark_count_rate_hz / source.pulse_rate_hz),
-            stray=scattered + 2.0 * beside * seen * source.mean_pairs,
+            transmittance=seen * own * kept,
+            background=-math.expm1(-device.dark_count_rate_hz * opened / source.pulse_rate_hz),
+            stray=scattered * opened / source.pulse_rate_hz + strayed * seen * source.mean_pairs,
             misalignment=device.misalignment * (1.0 - rotated) + (1.0 - device.misalignment) * rotated,
             angles_deg=device.angles_deg,
             shares=device.angle_probabilities or (key, 1.0 - key),

@@ -107,6 +107,22 @@ def test_dispersion_of_an_arm_makes_accidentals_of_pairs() -> None:
     hold_pairs(bench, clicks(lit(bench), 0, 100 * MS), 0.1)
 
 
+@pytest.mark.parametrize("bob", [{"jitter_sigma_s": 250e-12}, {"jitter_sigma_s": 100e-12, "gate_width_s": 400e-12}])
+def test_jitter_and_gates_of_an_entangled_receiver_are_those_of_the_closed_forms(bob: dict[str, Any]) -> None:
+    """Clicks that miss their slot are lost to their partners; a gate takes what comes outside, dark counts too."""
+    bench = bench_with(Fibre(length_km=10.0), bob={**bob, "dark_count_rate_hz": 1e5})
+    bare = bench_with(Fibre(length_km=10.0))
+    assert pair_rates(bench, "pairs").key_hz < 0.97 * pair_rates(bare, "pairs").key_hz
+    found = clicks(lit(bench), 0, 50 * MS)
+    expected_hz = pair_counts_hz(bench, "pairs")
+    for count, name in zip(counts(found, "bob"), ("z0", "z1", "x0", "x1"), strict=True):
+        mean = 0.05 * expected_hz[f"bob.{name}"]
+        assert abs(count - mean) < SIGMAS * math.sqrt(mean), name
+    hold_pairs(bench, found, 0.05)
+    counted = lit(bench).counters("bob", 10_000 * MS)
+    assert sum(counted.counts) / 200.0 == pytest.approx(found["bob"].index.size, abs=SIGMAS * found["bob"].index.size ** 0.5)
+
+
 def hold_pairs(bench: Bench, found: dict[str, Any], seconds: float) -> None:
     """Coincidences and errors of both bases as predicted."""
     rates = pair_rates(bench, "pairs")
