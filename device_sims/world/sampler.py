@@ -170,9 +170,9 @@ def stamped(
         late = np.flatnonzero(uniform(luck) < dynamics.tail_share)
         time[late] += np.floor(negative_log(scrambled(luck[late] ^ _TAIL)) * dynamics.tail_ticks).astype(np.int64)
     if stray_share > 0.0:
-        luck = uniform(scrambled(draws.lane(3, number) ^ _STRAY))
-        step = (luck >= 1.0 - stray_share / 2.0).astype(np.int64)
-        step -= (luck < stray_share / 2.0) & (proposed.index[number] > first)
+        drawn = uniform(scrambled(draws.lane(3, number) ^ _STRAY))
+        step = (drawn >= 1.0 - stray_share / 2.0).astype(np.int64)
+        step -= (drawn < stray_share / 2.0) & (proposed.index[number] > first)
         time += step * TICKS
     found = Events(time, proposed.detector, mark)
     if dynamics.fine or stray_share > 0.0:

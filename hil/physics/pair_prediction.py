@@ -1,8 +1,8 @@
 """What an entangled link should count and deliver, from its bench file alone.
 
 Composes closed forms: pair coincidences, the arms' fibres, counting, BBM92 with finite blocks. Afterpulses, scattered light of
-traffic and photons that dispersion or jitter puts beside their slot count as background to the slot they fall on. Valid for clicks well
-below saturation.
+traffic and photons that dispersion or jitter puts beside their slot count as background to the slot they fall on. Valid for
+clicks well below saturation.
 """
 
 from __future__ import annotations
