@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Candidates",
     "Events",
-    "Varying",
     "chained",
     "dark_counts",
     "gate_open",
@@ -170,9 +169,9 @@ def stamped(
         late = np.flatnonzero(uniform(luck) < dynamics.tail_share)
         time[late] += np.floor(negative_log(scrambled(luck[late] ^ _TAIL)) * dynamics.tail_ticks).astype(np.int64)
     if stray_share > 0.0:
-        drawn = uniform(scrambled(draws.lane(3, number) ^ _STRAY))
-        step = (drawn >= 1.0 - stray_share / 2.0).astype(np.int64)
-        step -= (drawn < stray_share / 2.0) & (proposed.index[number] > first)
+        side = uniform(scrambled(draws.lane(3, number) ^ _STRAY))
+        step = (side >= 1.0 - stray_share / 2.0).astype(np.int64)
+        step -= (side < stray_share / 2.0) & (proposed.index[number] > first)
         time += step * TICKS
     found = Events(time, proposed.detector, mark)
     if dynamics.fine or stray_share > 0.0:

@@ -23,13 +23,13 @@ from .sampler import Candidates, dark_counts, joined, photo_detections, stamped
 from .scene import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
     from .engine import Engine
     from .reception import Reception
-    from .sampler import Events, Varying
+    from .sampler import Events
     from .scene import Scene
 
 __all__ = ["Progress", "Walk"]
@@ -162,7 +162,9 @@ class Walk:
         )
 
 
-def _surviving(scene: Scene, reception: Reception, window: Segment) -> Varying:
+def _surviving(
+    scene: Scene, reception: Reception, window: Segment
+) -> float | Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]:
     """What of the proposals comes through: the channel's share, and the pulse's own intensity where that varies."""
     assert window.end is not None
     channel, source = scene.survival(window.number, window.first, window.end), scene.receiver.source

@@ -84,7 +84,7 @@ def compare(
     world = World(simulated, seed)
     records = _block(world, link, live_ns, lit=experiment.lit)
     found = list(_singles(model, records, rates_hz))
-    if experiment.lit and model.dead_time_s == model.afterpulse_probability == 0.0:
+    if experiment.lit and model.counting.dead_time_s == model.counting.afterpulse_probability == 0.0:
         found += _patterns(model, records, world, declared.link[link].parties["a"])
     return found
 
@@ -130,11 +130,11 @@ def _singles(model: LinkModel, records: DetectionRecords, offered_hz: list[float
     """Clicks of each detector, and of all of them."""
     live_s = (records.end - records.first) / model.pulse_rate_hz
     # dead time is in whole pulses
-    dead_s = math.floor(model.dead_time_s * model.pulse_rate_hz + 1e-6) / model.pulse_rate_hz
+    dead_s = math.floor(model.counting.dead_time_s * model.pulse_rate_hz + 1e-6) / model.pulse_rate_hz
     counts = np.bincount(records.detector, minlength=4)
-    means = [with_afterpulses(one, dead_s, model.afterpulse_probability) * live_s for one in offered_hz]
+    means = [with_afterpulses(one, dead_s, model.counting.afterpulse_probability) * live_s for one in offered_hz]
     spread = [
-        mean * (1.0 + mandel_q(model.afterpulse_probability)) * fano_factor(one, dead_s)
+        mean * (1.0 + mandel_q(model.counting.afterpulse_probability)) * fano_factor(one, dead_s)
         for one, mean in zip(offered_hz, means, strict=True)
     ]
     yield from (_normal(f"singles of {n}", int(counts[n]), means[n], spread[n]) for n in range(4))
