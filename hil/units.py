@@ -1,8 +1,8 @@
 """The one parser of human units, used where text enters: bench files, options, arguments of tests.
 
 Everything inside works in SI floats whose unit stands in their name. A *quantity* is named by a word (``time``, ``rate``,
-``loss``, ``loss per length``, ``length``, ``power``, ``temperature``, ``bit rate``, ``wavelength``, ``ratio``); each has one
-inner unit:
+``loss``, ``loss per length``, ``length``, ``power``, ``temperature``, ``bit rate``, ``wavelength``, ``angle``, ``ratio``);
+each has one inner unit:
 
 ==================  ===============  =====================================================
 quantity            parsed into      units accepted
@@ -16,6 +16,7 @@ power               watts            fW pW nW uW µW mW W dBm
 temperature         degrees Celsius  degC °C K
 bit rate            bits per second  bit/s kbit/s Mbit/s Gbit/s bps kbps Mbps Gbps
 wavelength          nanometres       nm um µm
+angle               degrees          deg
 ratio               a pure number    none, or %
 ==================  ===============  =====================================================
 """
@@ -91,6 +92,7 @@ QUANTITIES: dict[str, _Quantity] = {
         "0.4 Mbit/s",
     ),
     "wavelength": _Quantity({"nm": "1", "um": "1e3"}, "1550 nm"),
+    "angle": _Quantity({"deg": "1"}, "22.5 deg", -math.inf, ""),
     "ratio": _Quantity({"": "1", "%": "1e-2"}, "0.02"),
 }
 
@@ -145,7 +147,7 @@ def accepted(quantity: str) -> str:
 def pattern(quantity: str) -> str:
     """A regular expression for the accepted form, for the JSON schema of bench files."""
     units = sorted({spelling for unit in QUANTITIES[quantity].units for spelling in _spellings(unit)})
-    sign = "[+-]?" if quantity in {"power", "temperature"} else r"\+?"
+    sign = "[+-]?" if quantity in {"power", "temperature", "angle"} else r"\+?"
     number = _NUMBER.removeprefix("[+-]?").replace("(?:", "(")
     return rf"^\s*{sign}{number}\s*({'|'.join(units)})\s*$"
 

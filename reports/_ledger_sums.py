@@ -19,7 +19,6 @@ _TOLERANCE = 1e-6
 _NEEDED = (
     ("sifting", "clicks"),
     ("sifting", "announced"),
-    ("estimation", "single-photon events"),
     ("estimation", "phase errors"),
     ("correction", "parities disclosed by Alice"),
     ("correction", "charged to the key"),
@@ -94,10 +93,15 @@ def _sifted(block: LedgerBlock) -> Iterator[Sum]:
         # two detectors a basis: only a pulse with clicks in both can have more than two, and no more than four
         most = 2.0 * crossed + 0.5
         yield Sum("clicks", terms, ("events announced", announced), "third and fourth clicks of one pulse", most)
-        other = get("sifting", "dropped: measured in the other basis") or 0.0
+        dropped = (
+            ("measured in the other basis", "dropped: measured in the other basis"),
+            ("no partner at the other end", "dropped: no partner"),
+            ("measured in other settings", "dropped: other settings"),
+            ("CHSH settings, disclosed and removed", "CHSH settings"),
+        )
         events = (
             ("events announced", announced),
-            ("measured in the other basis", -other),
+            *((title, -number) for title, line in dropped if (number := get("sifting", line)) is not None),
             ("test basis, disclosed and removed", -float(block.sifted_test_bits)),
         )
         yield Sum("sifting", events, ("sifted bits of the key basis", float(block.sifted_key_bits)))
@@ -121,6 +125,8 @@ def _allowed(block: LedgerBlock) -> Iterator[Sum]:
     """From sifted bits to what the proof allows; only a block that was corrected and allowed any has all its terms."""
     allowed = block.value("amplification", "allowed by the proof")
     single, phase = block.value("estimation", "single-photon events"), block.value("estimation", "phase errors")
+    if _entangled(block):
+        single = float(block.sifted_key_bits)
     cost = _epsilon_cost_bits(block)
     if not allowed or single is None or phase is None or cost is None or not 0.0 <= phase <= 1.0:
         return
@@ -168,7 +174,8 @@ def broken_rules(block: LedgerBlock) -> Iterator[str]:
     if not block.released and (block.secret_bits or block.value("release", "keys of")):
         yield f"{block.secret_bits:,} secret bits of a block that was not released"
     if block.released:
-        lost = [f"{stage}, {what}" for stage, what in _NEEDED if block.line(stage, what) is None]
+        needed = _NEEDED if _entangled(block) else (*_NEEDED, ("estimation", "single-photon events"))
+        lost = [f"{stage}, {what}" for stage, what in needed if block.line(stage, what) is None]
         yield from (f"released without the line: {what} ..." for what in lost)
 
 
@@ -193,9 +200,17 @@ def _hash(block: LedgerBlock) -> float:
     return block.value("verification", "hash disclosed") or 0.0
 
 
+def _entangled(block: LedgerBlock) -> bool:
+    """Whether its proof is that of entangled pairs, in which every sifted event counts."""
+    line = block.line("proof", "secrecy")
+    return line is not None and "BBM92" in line.what
+
+
 def _epsilon_cost_bits(block: LedgerBlock) -> float | None:
-    """6 log2(21 / secrecy) + log2(2 / correctness), the last terms of the bound."""
+    """6 log2(21 / secrecy) + log2(2 / correctness), last terms of the bound; of pairs log2(2 / (secrecy^2 correctness))."""
     secrecy, correctness = block.value("proof", "secrecy"), block.value("proof", "correctness promised")
     if not secrecy or not correctness or min(secrecy, correctness) < 0.0:
         return None
+    if _entangled(block):
+        return 1.0 - 2.0 * math.log2(secrecy) - math.log2(correctness)
     return 6.0 * math.log2(21.0 / secrecy) + math.log2(2.0 / correctness)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
-from hil.bench.model import ReceiverDevice, TransmitterDevice
+from hil.bench.model import PairSourceDevice, ReceiverDevice, TransmitterDevice
 from hil.device_sims.spec import Reply
 from hil.errors import UsageError
 
@@ -68,8 +68,8 @@ def _no_arguments(arguments: list[str]) -> None:
         raise Refusal.bad_argument("no argument expected")
 
 
-def _transmitter(transceiver: SimulatedTransceiver, what: str) -> TransmitterDevice:
-    if not isinstance(transceiver.declared, TransmitterDevice):
+def _emitter(transceiver: SimulatedTransceiver, what: str) -> TransmitterDevice | PairSourceDevice:
+    if isinstance(transceiver.declared, ReceiverDevice):
         raise Refusal.unsupported(what)
     return transceiver.declared
 
@@ -93,7 +93,7 @@ def _identity(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: 
 
 def _role(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: int) -> str:
     _no_arguments(arguments)
-    return "TRANSMITTER" if transceiver.transmits else "RECEIVER"
+    return str(transceiver.declared.__struct_config__.tag).upper()
 
 
 def _level(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: int) -> str:
@@ -109,7 +109,7 @@ def _time(_transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int)
 def _park(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
     _no_arguments(arguments)
     world, name = transceiver.world, transceiver.name
-    if transceiver.transmits:
+    if transceiver.emits:
         world.set_emitting(name, now_ns, emitting=False)
     else:
         if world.block_running(name):
@@ -119,26 +119,35 @@ def _park(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) 
 
 
 def _emit(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
-    _transmitter(transceiver, "EMIT")
+    _emitter(transceiver, "EMIT")
     transceiver.world.set_emitting(transceiver.name, now_ns, emitting=_on_or_off(arguments))
     return "OK"
 
 
 def _is_emitting(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: int) -> str:
-    _transmitter(transceiver, "EMIT?")
+    _emitter(transceiver, "EMIT?")
     _no_arguments(arguments)
     return "ON" if transceiver.world.emitting(transceiver.name) else "OFF"
 
 
 def _pulse(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
-    _transmitter(transceiver, "PULSE?")
+    _emitter(transceiver, "PULSE?")
     _no_arguments(arguments)
     return str(transceiver.world.pulse_index(transceiver.name, now_ns))
 
 
 def _source(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: int) -> str:
-    declared = _transmitter(transceiver, "SOURCE?")
+    declared = _emitter(transceiver, "SOURCE?")
     _no_arguments(arguments)
+    if isinstance(declared, PairSourceDevice):
+        return _json(
+            {
+                "pulse_rate_hz": declared.pulse_rate_hz,
+                "mean_pairs": declared.mean_pairs,
+                "statistics": declared.statistics,
+                "modes": declared.modes,
+            }
+        )
     return _json(
         {
             "pulse_rate_hz": declared.pulse_rate_hz,
@@ -158,7 +167,7 @@ def _source(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: in
 
 
 def _calibrations(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
-    _transmitter(transceiver, "CALIBRATIONS?")
+    _emitter(transceiver, "CALIBRATIONS?")
     _no_arguments(arguments)
     return _json(transceiver.world.calibrations_s(transceiver.name, now_ns).tolist())
 

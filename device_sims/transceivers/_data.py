@@ -85,7 +85,7 @@ class DataSession:
         raise Refusal.unknown(f"frame type {kind:#04x}")
 
     def _prepared(self, payload: bytes) -> bytes:
-        if not self._transceiver.transmits:
+        if not self._transceiver.prepares:
             raise Refusal.unsupported("PREPARE")
         self._transceiver.needs_raw_data("PREPARE")
         (count,) = _COUNT.unpack_from(payload) if len(payload) >= _COUNT.size else (-1,)
@@ -99,7 +99,7 @@ class DataSession:
         return _frame(_PREPARED, _COUNT.pack(count) + packed.astype(np.uint8).tobytes())
 
     def _detections(self, payload: bytes) -> bytes:
-        if self._transceiver.transmits:
+        if self._transceiver.emits:
             raise Refusal.unsupported("FETCH")
         self._transceiver.needs_raw_data("FETCH")
         if len(payload) != _COUNT.size:

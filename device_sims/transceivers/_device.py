@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hil.bench.model import ReceiverDevice, TransmitterDevice
+from hil.bench.model import PairSourceDevice, ReceiverDevice, TransmitterDevice
 from hil.errors import UsageError
 from hil.ports.detections import DetectionRecords
 
@@ -49,15 +49,21 @@ class SimulatedTransceiver:
 
     def __init__(self, world: World, name: str) -> None:
         declared = world.bench.device.get(name)
-        if not isinstance(declared, (TransmitterDevice, ReceiverDevice)):
-            raise UsageError(f"{name}: not a transmitter or receiver of bench {world.bench.bench.name!r}")
+        if not isinstance(declared, (TransmitterDevice, PairSourceDevice, ReceiverDevice)):
+            raise UsageError(f"{name}: not a transmitter, pair source or receiver of bench {world.bench.bench.name!r}")
         self.world = world
         self.name = name
         self.declared = declared
-        self.level = declared.level
+        self.level = "L3" if isinstance(declared, PairSourceDevice) else declared.level
 
     @property
-    def transmits(self) -> bool:
+    def emits(self) -> bool:
+        """Whether light leaves it: a transmitter or a pair source."""
+        return not isinstance(self.declared, ReceiverDevice)
+
+    @property
+    def prepares(self) -> bool:
+        """Whether it knows what it sent: a transmitter."""
         return isinstance(self.declared, TransmitterDevice)
 
     @property

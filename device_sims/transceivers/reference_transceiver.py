@@ -1,4 +1,4 @@
-"""Simulated transmitter and receiver that speak the reference transceiver protocol (docs/reference/transceiver-protocol.md)."""
+"""Simulated transmitter, pair source and receiver of docs/reference/transceiver-protocol.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _build(world: World, device: str) -> tuple[Endpoint, ...]:
 
 SPEC = TwinSpec(
     name="reference-transceiver",
-    roles=("transmitter", "receiver"),
-    title="Reference decoy-state BB84 transceiver",
+    roles=("transmitter", "pair-source", "receiver"),
+    title="Reference decoy-state BB84 transceiver, or source and receivers of photon pairs",
     build=_build,
 )

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .expectation import Expectation, Moment, expect
+from .expectation import Moment, expect
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from .expectation import Expectation
     from .scene import Scene
 
 __all__ = ["Cells", "cells", "expectations"]
 
-_FINEST = np.array([1e7, 1e7, 1e7])
+_FINEST = np.array([1e7, 1e7, 1e7, 1.0, 1.0])
 _FINE = np.array([1e5, 1e5, 1e4, 1e3, 1e3])
 """Steps to one of what varies: misalignment of both bases, survival, backgrounds; coarser where there are many of them."""
 _DAY_NS = 86_400_000_000_000
@@ -54,25 +55,44 @@ def expectations(
 
     What varies in a piece is taken over its whole grid cell, so that it does not depend on where time was cut.
     """
-    finest = _FINEST if scene.still else _FINE
-    # state, day of age where detectors age, and what varies, rounded
-    kind = np.zeros((pieces.state.size, 2 + finest.size), dtype=np.int64)
+    # state, day of age where detectors age, and what varies at each receiver that matters, rounded
+    scenes = (scene,) if scene.light is None else scene.light.scenes(scene)
+    kind = np.zeros((pieces.state.size, 2 + len(scenes) * _FINE.size), dtype=np.int64)
     kind[:, 0] = pieces.state
     for number in np.unique(pieces.state):
         own = np.flatnonzero(pieces.state == number)
-        reception = scene.reception(int(number))
-        if reception is not None:
-            numbers, back = np.unique(pieces.cell[own], return_inverse=True)
+        numbers, back = np.unique(pieces.cell[own], return_inverse=True)
+        for place, each in enumerate(scenes):
+            reception = each.reception(int(number))
+            if reception is None:
+                continue
             if any(reception.ageing):
                 kind[own, 1] = ((pieces.cell[own] + 0.5) * step_ns // _DAY_NS).astype(np.int64)
-            moments = scene.moments(int(number), numbers, step_ns)
-            kind[own, 2 : 2 + moments.shape[1]] = np.round(moments * finest[: moments.shape[1]]).astype(np.int64)[
-                back.reshape(-1)
-            ]
+            moments = each.moments(int(number), numbers, step_ns)
+            first, width = 2 + place * _FINE.size, moments.shape[1]
+            rounded = np.round(moments * _finest(each)[:width]).astype(np.int64)
+            kind[own, first : first + width] = rounded[back.reshape(-1)]
     kinds, which = np.unique(kind, axis=0, return_inverse=True)
     found = []
-    for number, day, *rounded in kinds.tolist():
-        key, test, survival, *excess = (value / fine for value, fine in zip(rounded, finest.tolist(), strict=True))
-        moment = Moment((key, test), survival, tuple(excess))
-        found.append(expect(scene.receiver, scene.aged(scene.reception(number), (day + 0.5) * _DAY_NS), moment, qber_limit))
+    for number, day, *varying in kinds.tolist():
+        by_scene = np.array(varying).reshape(len(scenes), _FINE.size)
+        moments_of = tuple(
+            _moment((row / _finest(each)).tolist(), (day + 0.5) * _DAY_NS) for row, each in zip(by_scene, scenes, strict=True)
+        )
+        found.append(_expected(scene, number, moments_of, qber_limit))
     return found, which.reshape(-1)
+
+
+def _expected(scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
+    if scene.light is not None:
+        return scene.light.expectation(scene, number, moments, qber_limit)
+    return expect(scene.receiver, scene.aged(scene.reception(number), moments[0].age_ns), moments[0], qber_limit)
+
+
+def _finest(scene: Scene) -> npt.NDArray[np.float64]:
+    return _FINEST if scene.still else _FINE
+
+
+def _moment(varying: list[float], age_ns: float) -> Moment:
+    key, test, survival, *excess = varying
+    return Moment((key, test), survival, tuple(excess), age_ns)

@@ -38,11 +38,12 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Moment:
-    """What varies inside a state: misalignment of key and test basis, survival, and amounts of each varying background."""
+    """What varies inside a state: misalignment of key and test basis, survival, amounts of each varying background, age."""
 
     errors: tuple[float, float]
     survival: float = 1.0
     excess: tuple[float, ...] = ()
+    age_ns: float = 0.0
 
 
 def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber_limit: float) -> Expectation:

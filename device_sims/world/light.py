@@ -1,4 +1,4 @@
-"""What sends photons to one receiver where it is not coherent pulses of its link's transmitter."""
+"""What sends photons to one receiver where it is not a transmitter: photon pairs, in ``pairs.py``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from .sampler import Candidates
 
 if TYPE_CHECKING:
+    from .expectation import Expectation, Moment
     from .scene import Scene, Segment
 
 __all__ = ["Light", "spread"]
@@ -26,6 +27,14 @@ class Light(Protocol):
 
         The same window gives the same list. Jitter, gate, dark counts, background, dead time and afterpulses are added to it.
         """
+        ...
+
+    def scenes(self, scene: Scene) -> tuple[Scene, ...]:
+        """The scenes whose moments decide what the receiver of this one counts, its own first."""
+        ...
+
+    def expectation(self, scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit: float) -> Expectation:
+        """The closed forms of a state of the timeline, at these moments of :meth:`scenes`."""
         ...
 
 

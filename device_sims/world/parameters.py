@@ -14,6 +14,7 @@ from hil.bench.model import (
     Drift,
     Fibre,
     FreeSpace,
+    PairSourceDevice,
     Polarisation,
     PowerMeterDevice,
     ReceiverDevice,
@@ -24,6 +25,8 @@ from hil.bench.model import (
     TransmitterDevice,
 )
 from hil.errors import UnknownNameError, UsageError
+
+from .ways import ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +59,12 @@ PER_DETECTOR = {
 
 INJECTABLE: dict[type, dict[str, Bounds]] = {
     TransmitterDevice: {"intensity_scale": Bounds(0.0, 100.0), "pilot_power_w": Bounds(0.0, 1.0)},
+    PairSourceDevice: {
+        "mean_pairs": Bounds(0.0, 100.0),
+        "visibility_key": Bounds(0.0, 1.0),
+        "visibility_test": Bounds(0.0, 1.0),
+        "pilot_power_w": Bounds(0.0, 1.0),
+    },
     ReceiverDevice: {
         **PER_DETECTOR,
         "misalignment": Bounds(0.0, 0.5),
@@ -150,7 +159,7 @@ _NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad
 class Parameters:
     """True values of the parameters of a bench's devices and fibres, for any state of its timeline.
 
-    A fibre goes by the name of its link; ``fibre`` will do where the bench has one link.
+    A fibre goes by the name of its link (``metro``), or of its arm (``metro.a``); ``fibre`` will do for the only link.
     """
 
     def __init__(self, bench: Bench) -> None:
@@ -159,8 +168,10 @@ class Parameters:
         for name, device in bench.device.items():
             for parameter in INJECTABLE.get(type(device), {}):
                 self._base[name, parameter] = _true_value(device, parameter)
-        for name, link in bench.link.items():
-            self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
+        self._ways = {way.name: way.link for way in ways(bench)}
+        for name, link in self._ways.items():
+            if not link.entangled:
+                self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
             for table in _tables(link):
                 actual = actual_of(table)
                 for parameter in OF_LINKS[type(table)]:
@@ -214,17 +225,18 @@ class Parameters:
             for detector in device.detectors if isinstance(device, ReceiverDevice) else ():
                 known |= {f"{detector}.{parameter}": bounds for parameter, bounds in PER_DETECTOR.items()}
             return name, known
-        links: dict[str, Link] = self._bench.link
-        link = next(iter(links)) if name == "fibre" and len(links) == 1 else name
-        if link in links:
-            numbers = range(1, len(links[link].segments) + 1)
+        found = next(iter(self._ways)) if name == "fibre" and len(self._ways) == 1 else name
+        if found in self._ways:
+            link = self._ways[found]
+            numbers = range(1, len(link.segments) + 1)
             if numbers:
-                return link, {
+                return found, {
                     f"segment{number}.{parameter}": bounds for number in numbers for parameter, bounds in SEGMENT.items()
                 }
-            of_tables = {name: bounds for table in _tables(links[link]) for name, bounds in OF_LINKS[type(table)].items()}
-            return link, of_tables | {f"{part}.loss_db": _LOSS for part in links[link].element} | EVE
-        everything = ", ".join([*self._bench.device, *links])
+            of_tables = {name: bounds for table in _tables(link) for name, bounds in OF_LINKS[type(table)].items()}
+            parts = {f"{part}.loss_db": _LOSS for part in link.element}
+            return found, of_tables | parts | ({} if link.entangled else EVE)
+        everything = ", ".join([*self._bench.device, *self._ways])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
 
 
@@ -261,7 +273,7 @@ def _settings(device: object) -> Iterator[tuple[str, float]]:
     elif isinstance(device, TemperatureControllerDevice):
         yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
         yield "heater", 1.0
-    elif isinstance(device, TransmitterDevice):
+    elif isinstance(device, (TransmitterDevice, PairSourceDevice)):
         yield "emitting", 0.0
     elif isinstance(device, ReceiverDevice):
         yield "biased", 0.0

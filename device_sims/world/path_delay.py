@@ -9,12 +9,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from hil.bench.model import Link
-
     from .optics import Optics
     from .parameters import Parameters
     from .surroundings import Surroundings
     from .timeline import State
+    from .ways import Way
 
 __all__ = ["PathDelay", "exact"]
 
@@ -25,35 +24,33 @@ _REFERENCE_C = Fraction(20)
 
 
 class PathDelay:
-    """That of one link, by its name and table; without ``surroundings`` the ground keeps its temperature."""
+    """That of one way; without ``surroundings`` the ground keeps its temperature."""
 
-    def __init__(
-        self, name: str, link: Link, parameters: Parameters, optics: Optics, surroundings: Surroundings | None = None
-    ) -> None:
-        self._name, self._link = name, link
+    def __init__(self, way: Way, parameters: Parameters, optics: Optics, surroundings: Surroundings | None = None) -> None:
+        self._way = way
         self._parameters = parameters
         self._optics = optics
         self._surroundings = surroundings
 
     def steady_s(self, state: State) -> Fraction:
         """Delay in one state at the site's mean temperature, exact."""
-        delay_s, fibre = Fraction(0), self._link.fibre
+        delay_s, fibre = Fraction(0), self._way.link.fibre
         if fibre is not None:
-            warmer_k = exact(self._parameters.value(state, self._name, "temperature_c")) - _REFERENCE_C
+            warmer_k = exact(self._parameters.value(state, self._way.name, "temperature_c")) - _REFERENCE_C
             per_km_s = exact(fibre.group_index) / _LIGHT_KM_PER_S + _PER_KM_AND_KELVIN_S * warmer_k
             delay_s += self._length_km(state) * per_km_s
-        if self._link.free_space is not None:
-            delay_s += exact(self._optics.range_km(self._name, state)) / _LIGHT_KM_PER_S
+        if self._way.link.free_space is not None:
+            delay_s += exact(self._optics.range_km(self._way, state)) / _LIGHT_KM_PER_S
         return delay_s
 
     def drift_s(self, state: State, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """What the weather at these times adds: shape (n,) to shape (n,)."""
-        if self._surroundings is None or self._link.fibre is None:
+        if self._surroundings is None or self._way.link.fibre is None:
             return 0.0 * times_s
         return float(self._length_km(state) * _PER_KM_AND_KELVIN_S) * self._surroundings.ground_k(state, times_s)
 
     def _length_km(self, state: State) -> Fraction:
-        return exact(self._parameters.value(state, self._name, "length_km"))
+        return exact(self._parameters.value(state, self._way.name, "length_km"))
 
 
 def exact(value: float) -> Fraction:

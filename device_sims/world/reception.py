@@ -97,11 +97,14 @@ class Reception:
     """Of ``dark_per_pulse``, what light gives that is none of the transmitter's: (D,)."""
     varying_per_pulse: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 1)))
     """Background beyond ``dark_per_pulse`` when there is most of it, by kind (thermal dark counts, daylight): (K, D)."""
+    unseen_per_pulse: float = 0.0
+    """Events the sampler has to go through although they show elsewhere."""
 
     @property
     def candidates_per_pulse(self) -> float:
         """Everything the sampler has to look at."""
-        return self.proposals_per_pulse + float(self.dark_per_pulse.sum()) + float(self.varying_per_pulse.sum())
+        background = float(self.dark_per_pulse.sum()) + float(self.varying_per_pulse.sum())
+        return self.proposals_per_pulse + self.unseen_per_pulse + background
 
 
 class Receiver:
@@ -134,8 +137,8 @@ class Receiver:
         def each(parameter: str) -> npt.NDArray[np.float64]:
             return np.array([parameters.value(state, self.name, f"{name}.{parameter}") for name in self.device.detectors])
 
-        found = optics.link_to(self.name)
-        attack = None if found is None else attack_of(state, parameters, found[0])
+        way = optics.way_to(self.name)
+        attack = None if way is None or way.link.entangled else attack_of(state, parameters, way.name)
         shifts = (0.0,) if attack is None or not attack.shift_s else (-attack.shift_s, attack.shift_s)
         efficiency = each("efficiency")
         efficiencies = [np.minimum(efficiency * self._timed(state, parameters, shift), 1.0) for shift in shifts]
@@ -168,7 +171,7 @@ class Receiver:
             dark_per_pulse=(dark_hz * least + lit_hz + bright_hz) * awake / self.rate_hz,
             lit_per_pulse=(lit_hz + bright_hz) * awake / self.rate_hz,
             varying_per_pulse=varying_hz * awake / self.rate_hz,
-            stray_share=0.0 if found is None or self.source is None else optics.stray_share(found[0], state),
+            stray_share=0.0 if way is None else optics.stray_share(way, state),
             dynamics=dynamics.without_afterpulses() if quiet else dynamics,
             ageing=(
                 parameters.value(state, self.name, "efficiency_ageing"),
@@ -203,39 +206,42 @@ class Receiver:
 
         ``seen``: share of the photons at the receiver's input that a detector would see if all light went its way.
         """
-        found = optics.link_to(self.name)
-        if found is None:
+        way = optics.way_to(self.name)
+        if way is None:
             return 0.0 * seen, 0.0 * seen
+        night_hz, day_hz = optics.sky_photons_hz(way, state)
+        always_hz = optics.raman_photons_hz(way, state) + night_hz
+        shares = self._unpolarised()
+        return always_hz * shares * seen, max(day_hz - night_hz, 0.0) * shares * seen
+
+    def _unpolarised(self) -> npt.NDArray[np.float64]:
+        """Share of unpolarised light that each detector gets, shape (D,)."""
         key_basis = self.device.key_basis_probability
-        arms = np.array([(key_basis, 1.0 - key_basis)[basis] for basis in self.roles.basis]) / 2.0
-        night_hz, day_hz = optics.sky_photons_hz(found[0], state)
-        always_hz = optics.raman_photons_hz(found[0], state) + night_hz
-        return always_hz * arms * seen, max(day_hz - night_hz, 0.0) * arms * seen
+        return np.array([(key_basis, 1.0 - key_basis)[basis] for basis in self.roles.basis]) / 2.0
 
     def _intensities(self, state: State, parameters: Parameters, optics: Optics) -> tuple[float, ...]:
         """Mean photon numbers at the transmitter's output, by setting; none while it does not emit."""
-        found = optics.link_to(self.name)
-        if found is None or self.source is None or not state.get((found[1].parties["a"], "emitting")):
+        way = optics.way_to(self.name)
+        if way is None or self.source is None or not state.get((way.emitter, "emitting")):
             return (0.0,) * (1 if self.source is None else len(self.source.intensities))
-        transmitter = found[1].parties["a"]
         return tuple(
-            intensity * parameters.value(state, transmitter, f"{number}.intensity_scale")
+            intensity * parameters.value(state, way.emitter, f"{number}.intensity_scale")
             for number, intensity in enumerate(self.source.intensities)
         )
 
     def _transmittance(self, state: State, parameters: Parameters, optics: Optics) -> float:
         """Of path and receiver optics; 0 where no link leads here."""
-        found = optics.link_to(self.name)
-        if found is None:
+        way = optics.way_to(self.name)
+        if way is None:
             return 0.0
-        loss_db = optics.path_loss_db(found[0], state) + parameters.value(state, self.name, "insertion_loss_db")
+        loss_db = optics.path_loss_db(way, state) + parameters.value(state, self.name, "insertion_loss_db")
         return float(10.0 ** (-loss_db / 10.0))
 
     def _bright_w(self, state: State, parameters: Parameters, optics: Optics) -> float:
         """An eavesdropper's continuous light behind the receiver's optics."""
-        found = optics.link_to(self.name)
+        way = optics.way_to(self.name)
         loss_db = parameters.value(state, self.name, "insertion_loss_db")
-        return 0.0 if found is None else optics.blinding_w(found[0], state) * float(10.0 ** (-loss_db / 10.0))
+        return 0.0 if way is None else optics.blinding_w(way, state) * float(10.0 ** (-loss_db / 10.0))
 
     def _timed(self, state: State, parameters: Parameters, arrival_s: float) -> npt.NDArray[np.float64]:
         """Efficiency of each detector for light that comes so much late, relative to that at the declared time."""

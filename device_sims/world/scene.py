@@ -56,8 +56,9 @@ class Scene:
         optics: Optics,
         stage: tuple[Stage, float] | None,
         surroundings: Surroundings | None = None,
+        light: Light | None = None,
     ) -> None:
-        self.light: Light | None = None
+        self.light = light
         self.receiver = receiver
         self.pulses = pulses
         self.timeline = timeline
@@ -96,10 +97,11 @@ class Scene:
         end = self._firsts[number + 1] if number + 1 < len(self._firsts) else None
         return Segment(number, self._firsts[number], end)
 
-    def misalignment(self, number: int, first: int, end: int) -> float | OfIndex:
+    def misalignment(self, number: int, first: int, end: int, *, test: OfIndex | None = None) -> float | OfIndex:
         """Misalignment from pulse ``first`` to ``end`` of a state: a number, or a function of the index while something drifts.
 
-        It goes on from ``first`` as the state would have it, whatever is done to the stage later.
+        It goes on from ``first`` as the state would have it, whatever is done to the stage later. ``test`` says how much of the
+        test basis (0 to 1) is in what these pulses are measured for; without it, their basis of preparation.
         """
         held = self._held(number, first, end)
         track = self._followed(number, first, end)
@@ -109,18 +111,22 @@ class Scene:
             change = track.grid
             if not change.rotated.any():
                 return float(min(max(held + change.adds[0], 0.0), _WORST))
-        source = self.receiver.source
-        assert source is not None
+        in_test = test or self._prepared_in_test
 
         def moving(index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
             adds, rotated = track.errors(self._times_s(index))
             straight = np.clip((held(index) if callable(held) else held) + adds, 0.0, _WORST)
             if not rotated.any():
                 return straight
-            basis = source.codes(index) >> 1 & 1
-            return exchanged(straight, np.where(basis == 0, rotated[:, 0], rotated[:, 1]))
+            share = in_test(index)
+            return exchanged(straight, rotated[:, 0] * (1.0 - share) + rotated[:, 1] * share)
 
         return moving
+
+    def _prepared_in_test(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        source = self.receiver.source
+        assert source is not None
+        return (source.codes(index) >> np.uint64(1) & np.uint64(1)).astype(np.float64)
 
     def survival(self, number: int, first: int, end: int) -> float | OfIndex:
         """Share of the proposed photo-detections that are real, from pulse ``first`` to ``end`` of a state: at most 1.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .blackbox import BlackBox
 from .clocks import ReceiverClock
 from .dynamics import doubling_k
+from .pair_reception import PairReceiver
 from .path_delay import PathDelay
 from .reception import Receiver
 from .scene import Scene
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hil.bench.model import ReceiverDevice
 
     from .optics import Optics
+    from .pairs import PairLight
     from .parameters import Parameters
     from .source import PulseClock, Source
     from .thermal import Stage
@@ -48,22 +50,29 @@ class ReceiverView:
         timeline: Timeline,
         world: tuple[Parameters, Optics],
         stage: tuple[Stage, float] | None,
+        pairs: PairLight | None = None,
     ) -> ReceiverView:
-        """The view of a receiver at time zero; ``stage`` is that of its optics with the set point of the bench file."""
+        """The view of a receiver at time zero; ``stage`` is that of its optics with the set point of the bench file.
+
+        ``pairs`` is what sends to it on an entangled link.
+        """
         pulses, source = light
         parameters, optics = world
-        receiver = Receiver(name, device, seed, source, pulses.rate_hz)
-        found = optics.link_to(name)
+        if pairs is not None:
+            receiver: Receiver = PairReceiver(name, device, seed, pulses.rate_hz)
+        else:
+            receiver = Receiver(name, device, seed, source, pulses.rate_hz)
+        way = optics.way_to(name)
         around = None
-        if found is not None and source is not None:
+        if way is not None:
             octave_k = doubling_k(device)
-            polarised = not source.time_bin
-            around = Surroundings(*found, seed, parameters, polarised=polarised, detector_doubling_k=octave_k)
+            polarised = source is None or not source.time_bin
+            around = Surroundings(way.name, way.link, seed, parameters, polarised=polarised, detector_doubling_k=octave_k)
             around = None if around.still else around
-        scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, surroundings=around)
-        link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if found is None else (found[0], found[1].proof.qber_limit)
+        scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, surroundings=around, light=pairs)
+        link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if way is None else (way.link_name, way.link.proof.qber_limit)
         clock = None
         if device.timing == "tags":
-            path = None if found is None else PathDelay(*found, parameters, optics, around)
+            path = None if way is None else PathDelay(way, parameters, optics, around)
             clock = ReceiverClock(name, device, seed, timeline=timeline, parameters=parameters, pulses=pulses, path=path)
         return cls(scene, Tally(scene, seed, qber_limit, clock), BlackBox(scene, seed, link, qber_limit), qber_limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
 from math import floor
 from threading import RLock
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from hil.bench import actual_of, true_device
 from hil.bench.model import (
     AttenuatorDevice,
+    PairSourceDevice,
     PowerMeterDevice,
     ReceiverDevice,
     RepeaterNodeDevice,
@@ -25,6 +26,7 @@ from .parameters import Parameters, initial_state
 from .source import PulseClock, Source
 from .thermal import Stage
 from .timeline import Key, State, Timeline
+from .ways import ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,14 +39,17 @@ if TYPE_CHECKING:
     from hil.ports.repeater import PairRecords, SwapCounts
 
     from .blackbox import BlackBox, Telemetry
+    from .pairs import PairLight
     from .repeater import RepeaterChain
     from .sampler import Candidates
     from .scene import Scene
     from .view import ReceiverView
+    from .ways import Way
 
 __all__ = ["World"]
 
 _ROOM_C = 22.0
+_EMITTERS = (TransmitterDevice, PairSourceDevice)
 _NO_LINK_RATE_HZ = 1e9
 
 P = ParamSpec("P")
@@ -125,19 +130,18 @@ class World:
 
     @_locked
     def delay_ns(self, link: str, now_ns: int) -> float:
-        """Time of flight along a link's path now: its fibre's follows the temperature of the ground."""
+        """Time of flight along the path of a link, or of an arm (``pairs.a``): its fibre's follows the ground's temperature."""
         import numpy as np
 
         from .path_delay import PathDelay
         from .surroundings import Surroundings
 
-        declared = self.bench.link.get(link)
-        if declared is None:
-            raise UsageError(
-                f"bench {self.bench.bench.name!r} has no link {link!r}; it has {', '.join(self.bench.link) or 'none'}"
-            )
-        around = Surroundings(link, declared, self.seed, self._parameters, polarised=False, detector_doubling_k=1.0)
-        path = PathDelay(link, declared, self._parameters, self._optics, around)
+        way = self._optics.way(link)
+        if way is None:
+            known = ", ".join(way.name for way in ways(self.bench)) or "none"
+            raise UsageError(f"bench {self.bench.bench.name!r} has no link or arm {link!r}; it has {known}")
+        around = Surroundings(link, way.link, self.seed, self._parameters, polarised=False, detector_doubling_k=1.0)
+        path = PathDelay(way, self._parameters, self._optics, around)
         state = self._timeline.states[self._timeline.number_at(now_ns)]
         return 1e9 * (float(path.steady_s(state)) + float(path.drift_s(state, np.array([now_ns / 1e9]))[0]))
 
@@ -174,20 +178,20 @@ class World:
 
     @_locked
     def emitting(self, device: str) -> bool:
-        self._device(device, TransmitterDevice)
+        self._device(device, _EMITTERS)
         return bool(self._timeline.present[device, "emitting"])
 
     @_locked
     def set_emitting(self, device: str, now_ns: int, *, emitting: bool) -> None:
         """Quantum and pilot light on or off; pulses are numbered on regardless."""
-        self._device(device, TransmitterDevice)
+        self._device(device, _EMITTERS)
         self._change(device, "emitting", emitting, now_ns)
 
     @_locked
     def pulse_index(self, device: str, now_ns: int) -> int:
-        """The first pulse that leaves at or after this time; a receiver counts with the transmitter of its link."""
-        device_is_transmitter = isinstance(self.bench.device.get(device), TransmitterDevice)
-        pulses = self._pulses(device)[0] if device_is_transmitter else self._receiver(device).scene.pulses
+        """The first pulse that leaves at or after this time; a receiver counts with the emitter of its link."""
+        emits = isinstance(self.bench.device.get(device), _EMITTERS)
+        pulses = self._clock_of(device) if emits else self._receiver(device).scene.pulses
         return pulses.index_at(now_ns)
 
     @_locked
@@ -200,7 +204,7 @@ class World:
         """Seconds since power-up at which the transmitter calibrated itself, so far."""
         import numpy as np
 
-        declared = self._device(device, TransmitterDevice)
+        declared = self._emitter(device)
         every_s = actual_of(declared).get("calibration_every_s", declared.calibration_every_s)
         count = floor(now_ns / 1e9 / every_s)
         return np.arange(1, count + 1, dtype=np.float64) * every_s
@@ -258,7 +262,8 @@ class World:
         """Clicks of this stretch of time as a block would have them, a window at a time, for whoever need not hold them all.
 
         Nothing is counted or recorded. The same whatever the number of worker processes; with several, the calling module must
-        be importable (``if __name__ == "__main__"``). Change nothing in the world before the last one is taken.
+        be importable (``if __name__ == "__main__"``). Change nothing in the world before the last one is taken. Receivers of
+        entangled links have one process, whatever is asked for.
         """
         from .stretches import clicks
 
@@ -267,7 +272,7 @@ class World:
         with self._lock:
             scene = self._receiver(device).scene
             span = scene.pulses.index_at(from_ns), scene.pulses.index_at(to_ns)
-        return clicks(scene, self.seed, span, workers)
+        return clicks(scene, self.seed, span, workers if scene.light is None else 1)
 
     @_locked
     def clock_tick(self, device: str, now_ns: int) -> int | None:
@@ -360,6 +365,10 @@ class World:
         roles = " or ".join(str(one.__struct_config__.tag) for one in classes)  # type: ignore[attr-defined]
         raise UsageError(f"{name}: not a {roles} of bench {self.bench.bench.name!r}")
 
+    def _emitter(self, name: str) -> TransmitterDevice | PairSourceDevice:
+        device = self.bench.device.get(name)
+        return device if isinstance(device, PairSourceDevice) else self._device(name, TransmitterDevice)
+
     def _state(self, device: str, cls: type[D], now_ns: int) -> State:
         self._device(device, cls)
         return self._timeline.states[self._timeline.number_at(now_ns)]
@@ -396,12 +405,22 @@ class World:
             from .view import ReceiverView
 
             declared = self._device(device, ReceiverDevice)
-            found = self._optics.link_to(device)
-            light = self._pulses(found[1].parties["a"]) if found is not None else (PulseClock(_NO_LINK_RATE_HZ), None)
-            held = self._stage_of(device)
-            surroundings = (self._parameters, self._optics)
+            way = self._optics.way_to(device)
+            pairs = None
+            light: tuple[PulseClock, Source | None] = (PulseClock(_NO_LINK_RATE_HZ), None)
+            if way is not None and way.link.entangled:
+                pairs, light = self._pair_light(way, device), (self._clock_of(way.emitter), None)
+            elif way is not None:
+                light = self._pulses(way.emitter)
             self._receivers[device] = ReceiverView.of(
-                device, declared, self.seed, light=light, timeline=self._timeline, world=surroundings, stage=held
+                device,
+                declared,
+                self.seed,
+                light=light,
+                timeline=self._timeline,
+                world=(self._parameters, self._optics),
+                stage=self._stage_of(device),
+                pairs=pairs,
             )
         return self._receivers[device]
 
@@ -414,8 +433,24 @@ class World:
             self._repeaters[link] = RepeaterChain(self.bench, link, self.seed, self._parameters, self._timeline)
         return self._repeaters[link]
 
+    def _pair_light(self, way: Way, receiver: str) -> PairLight:
+        """What one receiver of an entangled link sees of its pairs."""
+        from .pairs import PairLight
+
+        source = self._device(way.emitter, PairSourceDevice)
+        a, b = (partial(self._scene_of, way.link.parties[party]) for party in ("a", "b"))
+        side = 0 if receiver == way.link.parties["a"] else 1
+        return PairLight(source, way.emitter, self.seed, (a, b), side, parameters=self._parameters)
+
+    def _scene_of(self, receiver: str) -> Scene:
+        return self._receiver(receiver).scene
+
+    def _clock_of(self, emitter: str) -> PulseClock:
+        declared = self._emitter(emitter)
+        return PulseClock(actual_of(declared).get("pulse_rate_hz", declared.pulse_rate_hz))
+
     def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:
         if transmitter not in self._sources:
             device = true_device(self._device(transmitter, TransmitterDevice))
-            self._sources[transmitter] = (PulseClock(device.pulse_rate_hz), Source(device, self.seed, transmitter))
+            self._sources[transmitter] = (self._clock_of(transmitter), Source(device, self.seed, transmitter))
         return self._sources[transmitter]

@@ -30,6 +30,7 @@ __all__ = ["check"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _BENCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SUM_TOLERANCE = 1e-6
 _OF_ANYONE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -147,9 +148,7 @@ def _check_role(device: Walked, where: str) -> Iterator[Mistake]:
     if device.cls is model.TransmitterDevice:
         yield from check_source(device, where)
     elif device.cls is model.ReceiverDevice:
-        detectors = device.get("detectors")
-        if detectors is not None and (len(set(detectors)) != len(detectors) or len(detectors) not in {2, 4}):
-            yield Mistake(f"{where}.detectors", show(list(detectors)), "two or four different names")
+        yield from _check_detectors(device, where)
     elif device.cls is model.SwitchDevice:
         through, dark = device.get("through_channel"), device.get("dark_channel")
         if through is not None and through == dark:
@@ -158,6 +157,23 @@ def _check_role(device: Walked, where: str) -> Iterator[Mistake]:
         floor, maximum = device.get("floor_w"), device.get("max_w")
         if floor is not None and maximum is not None and floor >= maximum:
             yield Mistake(f"{where}.floor", f"{floor:g} W", f"a power below maximum, {maximum:g} W")
+
+
+def _check_detectors(device: Walked, where: str) -> Iterator[Mistake]:
+    """Detectors, two to a setting, and how often each setting is measured."""
+    detectors, angles, probabilities = (device.get(key) for key in ("detectors", "angles_deg", "angle_probabilities"))
+    if detectors is None or angles is None or probabilities is None:
+        return
+    allowed = {2, 4} if len(angles) <= 2 else {2 * len(angles)}
+    if len(set(detectors)) != len(detectors) or len(detectors) not in allowed:
+        wanted = "two or four different names" if len(angles) <= 2 else f"{2 * len(angles)} different names, two to an angle"
+        yield Mistake(f"{where}.detectors", show(list(detectors)), wanted)
+    if probabilities or len(angles) > 2:
+        key = f"{where}.angle_probabilities"
+        if len(probabilities) != len(angles):
+            yield Mistake(key, show(list(probabilities)), f"as many numbers as there are angles, {len(angles)}")
+        elif min(probabilities) <= 0.0 or abs(sum(probabilities) - 1.0) > _SUM_TOLERANCE:
+            yield Mistake(key, show(list(probabilities)), "numbers above 0 that add up to 1")
 
 
 def _check_place(device: Walked, where: str, bench: Walked, names: dict[str, Any], own: str) -> Iterator[Mistake]:

@@ -17,9 +17,13 @@ __all__ = ["check_kmes", "check_link"]
 
 _PARTIES: dict[str, dict[str, type]] = {
     "bb84-decoy": {"a": model.TransmitterDevice, "b": model.ReceiverDevice},
+    "bbm92": {"a": model.ReceiverDevice, "b": model.ReceiverDevice},
+    "e91": {"a": model.ReceiverDevice, "b": model.ReceiverDevice},
     "recorded-pairs": {"a": model.RecordingDevice, "b": model.RecordingDevice},
     "entanglement-swapping": {"a": model.RepeaterNodeDevice, "b": model.RepeaterNodeDevice},
 }
+_ANGLES = {"bbm92": {"a": 2, "b": 2}, "e91": {"a": 2, "b": 4}}
+"""Settings of each receiver of an entangled link: two bases, and for E91 two more of b's for the CHSH test."""
 _IN_PATH = (model.AttenuatorDevice, model.SwitchDevice, model.PowerMeterDevice)
 _OF_KEYS: dict[str, object] = {
     "fibre": None,
@@ -48,8 +52,14 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
         return
     if link.get("segments"):
         yield Mistake(f"{where}.segment", "elementary links", "none, or protocol entanglement-swapping")
-    yield from _check_path(link, where, bench, protocol)
-    yield from _check_timing(link, bench)
+    if protocol in _ANGLES:
+        yield from _check_entangled(link, where, bench, protocol)
+    else:
+        yield from _check_path(link, where, bench, protocol)
+        yield from _check_timing(link, bench)
+        for key in ("source", "arm"):
+            if link.get(key):
+                yield Mistake(f"{where}.{key}", show(link.get(key)), f"nothing: a link of protocol {protocol} has a path")
     yield from check_kmes(link, where, bench)
     for number, name in enumerate(link.get("auxiliary") or ()):
         yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
@@ -128,12 +138,13 @@ def _check_path(link: Walked, where: str, bench: Walked, protocol: str | None) -
         yield Mistake(f"{where}.path", repr(list(path)), "no path: a recording has none to move")
         return
     parts = link.get("element") or {}
+    channels = [name for name, (attribute, _) in _CHANNELS.items() if attribute in link.cls.__struct_fields__]
     for number, name in enumerate(path):
         place = f"{where}.path[{number}]"
         if name in path[:number]:
             yield Mistake(place, repr(name), "each element once")
-        elif name not in {*_CHANNELS, *parts}:
-            yield from _check_device(name, place, bench, _IN_PATH, also=(*_CHANNELS, *parts))
+        elif name not in {*channels, *parts}:
+            yield from _check_device(name, place, bench, _IN_PATH, also=(*channels, *parts))
     for name, (attribute, content) in _CHANNELS.items():
         table = link.get(attribute)
         if name in path and attribute in link.values and table is None:
@@ -175,6 +186,48 @@ def _check_channels(link: Walked, where: str) -> Iterator[Mistake]:
         every, lasts = (work.get(name) if isinstance(work, Walked) else None for name in ("every_s", "lasts_s"))
         if every and lasts is not None and lasts >= every:
             yield Mistake(f"{where}.maintenance[{number}].lasts", f"{lasts:g} s", f"less than every, {every:g} s")
+
+
+def _check_entangled(link: Walked, where: str, bench: Walked, protocol: str) -> Iterator[Mistake]:
+    """A source in the middle, an arm to each party, and receivers that measure what the protocol takes."""
+    yield from _check_device(link.get("source") or None, f"{where}.source", bench, (model.PairSourceDevice,))
+    yield from _check_only_arms(link, where)
+    parties, readable = link.get("parties") or {}, bench.tables("device")
+    if parties.get("a") is not None and parties.get("a") == parties.get("b"):
+        yield Mistake(f"{where}.parties.b", repr(parties["b"]), "another receiver than at a")
+    placed: list[str] = []
+    for party, arm in (link.tables("arm") or {}).items():
+        yield from _check_path(arm, f"{where}.arm.{party}", bench, protocol)
+        for name in arm.get("path") or ():
+            if name != "fibre" and name in placed:
+                yield Mistake(f"{where}.arm.{party}.path", repr(name), "each element in one arm")
+            placed.append(name)
+    for party, settings in _ANGLES[protocol].items():
+        device = readable.get(str(parties.get(party)))
+        if device is None or device.cls is not model.ReceiverDevice:
+            continue
+        place, angles, detectors = f"device.{parties[party]}", device.get("angles_deg"), device.get("detectors")
+        if angles is not None and len(angles) != settings:
+            yield Mistake(f"{place}.angles", f"{len(angles)} angles", f"{settings} angles, as {protocol} takes at {party}")
+        elif detectors is not None and len(detectors) != 2 * settings:
+            yield Mistake(f"{place}.detectors", show(list(detectors)), f"{2 * settings} names, two to an angle")
+        elif device.get("level") not in {None, "L3"}:
+            yield Mistake(f"{place}.level", repr(device.get("level")), "'L3': coincidences are found among detections")
+        elif device.get("timing") == "tags":
+            yield Mistake(f"{place}.timing", "'tags'", "'indices': both ends of an entangled link count the source's slots")
+
+
+def _check_only_arms(link: Walked, where: str) -> Iterator[Mistake]:
+    """What belongs to links whose light comes from a transmitter."""
+    for key in ("path", "fibre", "free_space", "element", "eve"):
+        if link.get(key):
+            found = show(list(link.get(key))) if key == "path" else "a table"
+            yield Mistake(f"{where}.{key}", found, f"nothing: an entangled link has arms of fibre, [{where}.arm.a] and b")
+    drift = link.get("drift")
+    for attribute, name in (("laser_db", "laser_db"), ("laser_loss_per_day_db", "laser_loss_per_day")):
+        if isinstance(drift, Walked) and drift.get(attribute):
+            found = f"{drift.get(attribute):g} dB"
+            yield Mistake(f"{where}.drift.{name}", found, "nothing: no transmitter sends to an entangled link")
 
 
 def _check_device(

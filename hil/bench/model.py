@@ -19,13 +19,14 @@ from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
 from hil.bench.tables.free_space import Background, FreeSpace, Orbit
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
-from hil.bench.tables.links import Contract, Eve, Link, Proof
+from hil.bench.tables.links import Arm, Contract, Eve, Link, Proof
 from hil.bench.tables.quantities import Table
 from hil.bench.tables.receivers import ReceiverDevice
 from hil.bench.tables.repeaters import RepeaterNodeDevice, Segment
-from hil.bench.tables.sources import TransmitterDevice
+from hil.bench.tables.sources import PairSourceDevice, TransmitterDevice
 
 __all__ = [
+    "Arm",
     "AttenuatorDevice",
     "Background",
     "Bench",
@@ -44,6 +45,7 @@ __all__ = [
     "Link",
     "Maintenance",
     "Orbit",
+    "PairSourceDevice",
     "Polarisation",
     "PowerMeterDevice",
     "Proof",
@@ -73,6 +75,7 @@ class BenchInfo(Table, frozen=True, kw_only=True):
 
 Device = (
     TransmitterDevice
+    | PairSourceDevice
     | ReceiverDevice
     | AttenuatorDevice
     | SwitchDevice

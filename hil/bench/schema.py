@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
@@ -29,12 +29,9 @@ def json_schema() -> dict[str, Any]:
         properties = tables[cls.__name__]["properties"]
         for info in msgspec.structs.fields(cls):
             if quantity := marks(info.type).get("quantity"):
-                properties[info.encode_name] = {
-                    "type": "string",
-                    "pattern": units.pattern(quantity),
-                    "examples": [units.QUANTITIES[quantity].example],
-                    "description": units.accepted(quantity),
-                }
+                properties[info.encode_name] = _text_of(quantity)
+            elif get_origin(bare(info.type)) is tuple and (quantity := marks(get_args(bare(info.type))[0]).get("quantity")):
+                properties[info.encode_name] = {"type": "array", "items": _text_of(quantity)}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A bench file of qkd-hil", **schema}
 
 
@@ -48,3 +45,13 @@ def _tables(kind: Any) -> Iterator[type[msgspec.Struct]]:
     else:
         for inner in get_args(plain):
             yield from _tables(inner)
+
+
+def _text_of(quantity: str) -> dict[str, Any]:
+    """A string with a unit of this quantity."""
+    return {
+        "type": "string",
+        "pattern": units.pattern(quantity),
+        "examples": [units.QUANTITIES[quantity].example],
+        "description": units.accepted(quantity),
+    }

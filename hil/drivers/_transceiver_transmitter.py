@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from hil.drivers._setting import move
-from hil.drivers._transceiver import Transceiver
-from hil.errors import InstrumentError
+from hil.drivers._transceiver_emitter import ReferenceEmitter
 from hil.ports.detections import SourceDeclaration
 from hil.ports.identity import EvidenceLevel
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from hil.ports.detections import Preparations
@@ -20,50 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["ReferenceTransmitter"]
 
 
-class ReferenceTransmitter(Transceiver):
-    """Decoy-state BB84 transmitter; parked, it emits nothing."""
+class ReferenceTransmitter(ReferenceEmitter):
+    """Decoy-state BB84 transmitter."""
 
     role = "transmitter"
-
-    def park(self) -> None:
-        """Stop emitting, and see that it did."""
-        self._control.order("PARK", idempotent=True)
-        if self.emitting():
-            raise InstrumentError(self.name, "still emits after PARK; switch it off by hand")
-
-    def emitting(self) -> bool:
-        """Whether light leaves it."""
-        return self._control.switched_on("EMIT?")
-
-    def set_emitting(self, *, emitting: bool) -> None:
-        """Start or stop emitting. Only stopping is ever repeated after a transport error."""
-
-        def write() -> None:
-            self._control.order("EMIT ON" if emitting else "EMIT OFF", idempotent=not emitting)
-
-        move(
-            self._settings,
-            setting="emitting",
-            value=float(emitting),
-            write=write,
-            read=lambda: float(self.emitting()),
-            settle_s=self.capabilities.settle_s,
-            tolerance=0,
-        )
 
     def source(self) -> SourceDeclaration:
         """What the device says it sends."""
         return self._control.json("SOURCE?", SourceDeclaration)
 
-    def pulse_index(self) -> int:
-        """Index of the pulse leaving now."""
-        return self._control.integer("PULSE?")
-
     def prepare(self, indices: npt.NDArray[np.int64]) -> Preparations:
         """Basis, bit and intensity of these pulses; arrays of the shape of ``indices``, (n,)."""
         self._need(EvidenceLevel.L3, "preparation records")
         return self._data.prepare(indices)
-
-    def calibrations_s(self) -> npt.NDArray[np.float64]:
-        """Seconds since its power-up at which it calibrated itself."""
-        return np.array(self._control.json("CALIBRATIONS?", list[float]), dtype=np.float64)

@@ -1,11 +1,12 @@
-"""Any transmitter or receiver that speaks the reference transceiver protocol (docs/reference/transceiver-protocol.md)."""
+"""Any transmitter, pair source or receiver that speaks the protocol of docs/reference/transceiver-protocol.md."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hil.bench.model import ReceiverDevice, TransmitterDevice
+from hil.bench.model import PairSourceDevice, ReceiverDevice, TransmitterDevice
 from hil.drivers._transceiver import CAPABILITIES, Transceiver
+from hil.drivers._transceiver_pair_source import ReferencePairSource
 from hil.drivers._transceiver_receiver import ReferenceReceiver
 from hil.drivers._transceiver_transmitter import ReferenceTransmitter
 from hil.errors import DeviceUnreachableError, ReplyError
@@ -14,9 +15,12 @@ from hil.ports.spec import DeviceSettings, DriverSpec
 if TYPE_CHECKING:
     from hil.ports.identity import Capabilities, Identity
 
-__all__ = ["SPEC", "ReferenceReceiver", "ReferenceTransmitter", "UndeclaredTransceiver"]
+__all__ = ["SPEC", "ReferencePairSource", "ReferenceReceiver", "ReferenceTransmitter", "UndeclaredTransceiver"]
 
-_CLASSES: dict[str, type[ReferenceTransmitter | ReferenceReceiver]] = {
+Reference = ReferenceTransmitter | ReferencePairSource | ReferenceReceiver
+
+_CLASSES: dict[str, type[Reference]] = {
+    "PAIR-SOURCE": ReferencePairSource,
     "TRANSMITTER": ReferenceTransmitter,
     "RECEIVER": ReferenceReceiver,
 }
@@ -28,7 +32,7 @@ class UndeclaredTransceiver:
     def __init__(self, settings: DeviceSettings) -> None:
         self.name = settings.name
         self._settings = settings
-        self._actual: ReferenceTransmitter | ReferenceReceiver | None = None
+        self._actual: Reference | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -44,7 +48,7 @@ class UndeclaredTransceiver:
         finally:
             asking.close()
         if role not in _CLASSES:
-            raise ReplyError(self.name, f"ROLE? was answered {role!r}; expected TRANSMITTER or RECEIVER")
+            raise ReplyError(self.name, f"ROLE? was answered {role!r}; expected {', '.join(_CLASSES)}")
         actual = _CLASSES[role](self._settings)
         actual.open()
         self._actual = actual
@@ -67,16 +71,18 @@ class UndeclaredTransceiver:
             raise AttributeError(name)
         return getattr(self._opened(), name)
 
-    def _opened(self) -> ReferenceTransmitter | ReferenceReceiver:
+    def _opened(self) -> Reference:
         if self._actual is None:
             raise DeviceUnreachableError(self.name, "is not open; its role is known only once it is: call open() first")
         return self._actual
 
 
-def build(settings: DeviceSettings) -> ReferenceTransmitter | ReferenceReceiver | UndeclaredTransceiver:
+def build(settings: DeviceSettings) -> Reference | UndeclaredTransceiver:
     """The driver for one transceiver, by what the bench file declares; nothing is opened yet."""
     if isinstance(settings.declared, TransmitterDevice):
         return ReferenceTransmitter(settings)
+    if isinstance(settings.declared, PairSourceDevice):
+        return ReferencePairSource(settings)
     if isinstance(settings.declared, ReceiverDevice):
         return ReferenceReceiver(settings)
     return UndeclaredTransceiver(settings)
@@ -85,9 +91,9 @@ def build(settings: DeviceSettings) -> ReferenceTransmitter | ReferenceReceiver 
 SPEC = DriverSpec(
     name="reference-transceiver",
     role="transceiver",
-    title="Transmitter or receiver of the reference transceiver protocol (two TCP ports)",
+    title="Transmitter, pair source or receiver of the reference transceiver protocol (two TCP ports)",
     build=build,
     capabilities=CAPABILITIES,
     protocol="docs/reference/transceiver-protocol.md, version 1",
-    roles=("transmitter", "receiver"),
+    roles=("transmitter", "pair-source", "receiver"),
 )

@@ -46,12 +46,19 @@ def _apply(bench: FaultBench, target: str, _settings: FiberCut) -> None:
 
 
 def _read(bench: FaultBench, target: str, _settings: FiberCut) -> Readings:
-    receiver, transmitter = bench.device_of_role("receiver"), bench.device_of_role("transmitter")
+    receiver, emitter = bench.receiver_behind(target), _emitter(bench)
     readings = {"channel": bench.read(target, "channel"), "emitting": 1.0, "biased": 1.0}
-    for device, setting in ((transmitter, "emitting"), (receiver, "biased")):
+    for device, setting in ((emitter, "emitting"), (receiver, "biased")):
         with suppress(MissingCapabilityError):  # a black box need not show its light and bias
             readings[setting] = bench.read(device, setting)
     return readings | dict(bench.clicks(receiver))
+
+
+def _emitter(bench: FaultBench) -> str:
+    """What the light comes from: the transmitter, or the source of an entangled link."""
+    with suppress(MissingCapabilityError):
+        return bench.device_of_role("transmitter")
+    return bench.device_of_role("pair-source")
 
 
 def _shown(bench: FaultBench, target: str, _settings: FiberCut, before: Span, during: Span) -> Finding:
@@ -60,7 +67,7 @@ def _shown(bench: FaultBench, target: str, _settings: FiberCut, before: Span, du
     channel = int(during.last["channel"])
     sigma_hz = difference_sigma(lit_hz, counted_s(before), cut_hz, counted_s(during))
     fell = cut_hz < lit_hz / _FACTOR and lit_hz - cut_hz > SURE * sigma_hz
-    receiver = bench.declared(bench.device_of_role("receiver"))
+    receiver = bench.declared(bench.receiver_behind(target))
     dark_hz = receiver.dark_count_rate_hz * len(receiver.detectors)
     leak_hz = max(lit_hz - dark_hz, 0.0) * 10.0 ** (-declared.isolation_db / 10.0)
     words = (

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import AttenuatorDevice, PowerMeterDevice, ReceiverDevice, SwitchDevice, TransmitterDevice
 from hil.errors import UsageError
-from hil.physics.afterpulse import surviving_probability
 from hil.physics.channel_model import (
     fibre_loss_db,
     free_space_loss_db,
@@ -17,17 +16,17 @@ from hil.physics.channel_model import (
     sky_photons_hz,
     slot_shares,
 )
-from hil.physics.counting import Counting
 from hil.physics.finite_key import DecoyProof
-from hil.physics.jitter import crossing_probability, seen_in_gate
 from hil.physics.preparation_error import combined_error, extinction_error
+from hil.physics.receiver_model import counting_of, seen_slots
 
 if TYPE_CHECKING:
     from datetime import date
 
     from hil.bench.model import Bench, Link
+    from hil.physics.counting import Counting
 
-__all__ = ["LinkModel", "calibration_uncertainty", "link_model", "path_loss_db"]
+__all__ = ["LinkModel", "calibration_uncertainty", "elements_loss_db", "link_model", "path_loss_db"]
 
 FIBRE = "fibre"
 AIR = "free-space"
@@ -76,7 +75,7 @@ def link_model(bench: Bench, link: str) -> LinkModel:
     sender, receiver = _parties(bench, declared, link)
     loss_db = path_loss_db(bench, link) + receiver.insertion_loss_db
     own, beside = slot_shares(declared.fibre, sender.pulse_rate_hz)
-    kept, crossed, opened = _slots(receiver, 1.0 / sender.pulse_rate_hz)
+    kept, crossed, opened = seen_slots(receiver, 1.0 / sender.pulse_rate_hz)
     transmittance = 10.0 ** (-loss_db / 10.0) * receiver.efficiency * (kept + crossed)
     rotated = polarisation_error(declared.fibre) if sender.encoding == "polarisation" else 0.0
     test_arm = 0.5 if sender.encoding == "time-bin" else 1.0
@@ -98,7 +97,7 @@ def link_model(bench: Bench, link: str) -> LinkModel:
         passive=receiver.basis_choice == "passive",
         misalignment=receiver.misalignment * (1.0 - rotated) + (1.0 - receiver.misalignment) * rotated,
         dark_hz=receiver.dark_count_rate_hz * opened,
-        counting=_counting(receiver, opened),
+        counting=counting_of(receiver, opened),
         crossing=crossed / (kept + crossed),
         detectors=_four(receiver.detectors, f"device.{declared.parties['b']}.detectors"),
         block_s=declared.block_s,
@@ -118,7 +117,12 @@ def path_loss_db(bench: Bench, link: str, before: str | None = None) -> float:
     if before is not None and before not in declared.path:
         raise UsageError(f"link.{link}.path does not hold {before!r}; it holds {', '.join(declared.path) or 'nothing'}")
     elements = declared.path if before is None else declared.path[: declared.path.index(before)]
-    return math.fsum(_element_loss_db(bench, link, element) for element in elements)
+    return elements_loss_db(bench, f"link.{link}", declared, elements)
+
+
+def elements_loss_db(bench: Bench, where: str, way: Link, elements: tuple[str, ...]) -> float:
+    """Declared loss of these elements of a link, or of a link along one arm, in decibels; ``where`` names it in an error."""
+    return math.fsum(_element_loss_db(bench, where, way, element) for element in elements)
 
 
 def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
@@ -128,7 +132,7 @@ def calibration_uncertainty(bench: Bench, link: str, on: date) -> float:
     """
     declared = _link(bench, link)
     squares = 0.0
-    for name in {*declared.path, *declared.parties.values()} - {FIBRE, AIR, *declared.element}:
+    for name in set(declared.devices):
         for calibration in bench.device[name].calibration.values():
             if not calibration.on <= on <= calibration.due:
                 return math.inf
@@ -167,20 +171,19 @@ def _background_hz(bench: Bench, link: str, *, strayed: float, seen: float, test
     for place, photons_hz in ((FIBRE, raman_photons_hz(declared.fibre)), (AIR, sky_photons_hz(declared))):
         if photons_hz > 0.0:
             behind = declared.path[declared.path.index(place) + 1 :]
-            loss_db = math.fsum(_element_loss_db(bench, link, element) for element in behind) + receiver.insertion_loss_db
+            loss_db = elements_loss_db(bench, f"link.{link}", declared, behind) + receiver.insertion_loss_db
             total_hz += photons_hz * 10.0 ** (-loss_db / 10.0) * receiver.efficiency * seen
     key_basis = receiver.key_basis_probability
     return (pulses_hz + total_hz) * key_basis / 2.0, (pulses_hz * test_arm + total_hz) * (1.0 - key_basis) / 2.0
 
 
-def _element_loss_db(bench: Bench, link: str, element: str) -> float:
-    declared = bench.link[link]
+def _element_loss_db(bench: Bench, where: str, way: Link, element: str) -> float:
     if element == FIBRE:
-        return 0.0 if declared.fibre is None else fibre_loss_db(declared.fibre)
+        return 0.0 if way.fibre is None else fibre_loss_db(way.fibre)
     if element == AIR:
-        return 0.0 if declared.free_space is None else free_space_loss_db(declared.free_space)
-    if element in declared.element:
-        return declared.element[element].loss_db
+        return 0.0 if way.free_space is None else free_space_loss_db(way.free_space)
+    if element in way.element:
+        return way.element[element].loss_db
     device = bench.device[element]
     if isinstance(device, AttenuatorDevice):
         return device.attenuation_db
@@ -188,7 +191,7 @@ def _element_loss_db(bench: Bench, link: str, element: str) -> float:
         return device.insertion_loss_db
     if isinstance(device, PowerMeterDevice):
         return device.tap_loss_db
-    raise UsageError(f"link.{link}.path: {element} is no attenuator, switch or power meter; what does it lose?")
+    raise UsageError(f"{where}.path: {element} is no attenuator, switch or power meter; what does it lose?")
 
 
 def _proof(sender: TransmitterDevice, link: Link) -> DecoyProof | None:
@@ -207,32 +210,6 @@ def _state_errors(sender: TransmitterDevice) -> tuple[float, float, float, float
     each = [declared[number * len(declared) // 4] for number in range(4)]
     leak = extinction_error(sender.extinction_db) if sender.encoding == "time-bin" else 0.0
     return (combined_error(each[0], leak), combined_error(each[1], leak), each[2], each[3])
-
-
-def _slots(receiver: ReceiverDevice, period_s: float) -> tuple[float, float, float]:
-    """Share of the light seen in its pulse's slot and in others, and share of the time in which the detectors see."""
-    tail = receiver.jitter_tail_s, receiver.jitter_tail_share
-    if receiver.gate_width_s == 0.0:
-        crossing = crossing_probability(period_s, receiver.jitter_sigma_s, *tail)
-        return 1.0 - crossing, crossing, 1.0
-    own, beside = seen_in_gate(receiver.gate_width_s, period_s, receiver.jitter_sigma_s, *tail)
-    every = max(round(receiver.gate_period_s / period_s), 1)
-    return own / every, beside / every, min(receiver.gate_width_s / period_s, 1.0) / every
-
-
-def _counting(receiver: ReceiverDevice, opened: float) -> Counting:
-    held_s = receiver.afterpulse_hold_off_s and max(receiver.afterpulse_hold_off_s, receiver.dead_time_s)
-    families = [(receiver.afterpulse_probability, receiver.afterpulse_decay_s)]
-    families += [(family.probability, family.decay_s) for family in receiver.further_afterpulses]
-    return Counting(
-        dead_time_s=max(receiver.dead_time_s, held_s),
-        afterpulse_probability=opened
-        * math.fsum(surviving_probability(chance, held_s, decay_s) for chance, decay_s in families),
-        paralyzable=receiver.dead_time_kind == "paralysable",
-        recovery_time_s=receiver.recovery_time_s,
-        latch_rate_hz=receiver.latch_rate_hz,
-        latch_reset_s=receiver.latch_reset_s,
-    )
 
 
 def _four(names: tuple[str, ...], where: str) -> tuple[str, str, str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["multi_photon_probability", "poisson_probability", "thermal_probability"]
+__all__ = ["multi_photon_probability", "negative_binomial_probability", "poisson_probability", "thermal_probability"]
 
 
 def poisson_probability(photons: int, mean: float) -> float:
@@ -24,3 +24,9 @@ def multi_photon_probability(mean: float) -> float:
 def thermal_probability(photons: int, mean: float) -> float:
     """Probability of exactly this many photons in one thermal mode: mu^n / (1 + mu)^(n + 1)."""
     return (mean / (1.0 + mean)) ** photons / (1.0 + mean)
+
+
+def negative_binomial_probability(photons: int, mean: float, modes: int) -> float:
+    """Probability of exactly this many photons in several thermal modes of equal brightness, mu / M each."""
+    share = mean / (mean + modes)
+    return math.comb(photons + modes - 1, photons) * share**photons * (1.0 - share) ** modes

@@ -15,6 +15,7 @@ from hil.physics.counting import counted
 from hil.physics.entropy import correction_leak_bits
 from hil.physics.finite_key import DecoyCounts, first_key_factor, key_length_bits
 from hil.physics.link_model import link_model, path_loss_db
+from hil.physics.pair_prediction import pair_counts_hz, predict_pairs
 from hil.physics.received_power import received_power_w
 from hil.physics.receiver_rates import click_rates_hz, sifted_rates
 from hil.ports.run import Prediction
@@ -31,11 +32,13 @@ CORRECTION_EFFICIENCY = 1.15
 
 
 def predict(bench: Bench, link: str) -> Prediction:
-    """Counts, QBER and key rate of a decoy-state BB84 link as declared; UsageError for a link of another kind.
+    """Counts, QBER and key rate of a decoy-state BB84 or an entangled link as declared; UsageError for a link of another kind.
 
     ``counts_hz`` sums the detectors (own dead time only); ``dark_counts_hz`` is per detector, afterpulses included;
     ``qber_ratio`` is that of the key basis after sifting; ``key_rate_bps`` is for the link's block length.
     """
+    if link in bench.link and bench.link[link].entangled:
+        return predict_pairs(bench, link)
     model = link_model(bench, link)
     rates = sifted_rates(model)
     return Prediction(
@@ -49,7 +52,9 @@ def predict(bench: Bench, link: str) -> Prediction:
 
 
 def detector_counts_hz(bench: Bench, link: str) -> dict[str, float]:
-    """Clicks per second of each detector with the link's light on, by its name."""
+    """Clicks per second of each detector with the link's light on, by its name (``alice.z0`` on an entangled link)."""
+    if bench.link[link].entangled:
+        return pair_counts_hz(bench, link)
     model = link_model(bench, link)
     return dict(zip(model.detectors, click_rates_hz(model), strict=True))
 

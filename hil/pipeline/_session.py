@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from hil.pipeline.authentication import KeyPool
     from hil.pipeline.messages import Hello
     from hil.pipeline.party import Party, Request
-    from hil.pipeline.settings import BlockContext, DistillSettings
+    from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
 
 __all__ = ["NONCE_BYTES", "Session", "settings_digest"]
 
 NONCE_BYTES = 16
 
 
-def settings_digest(settings: DistillSettings, pool: KeyPool) -> bytes:
+def settings_digest(settings: DistillSettings | EntangledSettings, pool: KeyPool) -> bytes:
     """Names everything that both ends have to be set up with alike."""
     return hashlib.sha256(f"{settings!r} {pool.target_keys}".encode()).digest()
 
@@ -36,7 +36,12 @@ class Session:
     """One party (``a`` or ``b``) in one block."""
 
     def __init__(
-        self, me: str, settings: DistillSettings, pool: KeyPool, context: BlockContext, early: list[bytes] | None = None
+        self,
+        me: str,
+        settings: DistillSettings | EntangledSettings,
+        pool: KeyPool,
+        context: BlockContext,
+        early: list[bytes] | None = None,
     ) -> None:
         self.account = Account(settings, context)
         self.talk = Conversation(me, early)

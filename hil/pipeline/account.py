@@ -13,8 +13,10 @@ from hil.ports.run import BlockReport
 
 if TYPE_CHECKING:
     from hil.pipeline.estimation import Estimate
-    from hil.pipeline.messages import Detections, Synchronised
-    from hil.pipeline.settings import BlockContext, DistillSettings
+    from hil.pipeline.messages import Detections, Partners, Synchronised
+    from hil.pipeline.pair_estimation import PairEstimate
+    from hil.pipeline.pair_sifting import PairSifted
+    from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
     from hil.pipeline.sifting import Sifted
 
 __all__ = ["Account"]
@@ -24,25 +26,29 @@ __all__ = ["Account"]
 class Account:
     """Numbers of one block as far as it got; no key material."""
 
-    settings: DistillSettings
+    settings: DistillSettings | EntangledSettings
     context: BlockContext
     announced: Detections | None = None
     synchronised: Synchronised | None = None
     disclosed_pulses: int = 0
+    partners: Partners | None = None
+    coincidences: int = 0
+    chsh: tuple[tuple[int, int], ...] = ()
+    """Pairs of each two CHSH settings, and those of them whose bits differ."""
     key: tuple[int, ...] = ()
     test: tuple[int, ...] = ()
     test_errors: tuple[int, ...] = ()
     key_errors: tuple[int, ...] | None = None
     disclosed: Disclosed = field(default_factory=Disclosed)
     check_bits: int = 0
-    estimate: Estimate | None = None
+    estimate: Estimate | PairEstimate | None = None
     allowed_bits: int = 0
     secret_bits: int = 0
     pool_bits: int = 0
     spent_keys: int = 0
     transcript_bytes: int = 0
 
-    def sifted(self, sifted: Sifted) -> None:
+    def sifted(self, sifted: Sifted | PairSifted) -> None:
         """Take over the counts."""
         self.key, self.test, self.test_errors = sifted.key, sifted.test, sifted.test_errors or ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -10,8 +10,9 @@ from hil.errors import AuthenticationError
 from hil.pipeline._session import NONCE_BYTES, Session, settings_digest
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
-from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
+from hil.pipeline.decision import allow_correction, allow_release, key_sentence
 from hil.pipeline.messages import Amplify, Confirm, Detections, Hello, TestErrors
+from hil.pipeline.proof import proof_of
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import choice
 from hil.pipeline.release import Output, shares
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from hil.pipeline.authentication import KeyPool
     from hil.pipeline.entropy import Entropy
     from hil.pipeline.party import Party, Request
-    from hil.pipeline.settings import BlockContext, DistillSettings
+    from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
     from hil.ports.detections import Preparations
 
     Prepare = Callable[[npt.NDArray[np.int64]], Preparations]
 
-__all__ = ["FATE_DISCARDED", "FATE_RELEASED", "Alice", "fate_parts"]
+__all__ = ["FATE_DISCARDED", "FATE_RELEASED", "Alice", "AliceSide", "fate_parts"]
+
+Raw = TypeVar("Raw")
 
 FATE_RELEASED, FATE_DISCARDED = 1, 2
 _REMEMBERED = 64
@@ -44,31 +47,32 @@ def fate_parts(in_doubt: bytes, fate: int, block: bytes) -> tuple[bytes, ...]:
     return (b"fate", in_doubt, bytes([fate]), block)
 
 
-class Alice:
-    """Lives as long as the link; ``pool`` and what became of earlier blocks go from block to block."""
+class AliceSide(Generic[Raw]):
+    """All of a block but the sifting, which her raw data decide about.
 
-    def __init__(self, settings: DistillSettings, pool: KeyPool, entropy: Entropy) -> None:
-        self.settings = settings
+    Lives as long as the link; ``pool`` and what became of earlier blocks go from block to block.
+    """
+
+    def __init__(self, settings: DistillSettings | EntangledSettings, pool: KeyPool, entropy: Entropy) -> None:
         self.pool = pool
+        self._all_settings = settings
         self._entropy = entropy
-        self._promise = promise_of(settings)
+        self._promise = proof_of(settings)
         self._released: dict[bytes, None] = {}
         self._early: list[bytes] = []
 
-    def block(self, context: BlockContext, prepare: Prepare) -> Party[BlockResult]:
-        """Distil one block; ``prepare`` tells the settings of the pulses that clicked.
+    def block(self, context: BlockContext, raw: Raw) -> Party[BlockResult]:
+        """Distil one block out of her raw data.
 
         AuthenticationKeyExhaustedError when the pool cannot pay for a block.
         """
-        session = Session("a", self.settings, self.pool, context, self._early)
-        return session.guarded(self._distil(session, prepare))
+        session = Session("a", self._all_settings, self.pool, context, self._early)
+        return session.guarded(self._distil(session, raw))
 
-    def _distil(self, session: Session, prepare: Prepare) -> Party[BlockResult]:
+    def _distil(self, session: Session, raw: Raw) -> Party[BlockResult]:
         talk, account = session.talk, session.account
         only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
-        if self.settings.receiver.timing is not None:
-            prepare = yield from disclose_brightness(session, prepare)
-        bits = yield from self._sift(session, prepare)
+        bits = yield from self._sift(session, raw)
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
         corrected, account.disclosed = yield from choice.answer(talk, bits, self.settings.reconciliation)
         account.key_errors = tuple(corrected.errors)
@@ -98,7 +102,7 @@ class Alice:
             if hello.sequence >= context.sequence:
                 break
             talk.forget_last()
-        digest = settings_digest(self.settings, self.pool)
+        digest = settings_digest(self._all_settings, self.pool)
         nonce = self._entropy.draw("nonce", NONCE_BYTES)
         position = self.pool.position
         talk.name_block(hello.nonce, nonce)
@@ -112,19 +116,9 @@ class Alice:
         session.require_keys()
         return hello.only_in_fault or context.only_in_fault, position[:2], hello.keys[2:]
 
-    def _sift(self, session: Session, prepare: Prepare) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
-        """Answer Bob's announcement, and hear the errors of the test basis."""
-        account = session.account
-        announced = yield from session.talk.receive(Detections)
-        answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
-        account.announced = announced
-        account.sifted(sifted)
-        yield from session.talk.send(answer)
-        told = yield from session.talk.receive(TestErrors)
-        if len(told.errors) != len(sifted.test) or any(not 0 <= e <= n for e, n in zip(told.errors, sifted.test, strict=True)):
-            raise AuthenticationError("errors of the test basis that cannot be")
-        account.test_errors = tuple(told.errors)
-        return sifted.key_bits
+    def _sift(self, session: Session, raw: Raw) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
+        """Her bits of the key basis; counts go into the account."""
+        raise NotImplementedError
 
     def _release(self, session: Session, output: Output) -> Party[BlockResult]:
         """From here on nothing takes the key back: Bob has it, and hears now or at the next block that it is released."""
@@ -137,3 +131,27 @@ class Alice:
         session.close_books()
         report = account.report(key_sentence(account), output.fingerprints, released=True)
         return BlockResult(KeyFate.RELEASED, report, output.keys)
+
+
+class Alice(AliceSide["Prepare"]):
+    """Alice with a transmitter: her raw data are a function that tells the settings of the pulses that clicked."""
+
+    def __init__(self, settings: DistillSettings, pool: KeyPool, entropy: Entropy) -> None:
+        super().__init__(settings, pool, entropy)
+        self.settings = settings
+
+    def _sift(self, session: Session, raw: Prepare) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
+        """Answer Bob's announcement, and hear the errors of the test basis."""
+        account, prepare = session.account, raw
+        if self.settings.receiver.timing is not None:
+            prepare = yield from disclose_brightness(session, raw, len(self.settings.source.intensities))
+        announced = yield from session.talk.receive(Detections)
+        answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
+        account.announced = announced
+        account.sifted(sifted)
+        yield from session.talk.send(answer)
+        told = yield from session.talk.receive(TestErrors)
+        if len(told.errors) != len(sifted.test) or any(not 0 <= e <= n for e, n in zip(told.errors, sifted.test, strict=True)):
+            raise AuthenticationError("errors of the test basis that cannot be")
+        account.test_errors = tuple(told.errors)
+        return sifted.key_bits

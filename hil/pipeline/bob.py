@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from hil.pipeline.alice import FATE_DISCARDED, FATE_RELEASED, fate_parts
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.bits import unpack
-from hil.pipeline.decision import allow_correction, allow_release, key_sentence, promise_of
+from hil.pipeline.decision import allow_correction, allow_release, key_sentence
 from hil.pipeline.messages import Amplify, Bases, Confirm, Corrected, Hello, TestErrors
+from hil.pipeline.proof import proof_of
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import choice
 from hil.pipeline.release import IN_DOUBT_LIMIT_S, Output, shares
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
 
     from hil.pipeline.authentication import KeyPool
     from hil.pipeline.entropy import Entropy
+    from hil.pipeline.pair_sifting import PairSifted
     from hil.pipeline.party import Party, Request
-    from hil.pipeline.settings import BlockContext, DistillSettings
+    from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
     from hil.pipeline.sifting import Sifted
     from hil.ports.run import BlockReport
 
-__all__ = ["Bob"]
+__all__ = ["Bob", "BobSide"]
+
+Clicks = TypeVar("Clicks")
 
 
 @dataclass(frozen=True)
@@ -49,31 +53,28 @@ class _InDoubt:
     expired: bool = False
 
 
-class Bob:
-    """Lives as long as the link; ``pool`` and the block in doubt, if any, go from block to block."""
+class BobSide(Generic[Clicks]):
+    """All of a block but the sifting. Lives as long as the link; ``pool`` and the block in doubt go from block to block."""
 
-    def __init__(self, settings: DistillSettings, pool: KeyPool, entropy: Entropy) -> None:
-        self.settings = settings
+    def __init__(self, settings: DistillSettings | EntangledSettings, pool: KeyPool, entropy: Entropy) -> None:
         self.pool = pool
+        self._all_settings = settings
         self._entropy = entropy
-        self._promise = promise_of(settings)
+        self._promise = proof_of(settings)
         self._in_doubt: _InDoubt | None = None
-        timing = settings.receiver.timing
-        self._timing = None if timing is None else BobTiming(settings, timing)
 
-    def block(self, context: BlockContext, records: DetectionRecords | TagRecords) -> Party[BlockResult]:
-        """Distil one block out of what clicked: tags where the receiver declares them, else pulse indices.
+    def block(self, context: BlockContext, records: Clicks) -> Party[BlockResult]:
+        """Distil one block out of what clicked.
 
-        AuthenticationKeyExhaustedError when the pool cannot pay for a block; UsageError for the other kind of records.
+        AuthenticationKeyExhaustedError when the pool cannot pay for a block; UsageError for records that do not fit.
         """
-        session = Session("b", self.settings, self.pool, context)
+        session = Session("b", self._all_settings, self.pool, context)
         return session.guarded(self._distil(session, records))
 
-    def _distil(self, session: Session, records: DetectionRecords | TagRecords) -> Party[BlockResult]:
+    def _distil(self, session: Session, records: Clicks) -> Party[BlockResult]:
         account = session.account
         only_in_fault, heard_keys, sent_keys = yield from self._greet(session)
-        timed = yield from self._timed(session, records)
-        sifted = yield from self._sift(session, timed)
+        sifted = yield from self._sift(session, records)
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
         bits = yield from self._correct(session, sifted)
         allow_release(account, self._promise)
@@ -84,7 +85,7 @@ class Bob:
         """Say where this side stands; settle a block in doubt; whether all was under a fault, and the keys of both senders."""
         talk, context = session.talk, session.account.context
         self._expire(session, context)
-        digest = settings_digest(self.settings, self.pool)
+        digest = settings_digest(self._all_settings, self.pool)
         nonce = self._entropy.draw("nonce", NONCE_BYTES)
         position = self.pool.position
         in_doubt = self._in_doubt.digest if self._in_doubt is not None else b""
@@ -103,36 +104,19 @@ class Bob:
         session.require_keys()
         return hello.only_in_fault or context.only_in_fault, hello.keys[:2], position[2:]
 
-    def _timed(
-        self, session: Session, records: DetectionRecords | TagRecords
-    ) -> Generator[Request, bytes | None, TimedRecords]:
-        """Records by pulse, synchronised here where the receiver's electronics did not."""
-        if isinstance(records, TagRecords) == (self._timing is None):
-            raise UsageError(f"{type(records).__name__} of a receiver that declares timing = {self.settings.receiver.timing}")
-        if self._timing is not None and isinstance(records, TagRecords):
-            return (yield from self._timing.steps(session, records))
-        assert isinstance(records, DetectionRecords)
-        return TimedRecords(records, None)
+    def _sift(self, session: Session, records: Clicks) -> Generator[Request, bytes | None, Sifted | PairSifted]:
+        """His bits of the key basis; counts go into the account."""
+        raise NotImplementedError
 
-    def _sift(self, session: Session, timed: TimedRecords) -> Generator[Request, bytes | None, Sifted]:
-        """Announce, and count the errors of the test basis in Alice's answer."""
-        source, receiver = self.settings.source, self.settings.receiver
-        events = detected_events(timed.records, receiver, source.pulse_rate_hz, self._entropy, usable=timed.usable)
-        session.account.announced = events.announcement()
-        yield from session.talk.send(session.account.announced)
-        answer = yield from session.talk.receive(Bases)
-        sifted = sift_with_answer(events, answer, len(source.intensities))
-        session.account.sifted(sifted)
-        yield from session.talk.send(TestErrors(session.account.test_errors))
-        return sifted
-
-    def _correct(self, session: Session, sifted: Sifted) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
+    def _correct(
+        self, session: Session, sifted: Sifted | PairSifted
+    ) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
         account = session.account
         bits, account.disclosed = yield from choice.correct(
             session.talk, sifted.key_bits, account.counts.test_qber, self._entropy, self.settings.reconciliation
         )
         wrong = sifted.key_intensity[bits != sifted.key_bits]
-        account.key_errors = tuple(np.bincount(wrong, minlength=len(account.key)).tolist())
+        account.key_errors = tuple(np.bincount(wrong, minlength=len(sifted.key)).tolist())
         yield from session.talk.send(Corrected(account.key_errors))
         return bits
 
@@ -199,6 +183,40 @@ class Bob:
         session.settled = _given_up(
             waiting.report, f"in doubt for more than {IN_DOUBT_LIMIT_S:g} s of bench time, so destroyed"
         )
+
+
+class Bob(BobSide[DetectionRecords | TagRecords]):
+    """Bob of a link whose other end prepares pulses; records are tags where his receiver declares them, else pulse indices."""
+
+    def __init__(self, settings: DistillSettings, pool: KeyPool, entropy: Entropy) -> None:
+        super().__init__(settings, pool, entropy)
+        self.settings = settings
+        timing = settings.receiver.timing
+        self._timing = None if timing is None else BobTiming(settings, timing)
+
+    def _sift(self, session: Session, records: DetectionRecords | TagRecords) -> Generator[Request, bytes | None, Sifted]:
+        """Announce, and count the errors of the test basis in Alice's answer."""
+        timed = yield from self._timed(session, records)
+        source, receiver = self.settings.source, self.settings.receiver
+        events = detected_events(timed.records, receiver, source.pulse_rate_hz, self._entropy, usable=timed.usable)
+        session.account.announced = events.announcement()
+        yield from session.talk.send(session.account.announced)
+        answer = yield from session.talk.receive(Bases)
+        sifted = sift_with_answer(events, answer, len(source.intensities))
+        session.account.sifted(sifted)
+        yield from session.talk.send(TestErrors(session.account.test_errors))
+        return sifted
+
+    def _timed(
+        self, session: Session, records: DetectionRecords | TagRecords
+    ) -> Generator[Request, bytes | None, TimedRecords]:
+        """Records by pulse, synchronised here where the receiver's electronics did not."""
+        if isinstance(records, TagRecords) == (self._timing is None):
+            raise UsageError(f"{type(records).__name__} of a receiver that declares timing = {self.settings.receiver.timing}")
+        if self._timing is not None and isinstance(records, TagRecords):
+            return (yield from self._timing.steps(session, records))
+        assert isinstance(records, DetectionRecords)
+        return TimedRecords(records, None)
 
 
 def _given_up(report: BlockReport, sentence: str) -> BlockResult:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hil.pipeline.estimation import Promise, entropy_of, estimate, first_key_factor, key_length_bits, uncovered
+from hil.pipeline.estimation import entropy_of
+from hil.pipeline.proof import without_proof
 from hil.pipeline.reasons import NoKeyError
 from hil.pipeline.verification import CHECK_BITS
 
 if TYPE_CHECKING:
     from hil.pipeline.account import Account
-    from hil.pipeline.settings import DistillSettings
+    from hil.pipeline.proof import Proof
 
-__all__ = ["allow_correction", "allow_release", "key_sentence", "promise_of"]
-
-
-def promise_of(settings: DistillSettings) -> Promise | None:
-    """What the keys of a link promise; None where no proof covers its source: its blocks give no key."""
-    if uncovered(settings.source):
-        return None
-    return Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+__all__ = ["allow_correction", "allow_release", "key_sentence"]
 
 
-def allow_correction(account: Account, promise: Promise | None, *, only_in_fault: bool) -> None:
+def allow_correction(account: Account, promise: Proof[Any] | None, *, only_in_fault: bool) -> None:
     """After sifting: NoKeyError where correcting the block would be for nothing."""
     context, announced = account.context, account.announced
     faults = " and ".join(context.faults) or "a fault"
@@ -38,14 +32,14 @@ def allow_correction(account: Account, promise: Promise | None, *, only_in_fault
         raise NoKeyError(None, f"of {announced.clicks:,} clicks sifting left no bit in the {basis} basis")
     _within_limit(counts.test_qber, account.settings.qber_limit, "test")
     if promise is None:
-        raise NoKeyError(None, f"no proof covers this source: {uncovered(account.settings.source)}")
-    account.estimate = estimate(counts, promise)
+        raise NoKeyError(None, f"no proof covers this source: {without_proof(account.settings)}")
+    account.estimate = promise.estimate(counts)
     ideal = sum(counts.key) * entropy_of(min(counts.test_qber, 0.5))
     if not _length(account, promise, ideal + CHECK_BITS):
         raise NoKeyError(None, _too_short(account, promise))
 
 
-def allow_release(account: Account, promise: Promise | None) -> int:
+def allow_release(account: Account, promise: Proof[Any] | None) -> int:
     """After correction: how many bits may be released; NoKeyError when none."""
     assert promise is not None
     _within_limit(account.key_qber, account.settings.qber_limit, "key")
@@ -63,10 +57,10 @@ def key_sentence(account: Account) -> str:
     )
 
 
-def _length(account: Account, promise: Promise, disclosed_bits: float) -> int:
+def _length(account: Account, promise: Proof[Any], disclosed_bits: float) -> int:
     assert account.estimate is not None
     credit = account.settings.leakage == "both-directions"
-    length = key_length_bits(account.estimate, promise, disclosed_bits, credit_vacuum=credit)
+    length = promise.length_bits(account.estimate, disclosed_bits, credit_vacuum=credit)
     return min(length, sum(account.key))
 
 
@@ -75,10 +69,10 @@ def _within_limit(qber_ratio: float, limit: float, basis: str) -> None:
         raise NoKeyError(None, f"QBER of the {basis} basis {_percent(qber_ratio)} is above the limit of {_percent(limit)}")
 
 
-def _too_short(account: Account, promise: Promise) -> str:
+def _too_short(account: Account, promise: Proof[Any]) -> str:
     """How long it would have to be, at these rates."""
     length_s = account.context.end_s - account.context.start_s
-    factor = first_key_factor(account.counts, promise)
+    factor = promise.first_key_factor(account.counts)
     said = f"{sum(account.key):,} sifted bits at a QBER of {_percent(account.counts.test_qber)} in the test basis"
     if math.isinf(factor):
         return f"at this loss and error rate no block gives key, however long ({said})"

@@ -19,9 +19,22 @@ from typing import TYPE_CHECKING
 from hil.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.ports.detections import SourceDeclaration
 
-__all__ = ["Estimate", "Promise", "SiftedCounts", "entropy_of", "estimate", "first_key_factor", "key_length_bits", "uncovered"]
+__all__ = [
+    "ASSUMED_EFFICIENCY",
+    "Estimate",
+    "Promise",
+    "SiftedCounts",
+    "entropy_of",
+    "estimate",
+    "first_key_factor",
+    "key_length_bits",
+    "longer_by",
+    "uncovered",
+]
 
 ASSUMED_EFFICIENCY = 1.15
 _LONGEST = 1e9
@@ -64,6 +77,18 @@ class Promise:
     def cost_bits(self) -> float:
         """What the epsilons take off every key."""
         return 6.0 * math.log2(21.0 / self.epsilon_secrecy) + math.log2(2.0 / self.epsilon_correctness)
+
+    def estimate(self, counts: SiftedCounts) -> Estimate:
+        """See :func:`estimate`."""
+        return estimate(counts, self)
+
+    def length_bits(self, found: Estimate, disclosed_bits: float, *, credit_vacuum: bool) -> int:
+        """See :func:`key_length_bits`."""
+        return key_length_bits(found, self, disclosed_bits, credit_vacuum=credit_vacuum)
+
+    def first_key_factor(self, counts: SiftedCounts) -> float:
+        """See :func:`first_key_factor`."""
+        return first_key_factor(counts, self)
 
 
 def uncovered(source: SourceDeclaration) -> str:
@@ -127,7 +152,12 @@ def first_key_factor(counts: SiftedCounts, promise: Promise) -> float:
         disclosed = ASSUMED_EFFICIENCY * sum(longer.key) * entropy_of(min(0.5, longer.test_qber))
         return key_length_bits(estimate(longer, promise), promise, disclosed) > 0
 
-    if not sum(counts.test) or not gives_key(_LONGEST):
+    return longer_by(gives_key) if sum(counts.test) else math.inf
+
+
+def longer_by(gives_key: Callable[[float], bool]) -> float:
+    """The smallest factor that gives key, to a hundredth; inf when none does."""
+    if not gives_key(_LONGEST):
         return math.inf
     low, high = 1.0, _LONGEST
     while high / low > 1.01:

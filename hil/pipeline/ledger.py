@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from hil.pipeline.authentication import forgery_chance
 from hil.pipeline.estimation import entropy_of
+from hil.pipeline.pair_estimation import PairEstimate
+from hil.pipeline.settings import EntangledSettings
 from hil.pipeline.verification import collision_chance
 from hil.ports.run import LedgerEntry
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hil.pipeline.account import Account
+    from hil.pipeline.messages import Partners
     from hil.ports.detections import SourceDeclaration
 
 __all__ = ["entries"]
@@ -23,11 +27,24 @@ _ACCOUNTINGS = {
     "both-directions": "every parity of Alice and of Bob (chain rule)",
 }
 
+_DECOY_PROOF = "secrecy (Lim et al. 2014, PRA 89, 022307: two decoys, fixed length)"
+_PAIR_PROOF = "secrecy (Tomamichel et al. 2012, Nat. Commun. 3, 634: BBM92, fixed length)"
+
 _ASSUMPTIONS = (
     ("intensities and their probabilities: declared", "declared"),
     ("phases of the pulses random: declared", "declared"),
     ("single photons received as qubits, detection independent of the basis: not covered", "not covered"),
     ("leak into the settings (Trojan horse, correlations of intensities): not covered", "not covered"),
+    ("key length from the counts of each block, where the proof fixes it beforehand: not covered", "not covered"),
+    ("errors of the test basis: measured", "measured"),
+)
+
+
+_PAIR_ASSUMPTIONS = (
+    ("pairs received as qubits, double clicks made random bits (squashing): assumed", "assumed"),
+    ("detection independent of the basis at both ends: assumed", "assumed"),
+    ("settings chosen at random, unknown to the source: declared", "declared"),
+    ("the CHSH value tests the source and bounds nothing: no device-independent claim", "not covered"),
     ("key length from the counts of each block, where the proof fixes it beforehand: not covered", "not covered"),
     ("errors of the test basis: measured", "measured"),
 )
@@ -70,16 +87,52 @@ def _sifting(account: Account) -> Iterator[LedgerEntry]:
     yield LedgerEntry("sifting", "dropped: clicks in both bases", announced.crossed, "pulses")
     yield LedgerEntry("sifting", "random bit: several clicks in one basis", announced.doubled, "pulses")
     yield LedgerEntry("sifting", "announced", announced.events, "events")
-    yield LedgerEntry("sifting", "dropped: measured in the other basis", announced.events - sifted_key - sifted_test, "events")
+    rest, why = announced.events - sifted_key - sifted_test, "dropped: measured in the other basis"
+    if (partners := account.partners) is not None:
+        yield from _partners(account, partners)
+        of_chsh = sum(pairs for pairs, _ in account.chsh)
+        rest, why = account.coincidences - sifted_key - sifted_test - of_chsh, "dropped: other settings"
+    yield LedgerEntry("sifting", why, rest, "events")
     yield LedgerEntry("sifting", "sifted, key basis", sifted_key)
     yield LedgerEntry("sifting", "sifted, test basis, disclosed and removed", sifted_test)
 
 
+def _partners(account: Account, partners: Partners) -> Iterator[LedgerEntry]:
+    """Alice's clicks, and pairs of an entangled link."""
+    assert account.announced is not None
+    yield LedgerEntry("sifting", "Alice: clicks", partners.clicks, "clicks")
+    yield LedgerEntry("sifting", "Alice: clicks the receiver could not deliver", partners.lost, "clicks")
+    yield LedgerEntry("sifting", "Alice: dropped, a detector may have been dead", partners.dead, "clicks")
+    yield LedgerEntry("sifting", "Alice: dropped, clicks in several settings", partners.crossed, "pulses")
+    yield LedgerEntry("sifting", "Alice: random bit, several clicks in one setting", partners.doubled, "pulses")
+    yield LedgerEntry(
+        "sifting", "dropped: no partner at the other end", account.announced.events - account.coincidences, "events"
+    )
+    yield LedgerEntry("sifting", "coincidences", account.coincidences, "events")
+    if account.chsh:
+        pairs = sum(number for number, _ in account.chsh)
+        yield LedgerEntry("sifting", "CHSH settings, disclosed and removed", pairs)
+
+
+def _chsh(account: Account) -> Iterator[LedgerEntry]:
+    """S of the disclosed settings, and its standard error."""
+    if not account.chsh or not all(number for number, _ in account.chsh):
+        return
+    e = [1.0 - 2.0 * wrong / number for number, wrong in account.chsh]
+    deviation = math.sqrt(sum((1.0 - each**2) / number for each, (number, _) in zip(e, account.chsh, strict=True)))
+    yield LedgerEntry("estimation", "CHSH value S", e[0] - e[1] + e[2] + e[3], "ratio")
+    yield LedgerEntry("estimation", "standard error of S", deviation, "ratio")
+
+
 def _estimation(account: Account) -> Iterator[LedgerEntry]:
+    yield from _chsh(account)
     if sum(account.test):
         yield LedgerEntry("estimation", "errors of the test basis", sum(account.test_errors))
     found = account.estimate
     if found is None:
+        return
+    if isinstance(found, PairEstimate):
+        yield LedgerEntry("estimation", "phase errors of the key basis, at most", found.phase_error_ratio, "ratio")
         return
     credited = account.settings.leakage == "both-directions"
     yield LedgerEntry("estimation", "single-photon events, at least", found.single_photons, "events")
@@ -139,13 +192,13 @@ def _of_source(source: SourceDeclaration) -> Iterator[tuple[str, str]]:
 
 def _proof(account: Account) -> Iterator[LedgerEntry]:
     settings = account.settings
-    yield LedgerEntry(
-        "proof", "secrecy (Lim et al. 2014, PRA 89, 022307: two decoys, fixed length)", settings.epsilon_secrecy, "epsilon"
-    )
+    what = _PAIR_PROOF if isinstance(settings, EntangledSettings) else _DECOY_PROOF
+    yield LedgerEntry("proof", what, settings.epsilon_secrecy, "epsilon")
     yield LedgerEntry("proof", "correctness promised", settings.epsilon_correctness, "epsilon")
     if account.check_bits:
         yield LedgerEntry("proof", "correctness of the verification hash", collision_chance(sum(account.key)), "epsilon")
-    for what, kind in (*_ASSUMPTIONS, *_of_source(settings.source)):
+    assumed = _PAIR_ASSUMPTIONS if isinstance(settings, EntangledSettings) else (*_ASSUMPTIONS, *_of_source(settings.source))
+    for what, kind in assumed:
         yield LedgerEntry("proof", what, 1.0, kind)
     for fault in account.context.faults:
         yield LedgerEntry("proof", f"fault window touching the block: {fault}", 1.0, "faults")

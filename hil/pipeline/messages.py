@@ -33,6 +33,7 @@ __all__ = [
     "Message",
     "PairedEvents",
     "Parities",
+    "Partners",
     "Pass",
     "Queries",
     "Seal",
@@ -127,8 +128,24 @@ class Bases(_Message, frozen=True):
     test_bits: bytes
 
 
+class Partners(_Message, frozen=True):
+    """Alice, of an entangled link: what clicked at her end, which of Bob's events she has too, and her setting of each.
+
+    ``bits`` are hers of the pairs that give no key: the test basis and the CHSH settings, in this order of events.
+    """
+
+    clicks: int
+    lost: int
+    dead: int
+    crossed: int
+    doubled: int
+    matched: bytes
+    settings: bytes
+    bits: bytes
+
+
 class TestErrors(_Message, frozen=True):
-    """Bob: errors of the test basis by intensity."""
+    """Bob: errors of the test basis by intensity; of an entangled link, also those of each pair of CHSH settings."""
 
     __test__ = False
 
@@ -253,6 +270,7 @@ Message: TypeAlias = (
     | Synchronised
     | Detections
     | Bases
+    | Partners
     | TestErrors
     | Pass
     | Ask

@@ -7,11 +7,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from hil.ports.detections import ReceiverDeclaration, SourceDeclaration
+    from hil.ports.detections import PairSourceDeclaration, ReceiverDeclaration, SourceDeclaration
     from hil.ports.run import BlockReport
     from hil.ports.secret import SecretBytes
 
-__all__ = ["BlockContext", "BlockResult", "DistillSettings", "KeyFate"]
+__all__ = ["BlockContext", "BlockResult", "DistillSettings", "EntangledSettings", "KeyFate"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,25 @@ class DistillSettings:
     test: bool = True
     leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
     reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
+
+
+@dataclass(frozen=True)
+class EntangledSettings:
+    """As :class:`DistillSettings`, of a link with a pair source between two receivers, ``receivers`` of a and of b.
+
+    ``chsh``: which settings of a and b are disclosed for the CHSH value, in the order of its sum (the second is subtracted).
+    """
+
+    link: str
+    source: PairSourceDeclaration
+    receivers: tuple[ReceiverDeclaration, ReceiverDeclaration]
+    chsh: tuple[tuple[int, int], ...] = ()
+    epsilon_secrecy: float = 1e-9
+    epsilon_correctness: float = 1e-15
+    qber_limit: float = 0.08
+    key_size_bits: int = 256
+    test: bool = True
+    leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hil.pipeline.entropy import Entropy
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverDeclaration
 
-__all__ = ["Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
+__all__ = ["MOST_EVENTS", "Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
 
 MOST_EVENTS = 1 << 28
 

@@ -219,10 +219,10 @@ def _background(inside: npt.NDArray[np.bool_], window_periods: float) -> float:
     return min(max(outside * window_periods / max(float(np.count_nonzero(inside)), 1.0), 0.02), 0.9)
 
 
-def disclose_brightness(session: Session, prepare: Prepare) -> Generator[Request, bytes | None, Prepare]:
+def disclose_brightness(session: Session, prepare: Prepare, intensities: int) -> Generator[Request, bytes | None, Prepare]:
     """Alice's side: tell what Bob asks for; what she is then asked about pulses, with those she told refused.
 
-    She tells intensities of pulses of this block only: the next block's are still to be sent.
+    Her source has that many intensities. She tells those of pulses of this block only: the next block's are still to be sent.
     """
     first, end = session.account.context.pulses
     yield from session.talk.send(BlockPulses(first, end))
@@ -235,8 +235,7 @@ def disclose_brightness(session: Session, prepare: Prepare) -> Generator[Request
     if not apart or starts[0] < first or starts[-1] + asked.length > end:
         raise AuthenticationError("stretches that overlap, or reach beyond the block")
     pulses = (np.array(starts, dtype=np.int64)[:, None] + np.arange(asked.length)).ravel()
-    known = len(session.account.settings.source.intensities)
-    yield from session.talk.send(Brightness(pack_numbers(prepare(pulses).intensity, known)))
+    yield from session.talk.send(Brightness(pack_numbers(prepare(pulses).intensity, intensities)))
     told = yield from session.talk.receive(Synchronised)
     if min(told.outside, told.unassigned, told.disclosed) < 0 or not (abs(told.rate_ppm) < 1e3 and abs(told.delay_ns) < 1e12):
         raise AuthenticationError("a synchronisation that cannot be")

@@ -65,5 +65,8 @@ def _detectors(bench: Bench) -> Iterator[Place]:
 def _names(bench: Bench, link: str) -> tuple[str, ...]:
     if not link:
         return ()
+    if bench.link[link].entangled:
+        receivers = dict.fromkeys(bench.link[link].parties.values())
+        return tuple(f"{name}.{each}" for name in receivers for each in getattr(bench.device[name], "detectors", ()))
     parties = [bench.device[name] for name in bench.link[link].parties.values()]
     return next((device.detectors for device in parties if hasattr(device, "detectors")), ())

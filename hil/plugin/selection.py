@@ -121,9 +121,7 @@ def _surroundings(config: pytest.Config, place: Place) -> _On:
     links = bench.chain[place.chain].links if place.chain else (place.link,) if place.link else ()
     if links:
         tables = [bench.link[link] for link in links]
-        belongs = {
-            name for link in tables for name in (*link.parties.values(), *link.path, *link.auxiliary, *link.kmes.values())
-        }
+        belongs = {name for link in tables for name in (*link.devices, *link.kmes.values())}
         names = [name for name in names if name in belongs]
     return _On(place.bench, place.link, {name: bench.device[name] for name in names}, run.simulated(bench))
 

@@ -15,6 +15,7 @@ __all__ = [
     "ClockDomain",
     "DetectionRecords",
     "DetectorRole",
+    "PairSourceDeclaration",
     "Preparations",
     "ReceiverCounters",
     "ReceiverDeclaration",
@@ -49,6 +50,19 @@ class SourceDeclaration:
     preparation_error: tuple[float, ...] = ()
     phase: Literal["randomised", "constant"] = "randomised"
     encoding: Literal["polarisation", "time-bin"] = "polarisation"
+
+
+@dataclass(frozen=True)
+class PairSourceDeclaration:
+    """What a source of entangled pairs declares: pairs in a pulse, and the law of their number.
+
+    ``statistics``: ``"poisson"``, or ``"thermal"`` shared by ``modes`` modes.
+    """
+
+    pulse_rate_hz: float
+    mean_pairs: float
+    statistics: Literal["poisson", "thermal"]
+    modes: int
 
 
 @dataclass(frozen=True)

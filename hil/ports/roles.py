@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hil.ports.channel_map import ChannelMap
     from hil.ports.detections import (
         DetectionRecords,
+        PairSourceDeclaration,
         Preparations,
         ReceiverCounters,
         ReceiverHistory,
@@ -31,6 +32,7 @@ __all__ = [
     "BlackBoxTransceiver",
     "Instrument",
     "OpticalSwitch",
+    "PairSource",
     "PowerMeter",
     "Receiver",
     "Recording",
@@ -119,6 +121,29 @@ class Transmitter(Instrument, Protocol):
 
     def prepare(self, indices: npt.NDArray[np.int64]) -> Preparations:
         """Basis, bit and intensity of the pulses of these indices (L3 only)."""
+        ...
+
+    def calibrations_s(self) -> npt.NDArray[np.float64]:
+        """Bench times, in seconds, at which the device calibrated itself."""
+        ...
+
+
+class PairSource(Instrument, Protocol):
+    """Sends one photon of each entangled pair to either receiver of its link; it prepares nothing and knows no outcome."""
+
+    def emitting(self) -> bool: ...
+    def set_emitting(self, *, emitting: bool) -> None: ...
+
+    def source(self) -> PairSourceDeclaration:
+        """What the device says it sends: pulse rate, pairs in a pulse, and the law of their number."""
+        ...
+
+    def device_time_ns(self) -> int:
+        """The device's own clock: nanoseconds since its power-up."""
+        ...
+
+    def pulse_index(self) -> int:
+        """Index of the pulse that leaves now."""
         ...
 
     def calibrations_s(self) -> npt.NDArray[np.float64]:

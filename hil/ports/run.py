@@ -117,6 +117,9 @@ class LinkRun:
     source: SourceDeclaration | None = None
     """What the transmitter declares; lets a judge say how long a block would have to be."""
 
+    visibility: VisibilityCounts | None = None
+    """Of an entangled link: coincidences by basis."""
+
 
 @dataclass(frozen=True)
 class CountGates:

@@ -125,6 +125,10 @@ class FaultBench(Protocol):
         """Name of the device with that role on the link under fault; MissingCapabilityError when there is none."""
         ...
 
+    def receiver_behind(self, device: str) -> str:
+        """Name of the receiver that a device of the path shades."""
+        ...
+
     def declared(self, device: str) -> Any:
         """The device's table of the bench file."""
         ...

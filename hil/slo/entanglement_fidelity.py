@@ -28,6 +28,8 @@ def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
 
 
 def _find(observed: object, objective: Objective) -> Finding:
+    if isinstance(observed, LinkRun) and observed.visibility is not None:
+        return _find(observed.visibility, objective)
     if isinstance(observed, LinkRun):
         return Finding(observed.link, Outcome.SKIPPED, _NO_PAIRS, observed.simulated)
     if not isinstance(observed, VisibilityCounts):

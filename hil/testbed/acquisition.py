@@ -15,16 +15,23 @@ if TYPE_CHECKING:
 __all__ = ["acquire"]
 
 
-def acquire(link: Link, duration_s: float) -> Steps[tuple[DetectionRecords | TagRecords, float, float]]:
-    """The clicks of a block of that length, and when it began and ended in bench seconds; yields its length once."""
+def acquire(link: Link, duration_s: float) -> Steps[tuple[tuple[DetectionRecords | TagRecords, ...], float, float]]:
+    """The clicks of a block at each receiver, when it began and ended in bench seconds; yields its length once."""
     testbed = link.testbed
     start_s = testbed.now_s()
-    link.receiver.start()
+    started = []
     try:
+        for receiver in link.receivers:
+            receiver.start()
+            started.append(receiver)
         yield duration_s
+        end_s = testbed.now_s()
+        records: list[DetectionRecords | TagRecords] = []
+        while started:
+            records.append(started.pop(0).stop())
     except BaseException:
-        with suppress(HilError):  # what went wrong while waiting is what counts
-            link.receiver.stop()
+        for receiver in started:
+            with suppress(HilError):  # what went wrong before is what counts
+                receiver.stop()
         raise
-    end_s = testbed.now_s()
-    return link.receiver.stop(), start_s, end_s
+    return tuple(records), start_s, end_s

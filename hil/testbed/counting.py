@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hil.record.series import Series
     from hil.testbed.link import Link
 
-__all__ = ["GATE_S", "count_series", "gate_series", "gated", "run"]
+__all__ = ["GATE_S", "count_series", "gate_series", "gated", "joined", "run"]
 
 GATE_S = 0.1
 """Length of a gate, where a block is not shorter."""
@@ -39,6 +39,13 @@ def gated(records: DetectionRecords | TagRecords, detectors: int, gate_s: float,
     bounds = np.searchsorted(times, edges)  # clicks come in the order of their times
     pieces = [np.bincount(records.detector[start:end], minlength=detectors) for start, end in itertools.pairwise(bounds)]
     return np.array(pieces, dtype=np.int64).reshape(gates, detectors)
+
+
+def joined(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Gates of several receivers side by side, as many as all of them have."""
+    import numpy as np
+
+    return np.concatenate([part[: min(map(len, parts))] for part in parts], axis=1)
 
 
 def gate_series(start_s: float, gate_s: float, gates: int) -> npt.NDArray[np.float64]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.testbed.link import Link
 
-__all__ = ["Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
+__all__ = ["PRE_SHARED_KEYS", "Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
 
-_PRE_SHARED_KEYS = 256
+PRE_SHARED_KEYS = 256
 """One-time authentication keys that both directions of a link start with, together."""
 
 _KEY_BITS = 256
@@ -49,15 +49,15 @@ class Session:
     def __init__(self, link: Link) -> None:
         self._prepare = link.transmitter.prepare
         settings = settings_of(link)
-        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", _PRE_SHARED_KEYS * KEY_BYTES)
+        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
         self._alice = Alice(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "alice"))
         self._bob = Bob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
 
     def block(
-        self, context: BlockContext, records: DetectionRecords | TagRecords, interceptor: Interceptor | None
+        self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...], interceptor: Interceptor | None
     ) -> tuple[BlockResult, BlockResult]:
         """One block, by both parties; each sees its own device and what the other sends."""
-        return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records), interceptor)
+        return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records[0]), interceptor)
 
 
 def settings_of(link: Link) -> DistillSettings:

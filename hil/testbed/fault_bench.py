@@ -38,6 +38,12 @@ class TestbedFaultBench:
         """Name of the link's device with that role; MissingCapabilityError when there is none."""
         return self._link.device_of_role(role)
 
+    def receiver_behind(self, device: str) -> str:
+        """Name of the receiver at the end of the path or arm this device stands in; of the link's where it stands in none."""
+        link = self._link.declared
+        ends = (link.parties[party] for party, arm in link.arm.items() if device in arm.path)
+        return next(ends, None) or self.device_of_role("receiver")
+
     def declared(self, device: str) -> Any:
         """The device's table of the bench file."""
         return self._testbed.bench.device[device]

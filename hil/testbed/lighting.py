@@ -28,18 +28,20 @@ def up(link: Link) -> None:
         )
     devices = link.testbed.bench.device
     _stage(link)
-    if link.attenuator is not None:
-        link.attenuator.set_attenuation_db(cast("AttenuatorDevice", devices[link.attenuator.name]).attenuation_db)
-    if link.switch is not None:
-        link.switch.select(cast("SwitchDevice", devices[link.switch.name]).through_channel)
-    link.receiver.set_biased(biased=True)
-    link.transmitter.set_emitting(emitting=True)
+    for attenuator in link.all_of_role("attenuator"):
+        attenuator.set_attenuation_db(cast("AttenuatorDevice", devices[attenuator.name]).attenuation_db)
+    for switch in link.all_of_role("switch"):
+        switch.select(cast("SwitchDevice", devices[switch.name]).through_channel)
+    for receiver in link.receivers:
+        receiver.set_biased(biased=True)
+    link.emitter.set_emitting(emitting=True)
 
 
 def down(link: Link) -> None:
     """Light off, then bias off; path and stage stay as they are."""
-    link.transmitter.set_emitting(emitting=False)
-    link.receiver.set_biased(biased=False)
+    link.emitter.set_emitting(emitting=False)
+    for receiver in link.receivers:
+        receiver.set_biased(biased=False)
 
 
 def _stage(link: Link) -> None:

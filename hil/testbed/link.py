@@ -6,25 +6,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from hil.bench.wording import nearest
-from hil.errors import MissingCapabilityError
+from hil.errors import MissingCapabilityError, UnknownNameError
 from hil.physics.prediction import predict
 from hil.pipeline.settings import KeyFate
 from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
+from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
 from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
     from hil.pipeline.settings import BlockContext
     from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
-    from hil.ports.roles import Attenuator, OpticalSwitch, PowerMeter, Receiver, TemperatureController, Transmitter
+    from hil.ports.roles import Attenuator, OpticalSwitch, PairSource, PowerMeter, Receiver, TemperatureController, Transmitter
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
+    from hil.testbed.entangled_session import EntangledSession
     from hil.testbed.measuring import Condition
     from hil.testbed.released import ReleasedKey
     from hil.testbed.testbed import Testbed
@@ -43,7 +45,7 @@ class Link:
         self.name = name
         self.testbed = testbed
         self.declared = testbed.bench.link[name]
-        self.transmitter: Transmitter = self._driver(self.declared.parties["a"])
+        self.emitter: Transmitter | PairSource = self._driver(self._emitter_name)
         self.receiver: Receiver = self._driver(self.declared.parties["b"])
         self.switch: OpticalSwitch | None = self._of_role("switch")
         self.attenuator: Attenuator | None = self._of_role("attenuator")
@@ -56,7 +58,7 @@ class Link:
         self.windows = FaultWindows()
         self.is_up = False
         self._released = ReleasedKeys()
-        self._session: Session | None = None
+        self._session: Session | EntangledSession | None = None
         self._source: SourceDeclaration | None = None
         self._sequence = 0
 
@@ -65,8 +67,34 @@ class Link:
     @cached_property
     def device_names(self) -> tuple[str, ...]:
         """Every device of the link: parties, path in order, auxiliary ones; not its key management entities."""
-        path = [name for name in self.declared.path if name in self.testbed.devices]
-        return tuple(dict.fromkeys([*self.declared.parties.values(), *path, *self.declared.auxiliary]))
+        return tuple(name for name in self.declared.devices if name in self.testbed.devices)
+
+    @property
+    def transmitter(self) -> Transmitter:
+        """What prepares the pulses."""
+        return cast("Transmitter", self.emitter)
+
+    @property
+    def receivers(self) -> tuple[Receiver, ...]:
+        """Everything on the link that detects, the one the rest of this class calls the receiver first."""
+        return (self.receiver,)
+
+    def detector_names(self, receiver: Receiver) -> tuple[str, ...]:
+        """What the detectors of one of its receivers are called in runs and counts."""
+        return receiver.detectors
+
+    def detector(self, name: str) -> Detector:
+        """One detector by that name; UnknownNameError names the nearest."""
+        known = {each: (one, number) for one in self.receivers for number, each in enumerate(self.detector_names(one))}
+        if name not in known:
+            raise UnknownNameError(f"link {self.name} has no detector {name!r}; expected {nearest(name, known)}")
+        receiver, number = known[name]
+        return Detector(name, number, receiver, self)
+
+    @property
+    def pulse_rate_hz(self) -> float:
+        """Pulses, or coincidence slots, a second."""
+        return float(self.source.pulse_rate_hz)
 
     @property
     def simulated(self) -> bool:
@@ -76,7 +104,7 @@ class Link:
     @property
     def level(self) -> EvidenceLevel:
         """How much raw data both of its ends show."""
-        levels = [device.capabilities.level for device in (self.transmitter, self.receiver)]
+        levels = [device.capabilities.level for device in (self.emitter, *self.receivers)]
         return min(EvidenceLevel.L3 if level is None else level for level in levels)
 
     @cached_property
@@ -100,7 +128,7 @@ class Link:
         return cast("SwitchDevice", self.testbed.bench.device[self.device_of_role("switch")])
 
     @property
-    def source(self) -> SourceDeclaration:
+    def source(self) -> Any:
         """What the transmitter says it sends; BenchError where the bench file says otherwise."""
         if self._source is None:
             self._source = declared_source(self)
@@ -178,11 +206,11 @@ class Link:
         return self._sequence
 
     def distil(
-        self, context: BlockContext, records: DetectionRecords | TagRecords, interceptor: Interceptor | None
+        self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...], interceptor: Interceptor | None
     ) -> BlockReport:
         """Have both parties distil one block; what they release is kept."""
         if self._session is None:
-            self._session = Session(self)
+            self._session = self._make_session()
         of_a, of_b = self._session.block(context, records, interceptor)
         for end_a, end_b in ((of_a.settled, of_b.settled), (of_a, of_b)):
             self.keep(end_a.keys if end_a else (), end_b.keys if end_b else ())
@@ -202,7 +230,29 @@ class Link:
             )
         return bits
 
+    def observed(self, blocks: Sequence[BlockReport]) -> dict[str, Any]:
+        """What a run of this kind of link holds besides: the source, from which the length that a block needs follows."""
+        del blocks
+        return {"source": self.source}
+
+    def block_series(self, blocks: Sequence[BlockReport]) -> dict[str, Any]:
+        """Series over blocks that only this kind of link has."""
+        del blocks
+        return {}
+
+    def all_of_role(self, role: str) -> list[Any]:
+        """Drivers of every device of the link with that role."""
+        bench = self.testbed.bench
+        return [self._driver(name) for name in self.device_names if str(bench.device[name].__struct_config__.tag) == role]
+
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _emitter_name(self) -> str:
+        return self.declared.parties["a"]
+
+    def _make_session(self) -> Session | EntangledSession:
+        return Session(self)
 
     def _driver(self, name: str) -> Any:
         return self.testbed.device(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from hil.errors import BenchError, UsageError
 from hil.physics.link_model import calibration_uncertainty
+from hil.physics.pair_prediction import pair_counts_hz
 from hil.physics.prediction import detector_counts_hz
 from hil.ports.detections import TagRecords
 from hil.ports.identity import EvidenceLevel
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from hil.bench.model import SwitchDevice
+    from hil.bench.model import ReceiverDevice, SwitchDevice
     from hil.testbed.link import Link
 
 __all__ = ["Condition", "count", "count_gates", "inter_click_gaps", "watch"]
@@ -44,7 +45,7 @@ def count_gates(link: Link, condition: Condition, gates: int, gate: str | float)
     if condition == "dark":
         with _dark(link):
             counted, live_s = count(link, gates, gate_s)
-        expected = dict.fromkeys(link.receiver.detectors, link.prediction.dark_counts_hz)
+        expected = _expected_dark_hz(link)
         uncertainty = 0.0
     else:
         link.ensure_up()
@@ -53,29 +54,27 @@ def count_gates(link: Link, condition: Condition, gates: int, gate: str | float)
         uncertainty = calibration_uncertainty(link.testbed.bench, link.name, date.today())  # noqa: DTZ011  (certificates bear local dates)
     return [
         CountGates(name, condition, live_s, counted[:, number], link.simulated, expected[name], uncertainty)
-        for number, name in enumerate(link.receiver.detectors)
+        for number, name in enumerate(_names(link))
     ]
 
 
 def count(link: Link, gates: int, gate_s: float) -> tuple[npt.NDArray[np.int64], float]:
-    """Clicks by gate and detector, shape (gates, detectors), and the live seconds of a gate, from the receiver's counters."""
+    """Clicks by gate and detector, shape (gates, detectors), and the live seconds of a gate, from the receivers' counters."""
     import numpy as np
 
-    receiver, clock = link.receiver, link.testbed.clock
-    first = receiver.counters()
-    looks = [first.counts]
-    last = first
+    clock = link.testbed.clock
+    looks = [[receiver.counters() for receiver in link.receivers]]
     for _ in range(gates):
         clock.sleep(gate_s)
-        last = receiver.counters()
-        looks.append(last.counts)
-    live_s = (last.live_s - first.live_s) / gates
+        looks.append([receiver.counters() for receiver in link.receivers])
+    lives_s = [(last.live_s - first.live_s) / gates for first, last in zip(looks[0], looks[-1], strict=True)]
+    live_s = min(lives_s)
     if not live_s > 0.0:
         raise BenchError(
-            f"{receiver.name}: counted for {gates} gates of {gate_s:g} s, but its live time stands still;"
-            " are its detectors biased?"
+            f"{link.receivers[lives_s.index(live_s)].name}: counted for {gates} gates of {gate_s:g} s, but its live time stands"
+            " still; are its detectors biased?"
         )
-    totals = np.array(looks, dtype=np.int64)
+    totals = np.array([[count for each in look for count in each.counts] for look in looks], dtype=np.int64)
     return totals[1:] - totals[:-1], live_s
 
 
@@ -86,22 +85,24 @@ def inter_click_gaps(link: Link, duration: str | float) -> list[InterClickGaps]:
     link.require(EvidenceLevel.L3, "gaps between clicks")
     link.ensure_up()
     records, _, _ = through(link.testbed.clock, acquire(link, seconds(duration)))
-    if isinstance(records, TagRecords):
-        times, tick_s = records.ticks, float(records.clock.tick_s)
-    else:
-        times, tick_s = records.index, 1.0 / link.transmitter.source().pulse_rate_hz
-    dead_time_s = link.receiver_declared.dead_time_s
-    return [
-        InterClickGaps(name, tick_s, np.diff(times[records.detector == number]), dead_time_s, link.simulated)
-        for number, name in enumerate(link.receiver.detectors)
-    ]
+    found = []
+    for receiver, own in zip(link.receivers, records, strict=True):
+        if isinstance(own, TagRecords):
+            times, tick_s = own.ticks, float(own.clock.tick_s)
+        else:
+            times, tick_s = own.index, 1.0 / link.pulse_rate_hz
+        dead_time_s = cast("ReceiverDevice", link.testbed.bench.device[receiver.name]).dead_time_s
+        for number, name in enumerate(link.detector_names(receiver)):
+            gaps = np.diff(times[own.detector == number])
+            found.append(InterClickGaps(name, tick_s, gaps, dead_time_s, link.simulated))
+    return found
 
 
 def watch(link: Link, duration: str | float) -> tuple[Availability, CalibrationLog]:
     """Leave the link alone for whole minutes of the receiver's log, then read both devices' logs."""
     duration_s = seconds(duration)
     link.ensure_up()
-    clock, receiver, transmitter = link.testbed.clock, link.receiver, link.transmitter
+    clock, receiver, transmitter = link.testbed.clock, link.receiver, link.emitter
     clock.sleep(-receiver.device_time_ns() % round(_SLICE_S * 1e9) / 1e9)
     start_s, begun_s = link.testbed.now_s(), _whole_minute_s(receiver.device_time_ns())
     clock.sleep(duration_s)
@@ -115,24 +116,37 @@ def watch(link: Link, duration: str | float) -> tuple[Availability, CalibrationL
     return availability, CalibrationLog(transmitter.name, times_s, (start_s, end_s), link.simulated)
 
 
+def _names(link: Link) -> list[str]:
+    return [name for receiver in link.receivers for name in link.detector_names(receiver)]
+
+
+def _expected_dark_hz(link: Link) -> dict[str, float]:
+    """Dark counts a second of each detector, afterpulses included."""
+    if link.declared.entangled:
+        return pair_counts_hz(link.testbed.bench, link.name, lit=False)
+    return dict.fromkeys(_names(link), link.prediction.dark_counts_hz)
+
+
 def _whole_minute_s(device_ns: int) -> float:
     return round(device_ns / 1e9 / _SLICE_S) * _SLICE_S
 
 
 @contextmanager
 def _dark(link: Link) -> Iterator[None]:
-    """No light, the switch on its dark port, the bias on; afterwards as it was found."""
-    transmitter, receiver, switch = link.transmitter, link.receiver, link.switch
-    emitting, biased = transmitter.emitting(), receiver.biased()
-    channel = switch.channel() if switch is not None else 0
-    transmitter.set_emitting(emitting=False)
-    if switch is not None:
+    """No light, switches on their dark ports, the bias on; afterwards as it was found."""
+    switches = link.all_of_role("switch")
+    emitting, biased = link.emitter.emitting(), [receiver.biased() for receiver in link.receivers]
+    channels = [switch.channel() for switch in switches]
+    link.emitter.set_emitting(emitting=False)
+    for switch in switches:
         switch.select(cast("SwitchDevice", link.testbed.bench.device[switch.name]).dark_channel)
-    receiver.set_biased(biased=True)
+    for receiver in link.receivers:
+        receiver.set_biased(biased=True)
     try:
         yield
     finally:
-        receiver.set_biased(biased=biased)
-        if switch is not None:
+        for receiver, was in zip(link.receivers, biased, strict=True):
+            receiver.set_biased(biased=was)
+        for switch, channel in zip(switches, channels, strict=True):
             switch.select(channel)
-        transmitter.set_emitting(emitting=emitting)
+        link.emitter.set_emitting(emitting=emitting)

@@ -13,7 +13,7 @@ from hil.ports.run import LinkRun
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
-from hil.testbed.counting import GATE_S, gate_series, gated
+from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.sampling import Sampler
 from hil.testbed.steps import through
 
@@ -80,13 +80,14 @@ def _one_block(
     first_pulse = link.transmitter.pulse_index() if tags else 0
     records, start_s, end_s = yield from acquire(link, block_s)
     pulses = (first_pulse, link.transmitter.pulse_index() if tags else 0)
-    gates = gated(records, len(link.receiver.detectors), gate_s, link.source.pulse_rate_hz)
+    by_receiver = zip(link.receivers, records, strict=True)
+    gates = joined([gated(own, len(one.detectors), gate_s, link.pulse_rate_hz) for one, own in by_receiver])
     windows = link.windows.touching(start_s, end_s)
     context = BlockContext(
         sequence=link.next_sequence(),
         start_s=start_s,
         end_s=end_s,
-        live_s=records.live_s,
+        live_s=min(own.live_s for own in records),
         faults=tuple(dict.fromkeys(window.fault for window in windows)),
         only_in_fault=link.windows.cover(start_s, end_s),
         pulses=pulses,
@@ -103,10 +104,11 @@ def _one_block(
 def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:
     import numpy as np
 
-    names = link.receiver.detectors
+    names = [name for receiver in link.receivers for name in link.detector_names(receiver)]
     gates = np.concatenate([*collected.gates, np.empty((0, len(names)), dtype=np.int64)])
     times_s = np.concatenate([*collected.gate_starts_s, np.empty(0)])
     series = {**_block_series(collected.blocks), **counting.count_series(names, times_s, gates, gate_s), **temperature}
+    series |= link.block_series(collected.blocks)
     return LinkRun(
         link=link.name,
         level=link.level,
@@ -120,7 +122,7 @@ def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected
         prediction=link.prediction,
         faults=link.windows.touching(*span_s),
         series=series,
-        source=link.source,
+        **link.observed(collected.blocks),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import (
     AttenuatorDevice,
+    PairSourceDevice,
     PowerMeterDevice,
     ReceiverDevice,
     SwitchDevice,
@@ -26,6 +27,7 @@ __all__ = ["DEVICE_TIMEOUT_S", "ORDER", "park", "park_all"]
 
 ORDER = (
     TransmitterDevice,
+    PairSourceDevice,
     SwitchDevice,
     AttenuatorDevice,
     ReceiverDevice,

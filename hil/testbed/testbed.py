@@ -285,4 +285,8 @@ class Testbed:
             from hil.testbed.repeater_link import RepeaterLink
 
             return RepeaterLink(self, name)
+        if self.bench.link[name].entangled:
+            from hil.testbed.entangled_link import EntangledLink
+
+            return EntangledLink(self, name)
         raise UsageError(f"link {name}: no link of protocol {protocol!r} can be run")

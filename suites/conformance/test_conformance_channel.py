@@ -27,7 +27,7 @@ def test_an_attacked_block_gives_no_key(link: Link, auth_channel: AuthChannel, a
     assert all(of_a == of_b for _, of_a, of_b in link.released())
 
 
-@pytest.mark.hil_needs("transmitter", "receiver")
+@pytest.mark.hil_needs("receiver")
 def test_authenticated_round_trip(auth_channel: AuthChannel, slo: Slo) -> None:
     """A tagged message and its tagged answer come back in time."""
     slo.declare("auth_round_trip")

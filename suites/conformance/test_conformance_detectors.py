@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+
+from hil.physics.prediction import detector_counts_hz
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from hil.ports.run import CountGates, InterClickGaps
 
     Observation = TypeVar("Observation", CountGates, InterClickGaps)
+
+
+_SHARP = 40.0
+"""Clicks that would fall into the tolerance of the dead time, were it not dead: enough to tell its edge."""
 
 
 def _of(detector: Detector, observations: Iterable[Observation]) -> Observation:
@@ -39,4 +45,9 @@ def test_photon_counts(detector: Detector, slo: Slo) -> None:
 def test_dead_time(detector: Detector, slo: Slo) -> None:
     """The gaps between clicks begin where the declared dead time ends."""
     slo.declare("dead_time")
-    slo.check(_of(detector, detector.link.inter_click_gaps("1 s")), "dead_time")
+    link = detector.link
+    rate_hz = detector_counts_hz(link.testbed.bench, link.name)[detector.name]
+    declared: Any = link.testbed.bench.device[detector.receiver.name]
+    tolerance_s = 1.0 / link.pulse_rate_hz + 0.02 * declared.dead_time_s
+    duration_s = min(max(1.0, _SHARP / (rate_hz**2 * tolerance_s)), 60.0)
+    slo.check(_of(detector, link.inter_click_gaps(duration_s)), "dead_time")

@@ -9,12 +9,13 @@ import pytest
 
 from hil.errors import MissingCapabilityError
 from hil.physics.finite_key import DecoyCounts, DecoyProof, key_length_bits
+from hil.physics.pair_finite_key import pair_key_length_bits
 
 if TYPE_CHECKING:
     from hil import Link, Slo
     from hil.ports.run import BlockReport
 
-pytestmark = pytest.mark.hil_needs("transmitter", "receiver")
+pytestmark = pytest.mark.hil_needs("receiver")
 
 
 def _decoy_counts(block: BlockReport) -> DecoyCounts:
@@ -28,6 +29,32 @@ def _decoy_counts(block: BlockReport) -> DecoyCounts:
         (counted[basis, 0], counted[basis, 1], counted[basis, 2]) for counted, basis in ((bits, 0), (bits, 1), (errors, 1))
     )
     return DecoyCounts(key, test, wrong_test)
+
+
+def _decoy_bound(link: Link, block: BlockReport) -> int:
+    """Of a decoy-state link."""
+    proof, source = link.declared.proof, link.source
+    if len(source.intensities) != 3:
+        raise MissingCapabilityError(
+            f"the bound takes a signal and two decoys; {link.name} has {len(source.intensities)} intensities"
+        )
+    strong, weak, vacuum = source.intensities
+    often, less_often, rarely = source.probabilities
+    ours = DecoyProof((strong, weak, vacuum), (often, less_often, rarely), proof.epsilon_secrecy, proof.epsilon_correctness)
+    return key_length_bits(_decoy_counts(block), ours, block.disclosed_bits)
+
+
+def _pair_bound(link: Link, block: BlockReport) -> int:
+    """Of an entangled link."""
+    proof = link.declared.proof
+    return pair_key_length_bits(
+        block.sifted_key_bits,
+        block.sifted_test_bits,
+        block.test_errors,
+        block.disclosed_bits,
+        epsilon_secrecy=proof.epsilon_secrecy,
+        epsilon_correctness=proof.epsilon_correctness,
+    )
 
 
 def test_quantum_bit_error_rate(link: Link, slo: Slo) -> None:
@@ -61,16 +88,9 @@ def test_both_ends_hold_the_same_keys(link: Link) -> None:
 @pytest.mark.hil_level("L3")
 def test_key_length_keeps_within_an_independent_bound(link: Link) -> None:
     """No block releases more than the finite-key bound, computed anew from its counts, and none wastes a tenth of it."""
-    proof, source = link.declared.proof, link.source
-    if len(source.intensities) != 3:
-        raise MissingCapabilityError(
-            f"the bound takes a signal and two decoys; {link.name} has {len(source.intensities)} intensities"
-        )
-    strong, weak, vacuum = source.intensities
-    often, less_often, rarely = source.probabilities
-    ours = DecoyProof((strong, weak, vacuum), (often, less_often, rarely), proof.epsilon_secrecy, proof.epsilon_correctness)
+    bound_of = _pair_bound if link.declared.entangled else _decoy_bound
     for block in link.run(2.0 * link.declared.block_s).blocks:
-        bound = key_length_bits(_decoy_counts(block), ours, block.disclosed_bits)
+        bound = bound_of(link, block)
         assert block.secret_bits <= bound, f"block {block.sequence} released {block.secret_bits} bits, {bound} are allowed"
         assert block.secret_bits > 0.9 * bound, f"block {block.sequence}: {block.secret_bits} of {bound} bits; {block.sentence}"
 

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from hil import Link, Slo
 
-pytestmark = pytest.mark.hil_needs("transmitter", "receiver")
+pytestmark = pytest.mark.hil_needs("receiver")
 
 
 def _duration(link: Link) -> str:

@@ -58,6 +58,9 @@ class WatchedBench:
             raise MissingCapabilityError(f"no {role} here")
         return self._bench.device_of_role(role)
 
+    def receiver_behind(self, device: str) -> str:
+        return self._bench.receiver_behind(device)
+
     def declared(self, device: str) -> Any:
         return self._bench.declared(device)
 

@@ -24,7 +24,7 @@ def test_light_arrives(link: Link) -> None:
     assert lit_hz > 2.0 * dark_hz, f"{lit_hz:.0f} clicks a second with light, {dark_hz:.0f} without: the link is dark"
 
 
-@pytest.mark.hil_needs("transmitter", "receiver")
+@pytest.mark.hil_needs("receiver")
 def test_both_ends_have_the_same_key(link: Link) -> None:
     """One block gives key, and it is the same at both ends."""
     run = link.run(max(1.0, link.declared.block_s))

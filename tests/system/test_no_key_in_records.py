@@ -24,7 +24,7 @@ import pathlib
 
 def test_keys_are_delivered(link, key_store, telemetry):
     logging.getLogger("hil").setLevel("DEBUG")
-    link.run("1 s")
+    link.run({duration!r})
     released = link.released()
     told = [of_a.reveal().hex() for _, of_a, _ in released]
     pathlib.Path({told!r}).write_text(json.dumps(told))
@@ -33,7 +33,7 @@ def test_keys_are_delivered(link, key_store, telemetry):
 
 
 def test_a_failure_shows_its_locals(link, key_store):
-    link.run("1 s")
+    link.run({duration!r})
     keys = link.released()
     (_, of_a, of_b), *others = keys
     pathlib.Path({failed!r}).write_text(json.dumps([key.reveal().hex() for _, key, _ in keys]))
@@ -71,17 +71,18 @@ def _found(run: Any, keys: list[str]) -> list[str]:
     return [name for name, content, packed in left if any(one in content or one in packed for one in wanted)]
 
 
-def test_no_key_is_left_behind(hil_run: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bench", "duration", "least"), [("metro-25km", "1 s", 1000), ("entangled-metro", "4 s", 100)])
+def test_no_key_is_left_behind(hil_run: Callable[..., Any], tmp_path: Path, bench: str, duration: str, least: int) -> None:
     """Everything a run leaves is searched for one key in 25 of those it made; planted ones are found in every spelling."""
     told, failed = tmp_path / "told.json", tmp_path / "failed.json"
     suite = tmp_path / "test_with_keys.py"
-    suite.write_text(_TESTS.format(told=str(told), failed=str(failed)), encoding="utf-8")
+    suite.write_text(_TESTS.format(told=str(told), failed=str(failed), duration=duration), encoding="utf-8")
     allure = tmp_path / "allure"
-    run = hil_run("--showlocals", "--log-level=DEBUG", "-rA", f"--alluredir={allure}", paths=(suite,))
+    run = hil_run("--showlocals", "--log-level=DEBUG", "-rA", f"--alluredir={allure}", bench=bench, paths=(suite,))
     assert run.code == 1, run.output
     assert "made to fail" in run.output
     keys = json.loads(told.read_text()) + json.loads(failed.read_text())
-    assert len(keys) > 1000
+    assert len(keys) > least
     sample = keys[::25]
     assert _found(run, sample) == []
     for number, spelling in enumerate(_spellings(bytes.fromhex(sample[0]))):

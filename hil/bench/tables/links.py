@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import Meta, field, structs
 
 from hil.bench.tables.channels import Element, Fibre
 from hil.bench.tables.drift import Drift, Maintenance
@@ -12,7 +12,7 @@ from hil.bench.tables.free_space import FreeSpace
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, Seconds, SomeSeconds, Table, Watts
 from hil.bench.tables.repeaters import Segment
 
-__all__ = ["Contract", "Eve", "Link", "Proof"]
+__all__ = ["Arm", "Contract", "Eve", "Link", "Proof"]
 
 
 class Proof(Table, frozen=True, kw_only=True):
@@ -45,14 +45,25 @@ class Eve(Table, frozen=True, kw_only=True):
     """Continuous light that she sends towards the receiver from the end of the fibre."""
 
 
+class Arm(Table, frozen=True, kw_only=True):
+    """``[link.X.arm.a]``: the way from the source of an entangled link to one of its receivers."""
+
+    path: tuple[str, ...] = ()
+    fibre: Fibre | None = None
+
+
 class Link(Table, frozen=True, kw_only=True):
     """``[link.X]``: parties, and what is between a and b in order.
 
     In the path ``"fibre"`` and ``"free-space"`` stand for what their tables describe.
     """
 
-    protocol: Literal["bb84-decoy", "recorded-pairs", "entanglement-swapping"]
+    protocol: Literal["bb84-decoy", "bbm92", "e91", "recorded-pairs", "entanglement-swapping"]
     parties: dict[Literal["a", "b"], str]
+    source: str = ""
+    """Entangled links: the pair source between the parties."""
+    arm: dict[Literal["a", "b"], Arm] = {}
+    """Entangled links: the way from the source to each party."""
     path: tuple[str, ...] = ()
     fibre: Fibre | None = None
     segments: tuple[Segment, ...] = field(name="segment", default=())
@@ -69,3 +80,24 @@ class Link(Table, frozen=True, kw_only=True):
     kmes: dict[Literal["a", "b"], str] = {}
     auxiliary: tuple[str, ...] = ()
     """Devices that belong to the link without standing in its path (temperature controllers)."""
+
+    @property
+    def entangled(self) -> bool:
+        """Whether both parties measure photons of one pair source."""
+        return self.protocol in {"bbm92", "e91"}
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Every device of the link but its key management entities: b's end first, then a's, the source, auxiliary ones."""
+        ways = [
+            name for party in ("b", "a") for name in (self.parties[party], *(self.arm[party].path if party in self.arm else ()))
+        ]
+        if not self.entangled:
+            ways = [*self.parties.values(), *self.path]
+        found = [*ways, *filter(None, [self.source]), *self.auxiliary]
+        return tuple(dict.fromkeys(name for name in found if name not in {"fibre", "free-space", *self.element}))
+
+    def along(self, party: Literal["a", "b"]) -> Link:
+        """An entangled link as the one way from its source to this party: with path and fibre of the arm."""
+        arm = self.arm.get(party, Arm())
+        return structs.replace(self, path=arm.path, fibre=arm.fibre)

@@ -13,6 +13,7 @@ __all__ = [
     "Celsius",
     "Decibels",
     "DecibelsPerKm",
+    "Degrees",
     "Envelope",
     "Hertz",
     "Kilometres",
@@ -45,6 +46,7 @@ Kilometres = Annotated[float, quantity("length")]
 Watts = Annotated[float, quantity("power")]
 Celsius = Annotated[float, quantity("temperature")]
 BitsPerSecond = Annotated[float, quantity("bit rate")]
+Degrees = Annotated[float, quantity("angle")]
 Nanometres = Annotated[float, quantity("wavelength"), ABOVE_ZERO]
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 PositiveRatio = Annotated[float, Meta(gt=0.0, le=1.0)]

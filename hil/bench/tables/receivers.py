@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from hil.bench.tables.device import DeviceTable
-from hil.bench.tables.quantities import Celsius, Decibels, Hertz, PositiveRatio, Ratio, Seconds, SomeSeconds, Table, Watts
+from hil.bench.tables.quantities import (
+    Celsius,
+    Decibels,
+    Degrees,
+    Hertz,
+    PositiveRatio,
+    Ratio,
+    Seconds,
+    SomeSeconds,
+    Table,
+    Watts,
+)
 
 __all__ = ["AfterpulseFamily", "ReceiverDevice"]
 
@@ -57,6 +68,10 @@ class ReceiverDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", t
     misalignment: Ratio = 0.0
     basis_choice: Literal["active", "passive"] = "passive"
     key_basis_probability: PositiveRatio
+    angles_deg: tuple[Degrees, ...] = field(name="angles", default=(0.0, 45.0))
+    """Entangled links: polariser angle of each setting, two detectors each; key basis, test basis, then a CHSH test's."""
+    angle_probabilities: tuple[float, ...] = ()
+    """How often each angle is measured; without it, two settings by ``key_basis_probability``."""
     detector_temperature_c: Celsius = field(name="detector_temperature", default=-40.0)
     dark_count_doubling_k: Annotated[float, Meta(gt=0.0)] = 10.0
     """Kelvin of warming that double the dark counts."""

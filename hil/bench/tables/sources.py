@@ -7,9 +7,30 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from hil.bench.tables.device import DeviceTable
-from hil.bench.tables.quantities import Decibels, PositiveRatio, Ratio, SomeHertz, SomeSeconds, Watts
+from hil.bench.tables.quantities import ABOVE_ZERO, Decibels, Nanometres, PositiveRatio, Ratio, SomeHertz, SomeSeconds, Watts
 
-__all__ = ["TransmitterDevice"]
+__all__ = ["PairSourceDevice", "TransmitterDevice"]
+
+
+class PairSourceDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", tag="pair-source"):
+    """Source of photon pairs entangled in polarisation, between the two receivers of its link.
+
+    The pairs of one pulse are independent of each other. A source that is pumped continuously has coincidence slots for pulses.
+    """
+
+    pulse_rate_hz: SomeHertz = field(name="pulse_rate")
+    mean_pairs: Annotated[float, ABOVE_ZERO]
+    """Pairs per pulse that leave the source."""
+    statistics: Literal["poisson", "thermal"] = "poisson"
+    modes: Annotated[int, Meta(ge=1)] = 1
+    """Thermal pairs only: modes of equal brightness that share them."""
+    visibility_key: Ratio = 1.0
+    """Visibility of the pairs in the key basis, as they leave the source."""
+    visibility_test: Ratio = 1.0
+    wavelength_nm: Nanometres = field(name="wavelength", default=1550.0)
+    pilot_power_w: Watts = field(name="pilot_power", default=1e-5)
+    """Synchronisation light launched into each arm; what a tap's power meter sees."""
+    calibration_every_s: SomeSeconds = field(name="calibration_every", default=432_000.0)
 
 
 class TransmitterDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", tag="transmitter"):

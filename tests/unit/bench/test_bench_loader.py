@@ -105,7 +105,9 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
         "intensity_fluctuation, intensity_correlation, preparation_error, encoding, extinction, phase, "
         "pilot_power, calibration_every, level"
     )
-    roles = "transmitter, receiver, attenuator, switch, power-meter, temperature-controller, kme, recording, repeater-node"
+    roles = (
+        "transmitter, pair-source, receiver, attenuator, switch, power-meter, temperature-controller, kme, recording, repeater-node"
+    )
     devices = "alice, bob, voa, switch, meter, kme_a, kme_b"
     assert mistakes_of(file) == [
         f"device.alice.pulse_rat: found an unknown key; expected 'pulse_rate' (known: {keys})",

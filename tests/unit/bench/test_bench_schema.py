@@ -26,8 +26,8 @@ def test_unknown_keys_and_roles_are_refused() -> None:
     device = tables["Bench"]["properties"]["device"]["additionalProperties"]
     assert device["discriminator"]["propertyName"] == "role"
     assert {tables[ref["$ref"].rsplit("/", 1)[1]]["properties"]["role"]["enum"][0] for ref in device["anyOf"]} == {
-        "transmitter", "receiver", "attenuator", "switch", "power-meter", "temperature-controller", "kme", "recording",
-        "repeater-node",
+        "transmitter", "pair-source", "receiver", "attenuator", "switch", "power-meter", "temperature-controller", "kme",
+        "recording", "repeater-node",
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from hil.physics import channel_model, link_model, polarisation_drift, predictio
 
 if TYPE_CHECKING:
     from hil.bench.model import Bench
+    from hil.device_sims.world.ways import Way
 
 SIGMAS = 4.9
 SECOND = 1_000_000_000
@@ -57,6 +58,13 @@ def clicks(bench: Bench, from_s: float, for_s: float, *, lit: bool = True, seed:
 def hold(count: float, expected: float) -> None:
     """A Poisson count agrees with its mean."""
     assert abs(count - expected) <= SIGMAS * sqrt(expected), f"{count} clicks where {expected:.1f} were expected"
+
+
+def way_of(optics: Optics) -> Way:
+    """The only one of these benches."""
+    way = optics.way("metro")
+    assert way is not None
+    return way
 
 
 def slots(rate_hz: float) -> float:
@@ -161,7 +169,7 @@ def test_dispersed_photons_move_to_either_side_as_often_as_told() -> None:
         hold(int((shift == side).sum()), 0.025 * index.size)
     own, beside = channel_model.slot_shares(_spread(0.5), 1e9)
     optics = Optics(bench := bench_with(fibre=_spread(0.5)), Parameters(bench))
-    assert optics.stray_share("metro", {}) == pytest.approx(2.0 * beside / (own + 2.0 * beside), rel=1e-7)
+    assert optics.stray_share(way_of(optics), {}) == pytest.approx(2.0 * beside / (own + 2.0 * beside), rel=1e-7)
 
 
 def _spread(line_width_nm: float) -> Fibre:
@@ -195,9 +203,9 @@ def test_world_and_physics_agree_on_any_way_through_the_air(
     bench = bench_with(fibre=None, free_space=air, path=("free-space", "voa"))
     optics = Optics(bench, Parameters(bench))
     state = {("voa", "attenuation_db"): 3.0}
-    assert optics.path_loss_db("metro", state) == pytest.approx(link_model.path_loss_db(bench, "metro"), abs=1e-6)
+    assert optics.path_loss_db(way_of(optics), state) == pytest.approx(link_model.path_loss_db(bench, "metro"), abs=1e-6)
     sky_hz = channel_model.sky_photons_hz(bench.link["metro"]) * 10.0**-0.3
-    assert optics.sky_photons_hz("metro", state)[0] == pytest.approx(sky_hz, rel=1e-6)
+    assert optics.sky_photons_hz(way_of(optics), state)[0] == pytest.approx(sky_hz, rel=1e-6)
 
 
 def test_polarisation_under_a_controller_errs_as_its_bandwidth_says() -> None:

@@ -42,7 +42,8 @@ class Bed:
         self.parameters = Parameters(bench)
         self.timeline = Timeline(initial_state(bench))
         optics = Optics(bench, self.parameters)
-        path = PathDelay(link, bench.link[link], self.parameters, optics) if link else None
+        way = optics.way(link)
+        path = None if way is None else PathDelay(way, self.parameters, optics)
         self.clock = ReceiverClock(
             "bob", table, 5, timeline=self.timeline, parameters=self.parameters, pulses=PulseClock(1e9), path=path
         )

@@ -25,7 +25,7 @@ _DECLARED: dict[str, Any] = {
 
 BENCH = cast(
     "FaultBench",
-    SimpleNamespace(device_of_role=lambda role: {"receiver": "bob"}[role], declared=lambda device: _DECLARED[device]),
+    SimpleNamespace(receiver_behind=lambda device: {"switch": "bob"}[device], declared=lambda device: _DECLARED[device]),
 )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAGE = Path(__file__).parents[3] / "docs/reference/testbed.md"
-INTERNAL = {"forget", "next_sequence", "distil", "keep"}
+INTERNAL = {"block_series", "distil", "forget", "keep", "next_sequence", "observed"}
 """What runs call on a link, and tests do not."""
 
 

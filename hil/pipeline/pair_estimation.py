@@ -1,0 +1,71 @@
+"""How much of a block of entangled pairs nobody else knows: BBM92 with a finite number of pairs.
+
+Source: M. Tomamichel, C. C. W. Lim, N. Gisin, R. Renner, Nature Communications 3, 634 (2012), main result:
+l <= n (1 - h(Q + mu)) - leak - log2(2 / (eps_sec^2 eps_cor)) with mu = sqrt((n + k) / (n k) (k + 1) / k ln(4 / eps_sec)), for
+n key and k test bits; the pairs of the test basis are a random sample by which the phase errors of the key basis are bounded.
+Written for this pipeline alone. The accounting of a two-way correction is that of :mod:`hil.pipeline.estimation`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hil.errors import UsageError
+from hil.pipeline.estimation import ASSUMED_EFFICIENCY, entropy_of, longer_by
+
+if TYPE_CHECKING:
+    from hil.pipeline.estimation import SiftedCounts
+
+__all__ = ["PairEstimate", "PairPromise"]
+
+
+@dataclass(frozen=True)
+class PairEstimate:
+    """``events`` of the key basis, and the most of their phase errors, at most one half."""
+
+    events: float
+    phase_error_ratio: float
+
+
+@dataclass(frozen=True)
+class PairPromise:
+    """What a key of entangled pairs has to keep; UsageError for epsilons that promise nothing."""
+
+    epsilon_secrecy: float
+    epsilon_correctness: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.epsilon_secrecy < 1.0 and 0.0 < self.epsilon_correctness < 1.0):
+            raise UsageError("epsilon_secrecy and epsilon_correctness lie between 0 and 1")
+
+    @property
+    def cost_bits(self) -> float:
+        """What the epsilons take off every key."""
+        return 1.0 - 2.0 * math.log2(self.epsilon_secrecy) - math.log2(self.epsilon_correctness)
+
+    def estimate(self, counts: SiftedCounts) -> PairEstimate:
+        """The bound for one block; a sample without any error still leaves its statistical doubt."""
+        key, test, wrong = sum(counts.key), sum(counts.test), sum(counts.test_errors)
+        if key <= 0.0 or test <= 0.0:
+            return PairEstimate(key, 0.5)
+        doubt = math.log(4.0 / self.epsilon_secrecy)
+        spread = math.sqrt((key + test) / (key * test) * (test + 1.0) / test * doubt)
+        return PairEstimate(key, min(0.5, wrong / test + spread))
+
+    def length_bits(self, found: PairEstimate, disclosed_bits: float, *, credit_vacuum: bool = False) -> int:  # noqa: ARG002
+        """Longest key after ``disclosed_bits`` were disclosed; 0 where there is none. Pairs have no vacuum to credit."""
+        if found.phase_error_ratio >= 0.5:
+            return 0
+        return max(0, math.floor(found.events * (1.0 - entropy_of(found.phase_error_ratio)) - disclosed_bits - self.cost_bits))
+
+    def first_key_factor(self, counts: SiftedCounts) -> float:
+        """How many times as long a block of these rates has to be to give any key; inf when none does."""
+
+        def gives_key(factor: float) -> bool:
+            longer = counts.times(factor)
+            disclosed = ASSUMED_EFFICIENCY * sum(longer.key) * entropy_of(min(0.5, longer.test_qber))
+            return self.length_bits(self.estimate(longer), disclosed) > 0
+
+        return longer_by(gives_key) if sum(counts.test) else math.inf

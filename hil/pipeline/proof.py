@@ -1,0 +1,50 @@
+"""Which proof a link's key rests on: decoy states for prepared pulses, complementary bases for entangled pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from hil.pipeline.estimation import Promise, uncovered
+from hil.pipeline.pair_estimation import PairPromise
+from hil.pipeline.settings import EntangledSettings
+
+if TYPE_CHECKING:
+    from hil.pipeline.estimation import SiftedCounts
+    from hil.pipeline.settings import DistillSettings
+
+__all__ = ["Proof", "proof_of", "without_proof"]
+
+E = TypeVar("E")
+
+
+class Proof(Protocol[E]):
+    """What both parties work a key length out with."""
+
+    def estimate(self, counts: SiftedCounts) -> E:
+        """Bounds for the counts of one block."""
+        ...
+
+    def length_bits(self, found: E, disclosed_bits: float, *, credit_vacuum: bool) -> int:
+        """Longest key after so many bits were disclosed."""
+        ...
+
+    def first_key_factor(self, counts: SiftedCounts) -> float:
+        """How many times as long a block has to be to give any key."""
+        ...
+
+
+def without_proof(settings: DistillSettings | EntangledSettings) -> str:
+    """Why no proof covers the source, in words; empty where one does."""
+    return "" if isinstance(settings, EntangledSettings) else uncovered(settings.source)
+
+
+def proof_of(settings: DistillSettings | EntangledSettings) -> Promise | PairPromise | None:
+    """The proof that a link's keys rest on; None where none covers its source: its blocks give no key.
+
+    UsageError for epsilons that promise nothing.
+    """
+    if isinstance(settings, EntangledSettings):
+        return PairPromise(settings.epsilon_secrecy, settings.epsilon_correctness)
+    if without_proof(settings):
+        return None
+    return Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)

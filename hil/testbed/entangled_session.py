@@ -1,0 +1,93 @@
+"""The two parties of an entangled link for one test, and what they know beforehand."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, cast
+
+from hil.errors import BenchError, UsageError
+from hil.pipeline.authentication import KEY_BYTES, KeyPool
+from hil.pipeline.entangled import EntangledAlice, EntangledBob
+from hil.pipeline.settings import EntangledSettings
+from hil.pipeline.stepping import run_pair
+from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagRecords
+from hil.testbed.distilling import PRE_SHARED_KEYS, key_size_bits
+
+if TYPE_CHECKING:
+    from hil.bench.model import Bench, PairSourceDevice, ReceiverDevice
+    from hil.pipeline.settings import BlockContext, BlockResult
+    from hil.pipeline.stepping import Interceptor
+    from hil.ports.detections import DetectionRecords, PairSourceDeclaration
+    from hil.ports.roles import PairSource
+    from hil.testbed.link import Link
+
+__all__ = ["EntangledSession", "declared_pair_source"]
+
+_CHSH = ((0, 2), (0, 3), (1, 2), (1, 3))
+
+
+class EntangledSession:
+    """Alice and Bob of one link for one test; records come as (b's, a's)."""
+
+    def __init__(self, link: Link) -> None:
+        settings = _settings_of(link)
+        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
+        self._alice = EntangledAlice(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "alice"))
+        self._bob = EntangledBob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
+
+    def block(
+        self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...], interceptor: Interceptor | None
+    ) -> tuple[BlockResult, BlockResult]:
+        """One block, by both parties; each sees its own detections and what the other sends."""
+        of_b, of_a = (_slots(own) for own in records)
+        return run_pair(self._alice.block(context, of_a), self._bob.block(context, of_b), interceptor)
+
+
+def _slots(records: DetectionRecords | TagRecords) -> DetectionRecords:
+    """UsageError for tags: coincidences are found by slot."""
+    if isinstance(records, TagRecords):
+        raise UsageError("tags of a receiver of an entangled link; its receivers tell pulse indices")
+    return records
+
+
+def declared_pair_source(source: PairSource, bench: Bench) -> PairSourceDeclaration:
+    """What the source says it sends; BenchError unless the bench file says the same."""
+    told, declared = source.source(), cast("PairSourceDevice", bench.device[source.name])
+    for what in ("pulse_rate_hz", "mean_pairs", "modes"):
+        found, expected = getattr(told, what), getattr(declared, what)
+        if not math.isclose(found, expected):
+            raise BenchError(
+                f"{source.name}: says its {what} is {found:g}; [device.{source.name}] says {expected:g}."
+                " Correct the bench file, or set the device up as it says"
+            )
+    if told.statistics != declared.statistics:
+        raise BenchError(
+            f"{source.name}: says its pairs are {told.statistics}; [device.{source.name}] says {declared.statistics}."
+            " Correct the bench file, or set the device up as it says"
+        )
+    return told
+
+
+def _settings_of(link: Link) -> EntangledSettings:
+    """What both parties know before the first block; TEST keys, as the raw bits of both ends cross this host."""
+    proof, parties = link.declared.proof, link.declared.parties
+    devices = [cast("ReceiverDevice", link.testbed.bench.device[parties[party]]) for party in ("a", "b")]
+    return EntangledSettings(
+        link=link.name,
+        source=link.source,
+        receivers=(_declaration(devices[0]), _declaration(devices[1])),
+        chsh=_CHSH if link.declared.protocol == "e91" else (),
+        epsilon_secrecy=proof.epsilon_secrecy,
+        epsilon_correctness=proof.epsilon_correctness,
+        qber_limit=proof.qber_limit,
+        key_size_bits=key_size_bits(link),
+    )
+
+
+def _declaration(device: ReceiverDevice) -> ReceiverDeclaration:
+    """Detectors by meaning: two to a setting, bit 0 first, in the order of the bench file."""
+    return ReceiverDeclaration(
+        detectors=tuple(DetectorRole(name, number // 2, number % 2) for number, name in enumerate(device.detectors)),
+        basis_choice=device.basis_choice,
+        dead_time_s=device.dead_time_s,
+    )
