@@ -74,7 +74,7 @@ class AliceSide(Generic[Raw]):
         only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
         bits = yield from self._sift(session, raw)
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
-        corrected, account.disclosed = yield from choice.answer(talk, bits, self.settings.reconciliation)
+        corrected, account.disclosed = yield from choice.answer(talk, bits, self._all_settings.reconciliation)
         account.key_errors = tuple(corrected.errors)
         if len(account.key_errors) != len(account.key) or min(account.key_errors) < 0:
             raise AuthenticationError("errors of the key basis that cannot be")

@@ -113,7 +113,7 @@ class BobSide(Generic[Clicks]):
     ) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
         account = session.account
         bits, account.disclosed = yield from choice.correct(
-            session.talk, sifted.key_bits, account.counts.test_qber, self._entropy, self.settings.reconciliation
+            session.talk, sifted.key_bits, account.counts.test_qber, self._entropy, self._all_settings.reconciliation
         )
         wrong = sifted.key_intensity[bits != sifted.key_bits]
         account.key_errors = tuple(np.bincount(wrong, minlength=len(sifted.key)).tolist())

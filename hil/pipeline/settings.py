@@ -52,6 +52,7 @@ class EntangledSettings:
     key_size_bits: int = 256
     test: bool = True
     leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def _settings_of(link: Link) -> EntangledSettings:
         epsilon_secrecy=proof.epsilon_secrecy,
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
+        reconciliation=proof.reconciliation,
         key_size_bits=key_size_bits(link),
     )
 
