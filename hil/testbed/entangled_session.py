@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from hil.errors import BenchError, UsageError
 from hil.pipeline.authentication import KEY_BYTES, KeyPool
 from hil.pipeline.entangled import EntangledAlice, EntangledBob
+from hil.pipeline.reconciliation.choice import require
 from hil.pipeline.settings import EntangledSettings
 from hil.pipeline.stepping import run_pair
 from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagRecords
@@ -71,6 +72,7 @@ def declared_pair_source(source: PairSource, bench: Bench) -> PairSourceDeclarat
 def _settings_of(link: Link) -> EntangledSettings:
     """What both parties know before the first block; TEST keys, as the raw bits of both ends cross this host."""
     proof, parties = link.declared.proof, link.declared.parties
+    require(proof.reconciliation)
     devices = [cast("ReceiverDevice", link.testbed.bench.device[parties[party]]) for party in ("a", "b")]
     return EntangledSettings(
         link=link.name,
