@@ -2,25 +2,32 @@
 
 With g(w) the probability that no pair of a pulse belongs to a share w of them, a set of detectors stays quiet with
 g(1 - chance that a pair leaves the set quiet), dark counts apart. Coincidences and errors follow by inclusion and exclusion;
-pulses with clicks in two settings of one receiver are rare, and counted as coincidences here.
+pulses with clicks in two settings of one receiver are rare, and counted as coincidences here. What jitter and dispersion move
+to other slots is exact for Poisson numbers (pulses are then independent marks of one process) and close for thermal ones.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from math import lcm
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from .dynamics import TICKS
 from .expectation import Expectation
-from .steady import clicks_and_fano, slot_shares
+from .steady import clicks_and_fano, slot_probabilities, slot_shares
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from .expectation import Moment
     from .pair_numbers import PairNumbers
     from .pair_reception import PairReceiver
     from .reception import Reception
+
+    Reals = npt.NDArray[np.float64]
 
 __all__ = ["at_moment", "expect_pairs"]
 
@@ -29,16 +36,13 @@ _FINITE_SIZE = 0.75
 
 
 def at_moment(reception: Reception | None, moment: Moment) -> Reception | None:
-    """A reception with the light and the background of a moment; light beside its slot is background too."""
+    """A reception with the light and the background of a moment."""
     if reception is None:
         return None
-    light, dark = reception.proposals_per_pulse * moment.survival, reception.dark_per_pulse
+    dark = reception.dark_per_pulse
     for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
         dark = dark + amount * most
-    own, others = slot_shares(reception.dynamics)
-    kept = own * (1.0 - reception.stray_share)
-    dark = dark * reception.dynamics.open_share + (own + others - kept) * light * reception.straight[0]
-    return replace(reception, proposals_per_pulse=kept * light, dark_per_pulse=dark)
+    return replace(reception, proposals_per_pulse=reception.proposals_per_pulse * moment.survival, dark_per_pulse=dark)
 
 
 def expect_pairs(
@@ -59,12 +63,7 @@ def expect_pairs(
         nothing = np.zeros(len(receivers[side].device.detectors))
         return Expectation(nothing, nothing + 1.0, 0.0, 0.0, float("nan"), 0.0)
     numbers, visibility = pairs
-    shares = mine.proposals_per_pulse * mine.straight[0] / max(numbers.mean, 1e-300)
-    light = 1.0 - np.array([numbers.none_of(float(share)) for share in shares])
-    primary = light + (1.0 - light) * -np.expm1(-mine.dark_per_pulse)
-    clicks, fano = clicks_and_fano(primary, mine.dynamics)
-    offered = primary + mine.dynamics.afterpulse_probability * mine.dynamics.open_share * clicks
-    alive = np.divide(clicks, offered, out=np.ones_like(clicks), where=offered > 0.0)
+    clicks, fano, light, alive = _counted(mine, numbers)
     signal = float((light * alive).sum())
     other = receptions[1 - side]
     if other is None:
@@ -73,7 +72,7 @@ def expect_pairs(
     (key_a, test_a), (key_b, test_b) = misalignments
     sifted, qber = _sifted(both, receivers, numbers, visibility[0] * (1.0 - 2.0 * key_a) * (1.0 - 2.0 * key_b), 0)
     tests, phase = _sifted(both, receivers, numbers, visibility[1] * (1.0 - 2.0 * test_a) * (1.0 - 2.0 * test_b), 1)
-    ready = float(np.prod(alive)) * _ready(other)
+    ready = float(np.prod(alive)) * float(np.prod(_counted(other, numbers)[3]))
     key = 0.0
     if signal > 0.0 and tests > 0.0 and qber <= qber_limit:
         kept = 1.0 - _entropy(phase) - _EFFICIENCY_OF_CORRECTION * _entropy(qber)
@@ -88,23 +87,30 @@ def _sifted(
     correlation: float,
     setting: int,
 ) -> tuple[float, float]:
-    """Coincidences of one basis at both ends, and their error ratio; double clicks give a random bit."""
+    """Coincidences of one basis at both ends, and their error ratio; double clicks give a random bit.
+
+    Either photon may fall into another slot than its pulse's, and a pair coincides where both fall into the same; both gates
+    have to be open.
+    """
+    slots = [_slots(one) for one in receptions]
+    total_a, total_b, overlap = float(slots[0].sum()), float(slots[1].sum()), float(slots[0] @ slots[1])
+    open_together = 1.0 / lcm(*(one.dynamics.gate_every for one in receptions))
     found = [_of_setting(*both, numbers, setting) for both in zip(receptions, receivers, strict=True)]
     (seen_a, dark_a, often_a), (seen_b, dark_b, often_b) = found
 
     def quiet(which_a: tuple[int, ...], which_b: tuple[int, ...]) -> float:
         """Probability that these detectors (0 and 1 of the setting) do not click."""
-        a, b = sum(seen_a[d] for d in which_a) / 2.0, sum(seen_b[d] for d in which_b) / 2.0
+        a, b = total_a * sum(seen_a[d] for d in which_a) / 2.0, total_b * sum(seen_b[d] for d in which_b) / 2.0
         joint = sum(seen_a[x] * seen_b[y] * (1.0 + (-1.0) ** (x + y) * correlation) for x, y in product(which_a, which_b)) / 4.0
         dark = sum(dark_a[d] for d in which_a) + sum(dark_b[d] for d in which_b)
-        return numbers.none_of(a + b - joint) * float(np.exp(-dark))
+        return numbers.none_of(a + b - overlap * joint) * float(np.exp(-dark))
 
     nobody = (0, 1)
     seen = 1.0 - quiet(nobody, ()) - quiet((), nobody) + quiet(nobody, nobody)
     signs = sum((-1.0) ** (x + y) * quiet((x,), (y,)) for x, y in product((0, 1), repeat=2))
     if seen <= 0.0:
         return 0.0, float("nan")
-    return often_a * often_b * seen, 0.5 * (1.0 - signs / seen)
+    return open_together * often_a * often_b * seen, 0.5 * (1.0 - signs / seen)
 
 
 def _of_setting(
@@ -116,18 +122,32 @@ def _of_setting(
     if receiver.active:
         often = float(receiver.setting_shares[setting])
         shares = shares / often
+    gate_ticks = reception.dynamics.gate_ticks
+    in_slot = min(gate_ticks / TICKS, 1.0) if gate_ticks else 1.0
     return (
         shares[2 * setting : 2 * setting + 2].tolist(),
-        reception.dark_per_pulse[2 * setting : 2 * setting + 2].tolist(),
+        (reception.dark_per_pulse[2 * setting : 2 * setting + 2] * in_slot).tolist(),
         often,
     )
 
 
-def _ready(reception: Reception) -> float:
-    """Share of the pulses that meet no dead detector."""
-    offered = reception.proposals_per_pulse * reception.straight[0] + reception.dark_per_pulse
-    clicks, _ = clicks_and_fano(offered, reception.dynamics.without_afterpulses())
-    return float(np.prod(np.divide(clicks, offered, out=np.ones_like(clicks), where=offered > 0.0)))
+def _slots(reception: Reception) -> Reals:
+    """Chance that a photon falls -3 to 3 slots from its pulse's, where a gate opens there: shape (7,)."""
+    beside = reception.stray_share / 2.0
+    spread: Reals = np.convolve(slot_probabilities(reception.dynamics), (beside, 1.0 - 2.0 * beside, beside), mode="same")
+    return spread
+
+
+def _counted(reception: Reception, numbers: PairNumbers) -> tuple[Reals, Reals, Reals, Reals]:
+    """Clicks per pulse of each detector, their Fano factor, pulses with light at it, and how often it is alive; shape (D,)."""
+    dynamics = reception.dynamics
+    shares = sum(slot_shares(dynamics)) * reception.proposals_per_pulse * reception.straight[0] / max(numbers.mean, 1e-300)
+    light = 1.0 - np.array([numbers.none_of(float(share)) for share in shares])
+    primary = light + (1.0 - light) * -np.expm1(-reception.dark_per_pulse * dynamics.open_share)
+    clicks, fano = clicks_and_fano(primary, dynamics)
+    offered = primary + dynamics.afterpulse_probability * dynamics.open_share * clicks
+    alive = np.divide(clicks, offered, out=np.ones_like(clicks), where=offered > 0.0)
+    return clicks, fano, light, alive
 
 
 def _entropy(ratio: float) -> float:

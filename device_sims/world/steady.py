@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Reals = npt.NDArray[np.float64]
 
-__all__ = ["clicks_and_fano", "slot_shares"]
+__all__ = ["clicks_and_fano", "slot_probabilities", "slot_shares"]
 
 _ROUNDS = 60
 _STEPS = 4000
@@ -73,17 +73,24 @@ def _renewal(offered: Reals, dynamics: Dynamics) -> tuple[Reals, Reals]:
 
 
 def slot_shares(dynamics: Dynamics) -> tuple[float, float]:
-    """Share of the photo-detections seen in their own pulse's slot, and in others'.
+    """Share of the photo-detections seen in their own pulse's slot, and in others'."""
+    shares = slot_probabilities(dynamics) / dynamics.gate_every
+    own = float(shares[_FARTHEST])
+    return own, float(shares.sum()) - own
+
+
+def slot_probabilities(dynamics: Dynamics) -> Reals:
+    """Chance that a photo-detection falls -3 to 3 slots from its pulse's, in the part a gate opens there; shape (7,).
 
     The time of a click is normal, and for a share of them later by an exponential time, of which the mean is taken over its
-    quantiles.
+    quantiles. All slots count as gated.
     """
     if not dynamics.fine:
-        return 1.0, 0.0
+        its_own: Reals = np.eye(2 * _FARTHEST + 1)[_FARTHEST]
+        return its_own
     half = dynamics.gate_ticks / 2.0 if 0 < dynamics.gate_ticks < TICKS else float(MIDDLE)
-    shares = [_between(dynamics, number * TICKS - half, number * TICKS + half) for number in range(-_FARTHEST, _FARTHEST + 1)]
-    own = shares.pop(_FARTHEST)
-    return own / dynamics.gate_every, sum(shares) / dynamics.gate_every
+    numbers = range(-_FARTHEST, _FARTHEST + 1)
+    return np.array([_between(dynamics, number * TICKS - half, number * TICKS + half) for number in numbers])
 
 
 def _between(dynamics: Dynamics, low: float, high: float) -> float:

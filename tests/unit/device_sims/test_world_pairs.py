@@ -253,3 +253,40 @@ def test_counters_between_blocks_follow_the_clicks(statistics: str) -> None:
     number, different = matched(found, 0, 0)
     told = looked.history("bob", 0.0, 60.0, 60_000 * MS).qber_ratio[0]
     assert abs(different / number - told) < SIGMAS * math.sqrt(told / number + told / 1e5)
+
+
+JITTER = {"jitter_sigma_s": 5e-10}
+GATE = {"gate_width_s": 4e-10, "gate_period_s": 2e-9}
+
+
+@pytest.mark.parametrize(
+    ("alice", "bob"),
+    [({}, {}), (JITTER, JITTER), (JITTER, {"jitter_sigma_s": 8e-10}), (GATE, GATE)],
+    ids=["plain", "jitter at both", "more jitter at one", "common gates"],
+)
+def test_coincidences_of_late_and_gated_photons_follow_the_closed_form(
+    monkeypatch: pytest.MonkeyPatch, alice: dict[str, Any], bob: dict[str, Any]
+) -> None:
+    """Photons of a pair that fall into the same other slot still meet, and common gates open for both at once."""
+    from hil.device_sims.world import pairs
+
+    told, expect = [], pairs.expect_pairs
+
+    def heard(*args: Any, **kwargs: Any) -> Any:
+        told.append(expect(*args, **kwargs))
+        return told[-1]
+
+    monkeypatch.setattr(pairs, "expect_pairs", heard)
+    ends = {"dark_count_rate_hz": 2e4, "misalignment": 0.02, "afterpulse_probability": 0.0}
+    bench = bench_with(
+        {"mean_pairs": 3e-3, "visibility_key": 0.95},
+        {**ends, "efficiency": 0.3, **alice},
+        {**ends, "efficiency": 0.1, **bob},
+    )
+    sifted, wrong = matched(clicks(lit(bench), 0, 200 * MS), 0, 0)
+    log = lit(bench).history("bob", 0.0, 60.0, 60_000 * MS)
+    found = next(each for each in reversed(told) if each.signal > 0.0)
+    expected = found.sifted * 200 * MS
+    assert abs(sifted - expected) < SIGMAS * math.sqrt(expected)
+    assert abs(wrong - found.qber * sifted) < SIGMAS * math.sqrt(found.qber * sifted)
+    assert log.qber_ratio[0] == pytest.approx(found.qber, abs=0.01)
