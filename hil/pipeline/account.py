@@ -123,6 +123,7 @@ class Account:
             sentence=sentence,
             key_fingerprints=fingerprints,
             by_intensity=tuple(by_intensity),
+            chsh=self.chsh,
             ledger=entries(self, released=released),
             faults=context.faults,
         )

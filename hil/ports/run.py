@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Availability",
+    "BellCounts",
     "BlockReport",
     "CalibrationLog",
     "CountGates",
@@ -43,7 +44,8 @@ class BlockReport:
 
     Counts are by basis: key basis (0) and test basis (1). ``key_errors`` are counted exactly by error correction (None when
     it was not reached). ``sentence`` says in words why there is key or none. ``key_fingerprints`` are SHA-256 of the
-    released keys. ``by_intensity`` holds (sent intensity number, basis, sifted, errors or None).
+    released keys. ``by_intensity`` holds (sent intensity number, basis, sifted, errors or None), ``chsh`` what
+    :class:`BellCounts` holds, where pairs were measured for it.
     """
 
     sequence: int
@@ -62,6 +64,7 @@ class BlockReport:
     sentence: str
     key_fingerprints: tuple[str, ...] = ()
     by_intensity: tuple[tuple[int, int, int, int | None], ...] = ()
+    chsh: tuple[tuple[int, int], ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     faults: tuple[str, ...] = ()
 
@@ -119,6 +122,9 @@ class LinkRun:
 
     visibility: VisibilityCounts | None = None
     """Of an entangled link: coincidences by basis."""
+
+    bell: BellCounts | None = None
+    """Of a link that measures CHSH's four pairs of settings."""
 
 
 @dataclass(frozen=True)
@@ -185,4 +191,17 @@ class VisibilityCounts:
 
     subject: str
     by_basis: dict[str, tuple[int, int]]
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class BellCounts:
+    """Pairs measured in CHSH's four pairs of settings: (a, b), (a, b'), (a', b), (a', b').
+
+    ``by_settings``: (pairs, those of them with opposite results) of each; ``signs`` of their correlations in S.
+    """
+
+    subject: str
+    by_settings: tuple[tuple[int, int], ...]
+    signs: tuple[int, int, int, int]
     simulated: bool

@@ -52,7 +52,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
 }
 """Kind -> the fields its data may have."""
 
-_ONLY_IN_EVENTS = {"block": {"ledger", "by_intensity"}}
+_ONLY_IN_EVENTS = {"block": {"ledger", "by_intensity", "chsh"}}
 _FINGERPRINTS = {"block": "key_fingerprints", "key": "fingerprints"}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from hil.errors import MissingCapabilityError
-from hil.ports.run import VisibilityCounts
+from hil.ports.run import BellCounts, VisibilityCounts
 from hil.testbed.entangled_session import EntangledSession, declared_pair_source
 from hil.testbed.link import Link
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EntangledLink"]
 
+_CHSH_SIGNS = (1, -1, 1, 1)
 CHSH_LINES = ("CHSH value S", "standard error of S")
 
 
@@ -55,13 +56,18 @@ class EntangledLink(Link):
         self._pair_source = None
 
     def observed(self, blocks: Sequence[BlockReport]) -> dict[str, Any]:
-        """Coincidences by basis, those of the key basis where correction counted their errors, and the CHSH value over time."""
+        """Coincidences by basis, of the key basis where correction counted their errors, and pairs of CHSH's settings."""
         corrected = [block for block in blocks if block.key_errors is not None]
         by_basis = {
             "key": (sum(b.sifted_key_bits for b in corrected), sum(b.key_errors or 0 for b in corrected)),
             "test": (sum(b.sifted_test_bits for b in blocks), sum(b.test_errors for b in blocks)),
         }
-        return {"visibility": VisibilityCounts(self.name, by_basis, self.simulated)}
+        measured = [block.chsh for block in blocks if block.chsh]
+        by_settings = tuple((sum(n for n, _ in one), sum(wrong for _, wrong in one)) for one in zip(*measured, strict=True))
+        return {
+            "visibility": VisibilityCounts(self.name, by_basis, self.simulated),
+            "bell": BellCounts(self.name, by_settings, _CHSH_SIGNS, self.simulated) if measured else None,
+        }
 
     def block_series(self, blocks: Sequence[BlockReport]) -> dict[str, Any]:
         """S and its standard error, of each block that has them."""

@@ -14,12 +14,14 @@ from hil.testbed import lighting, measuring, running
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
 from hil.testbed.released import ReleasedKeys, batch_digest
+from hil.testbed.surveying import survey
 from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
+    from hil.device_sims.world.month import Survey
     from hil.pipeline.settings import BlockContext
     from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
@@ -197,6 +199,22 @@ class Link:
     def watch(self, duration: str | float = "30 d") -> tuple[Availability, CalibrationLog]:
         """Leave the link alone for that long, then read both devices' own logs: was it up, when did it calibrate itself."""
         return measuring.watch(self, duration)
+
+    def survey(
+        self,
+        duration: str | float = "30 d",
+        *,
+        every: str | float = "1 min",
+        window: str | float = "10 ms",
+        workers: int = 1,
+    ) -> Survey:
+        """Clicks, key-basis bits and errors in a window every so often over that long; of a simulated link only.
+
+        The link is lit from the first moment and as its bench file declares it, with its drift, weather and maintenance: what a
+        test has set or injected does not show. The bench's own time stands still. The result is the same for any number of
+        ``workers``, which are processes. MissingCapabilityError for a link with a real device.
+        """
+        return survey(self, duration, every, window, workers)
 
     # --- for the runs themselves --------------------------------------------------------------------------------------
 

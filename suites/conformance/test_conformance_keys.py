@@ -74,6 +74,12 @@ def test_entanglement_fidelity(link: Link, slo: Slo) -> None:
     slo.check(link.run(link.declared.block_s), "entanglement_fidelity")
 
 
+def test_chsh_value(link: Link, slo: Slo) -> None:
+    """Pairs violate CHSH's inequality, where the receivers measure its settings."""
+    slo.declare("chsh")
+    slo.check(link.run(link.declared.block_s), "chsh")
+
+
 def test_both_ends_hold_the_same_keys(link: Link) -> None:
     """Every key of a run has one ID and the same bits at both ends, and no two keys are alike."""
     run = link.run(2.0 * link.declared.block_s)

@@ -28,6 +28,7 @@ DEFAULTS = {
     "photon_counts": (0.10, "within"),
     "dark_counts": (100.0, "below"),
     "entanglement_fidelity": (0.90, "above"),
+    "chsh": (2.0, "above"),
     "key_ingestion": (1.0, "below"),
     "calibration_interval": (604_800.0, "below"),
     "auth_round_trip": (0.1, "below"),
