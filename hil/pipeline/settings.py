@@ -32,7 +32,7 @@ class DistillSettings:
     key_size_bits: int = 256
     test: bool = True
     leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
-    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class EntangledSettings:
     key_size_bits: int = 256
     test: bool = True
     leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
-    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
 
 
 @dataclass(frozen=True)

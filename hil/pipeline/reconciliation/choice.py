@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hil.compiled import available
 from hil.errors import UsageError
-from hil.pipeline.reconciliation import cascade, frames
+from hil.pipeline.reconciliation import cascade, frames, ldpc
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -41,10 +41,14 @@ def correct(
     require(name)
     if name in _STYLES:
         return (yield from frames.correct(talk, bits, qber_ratio, entropy, _STYLES[name]))
+    if name == "ldpc":
+        return (yield from ldpc.correct(talk, bits, qber_ratio))
     return (yield from cascade.correct(talk, bits, qber_ratio, entropy))
 
 
 def answer(talk: Conversation, bits: Bits, name: str) -> Generator[Request, bytes | None, tuple[Corrected, cascade.Disclosed]]:
     """Alice's side."""
     require(name)
+    if name == "ldpc":
+        return (yield from ldpc.answer(talk, bits))
     return (yield from (frames.answer(talk, bits) if name in _STYLES else cascade.answer(talk, bits)))

@@ -255,7 +255,7 @@ def test_a_plan_is_one_that_alice_takes(style: Style, bits: int, qber: float) ->
     assert 1 << told.log2 <= max(256, 2 * bits)
 
 
-@pytest.mark.parametrize("name", ["cascade", "cascade-fast", "cascade-efficient"])
+@pytest.mark.parametrize("name", ["cascade", "cascade-fast", "cascade-efficient", "ldpc"])
 def test_a_link_gives_key_with_each(small: Callable[..., Any], name: str) -> None:
     """Whole blocks: equal keys, the correction named in the ledger, every parity charged."""
     link = small()
