@@ -1,10 +1,10 @@
 """Low-density parity checks: Alice tells syndromes, Bob decodes the errors, and asks for more checks of frames that fail.
 
 Blind reconciliation (J. Martinez-Mateo, D. Elkouss, V. Martin, "Blind Reconciliation", Quantum Information and Computation
-12, 791 (2012), arXiv:1205.5729) with further rows of checks in place of punctured bits. All frames are in each message. A
-frame that no round corrects is told bit for bit and charged so: to drop it would choose blocks by their errors, which the
-proof does not cover. With its first checks go 32 bits of a CRC, so that a frame decoded to other bits is found out and goes
-on.
+12, 791 (2012), arXiv:1205.5729) with checks split in two, of which one half is told, in place of punctured bits. All frames
+are in each message. A frame that no round corrects is told bit for bit and charged so: to drop it would choose blocks by
+their errors, which the proof does not cover. With its first checks go 32 bits of a CRC, so that a frame decoded to other bits
+is found out and goes on.
 
 Bob tells after each round which frames are still wrong: a bit for every frame that was open, counted as his. All else that he
 says follows from what is public.
@@ -76,8 +76,8 @@ def correct(talk: Conversation, bits: Bits, qber_ratio: float) -> Generator[Requ
         if not begin:
             crc = heard[checks:].reshape(cut.frames, _CRC_BITS)
         theirs = heard[:checks].reshape(open_.size, end - begin, told.lifting)
-        syndromes = np.concatenate([syndromes, theirs ^ cut.code.syndromes(frames[open_], begin, end)], axis=1)
-        wrong, iterations = decode(cut.code, syndromes, prior[open_])
+        syndromes = np.concatenate([syndromes, theirs ^ cut.code.told.syndromes(frames[open_], begin, end)], axis=1)
+        wrong, iterations = decode(cut.code.split(end), cut.code.split_syndromes(syndromes), prior[open_])
         decoded = frames[open_] ^ wrong
         still = (iterations < 0) | (_crc(decoded) != crc).any(axis=1)
         frames[open_[~still]] = decoded[~still]
@@ -103,7 +103,7 @@ def answer(talk: Conversation, bits: Bits) -> Generator[Request, bytes | None, t
         if end == _ALL:
             reply = np.concatenate([bits[frame :: cut.frames] for frame in open_])
         else:
-            reply = cut.code.syndromes(frames[open_], begin, end).reshape(-1)
+            reply = cut.code.told.syndromes(frames[open_], begin, end).reshape(-1)
             reply = reply if begin else np.concatenate([reply, _crc(frames).reshape(-1)])
             disclosed.by_bob += open_.size
         disclosed.by_alice += reply.size

@@ -23,7 +23,7 @@ from hil.compiled import available
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hil.pipeline.reconciliation.ldpc_graph import Code
+    from hil.pipeline.reconciliation.ldpc_graph import Graph
 
     Bits = npt.NDArray[np.uint8]
     Levels = npt.NDArray[np.int16]
@@ -41,22 +41,22 @@ _PATIENCE = 60
 """Iterations after which a frame is given up whose unsatisfied checks have become no fewer."""
 
 
-def decode(code: Code, syndromes: Bits, levels: Levels) -> tuple[Bits, npt.NDArray[np.int64]]:
+def decode(graph: Graph, syndromes: Bits, levels: Levels) -> tuple[Bits, npt.NDArray[np.int64]]:
     """Bits that are wrong, shape (frames, columns, lifting), and iterations of each frame, below zero where it failed.
 
-    ``syndromes`` has shape (frames, rows, lifting): as many rows of the code as are known; ``levels``, shape (frames, columns,
+    ``syndromes`` has shape (frames, rows, lifting); ``levels``, shape (frames, columns,
     lifting), how sure it is beforehand that a bit is right. It ends as how sure it is afterwards.
     """
     signs = -syndromes.astype(np.int16)
     if not available():
-        taken = _decode_numpy(code, signs, levels)
+        taken = _decode_numpy(graph, signs, levels)
     else:
         from hil.pipeline.reconciliation import ldpc_kernel
 
-        graph = code.start[: signs.shape[1] + 1], code.column, code.shift
+        edges = graph.start, graph.column, graph.shift
         taken = np.array(
             [
-                ldpc_kernel.decode(one, sign, *graph, _MOST_ITERATIONS, _PATIENCE)
+                ldpc_kernel.decode(one, sign, *edges, _MOST_ITERATIONS, _PATIENCE)
                 for one, sign in zip(levels, signs, strict=True)
             ],
             dtype=np.int64,
@@ -78,18 +78,18 @@ def both_say(a: Levels, b: Levels) -> Levels:
     return says
 
 
-def _decode_numpy(code: Code, signs: Levels, levels: Levels) -> npt.NDArray[np.int64]:
+def _decode_numpy(graph: Graph, signs: Levels, levels: Levels) -> npt.NDArray[np.int64]:
     frames, rows, z = signs.shape
     open_ = np.arange(frames)
     taken = np.full(frames, -_MOST_ITERATIONS, dtype=np.int64)
     least, least_at = np.full(frames, z * rows + 1), np.zeros(frames, dtype=np.int64)
     current = levels.copy()
-    messages = np.zeros((int(code.start[rows]), frames, z), dtype=np.int16)
+    messages = np.zeros((int(graph.start[rows]), frames, z), dtype=np.int16)
     for number in range(1, _MOST_ITERATIONS + 1):
         for row in range(rows):
-            _update(current, messages[code.start[row] : code.start[row + 1]], list(code.edges(row)), signs[open_, row])
+            _update(current, messages[graph.start[row] : graph.start[row + 1]], list(graph.edges(row)), signs[open_, row])
         levels[open_] = current
-        wrong = _unsatisfied(code, current, signs[open_])
+        wrong = _unsatisfied(graph, current, signs[open_])
         better = wrong < least[open_]
         least[open_[better]], least_at[open_[better]] = wrong[better], number
         given_up = number - least_at[open_] >= _PATIENCE
@@ -137,8 +137,9 @@ def _others(sure: list[Levels]) -> list[Levels]:
     return [both_say(one, other) for one, other in zip(before, reversed(behind), strict=True)]
 
 
-def _unsatisfied(code: Code, levels: Levels, signs: Levels) -> npt.NDArray[np.int64]:
+def _unsatisfied(graph: Graph, levels: Levels, signs: Levels) -> npt.NDArray[np.int64]:
     """Checks of each frame that the decided bits do not meet."""
     decided = (levels < 0).astype(np.uint8)
-    checks = code.syndromes(decided, 0, signs.shape[1])
-    return (checks != (signs < 0)).sum(axis=(1, 2), dtype=np.int64)
+    checks = graph.syndromes(decided, 0, signs.shape[1])
+    wrong: npt.NDArray[np.int64] = (checks != (signs < 0)).sum(axis=(1, 2), dtype=np.int64)
+    return wrong

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 from math import floor, log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def search(checks_per_bit: float, efficiency: float, seed: int = 1) -> tuple[flo
         shares = _shares(parts, checks_per_bit)
         return iterations(error_ratio, checks_per_bit, shares, most=250) * float(np.dot(shares, DEGREES))
 
-    bounds = [(0.3, 1.0), (0.4, 0.95), (0.0, 0.6), (0.2, 1.0)]
+    bounds: Any = [(0.3, 1.0), (0.4, 0.95), (0.0, 0.6), (0.2, 1.0)]
     found = differential_evolution(steps, bounds, popsize=8, maxiter=9, rng=seed, polish=False)
     return _shares(found.x, checks_per_bit)
 
@@ -132,8 +132,9 @@ def _clipped(density: Density) -> Density:
     clipped[-_TOP:] = density[-_TOP:]
     clipped[_TOP] += density[_TOP + 1 : half].sum()
     clipped[-_TOP] += density[half:-_TOP].sum()
-    clipped = np.maximum(clipped, 0.0)
-    return clipped / clipped.sum()
+    positive: Density = np.maximum(clipped, 0.0)
+    positive /= positive.sum()
+    return positive
 
 
 @cache
@@ -153,10 +154,13 @@ def _join(sums: Density, differences: Density, count: int) -> tuple[Density, Den
 
 
 def _pair(one: tuple[Density, Density], other: tuple[Density, Density]) -> tuple[Density, Density]:
-    first, second = (
-        np.bincount(_table(), weights=np.outer(a, b).reshape(-1), minlength=_TOP + 1) for a, b in zip(one, other, strict=True)
-    )
-    return first, second
+    return _summed(np.outer(one[0], other[0])), _summed(np.outer(one[1], other[1]))
+
+
+def _summed(joint: Density) -> Density:
+    """Of two levels together to what they say."""
+    said: Density = np.bincount(_table(), weights=joint.reshape(-1), minlength=_TOP + 1).astype(np.float64)
+    return said
 
 
 def _main(checks_per_bit: float, efficiency: float) -> None:

@@ -2,9 +2,8 @@
 
 Base: progressive edge growth (X.-Y. Hu, E. Eleftheriou, D. M. Arnold, IEEE Trans. Inf. Theory 51, 386 (2005)) with rows of
 equal degree; columns of two entries make one path through the rows, which closes no cycle. Entry (i, j) with shift s joins
-check r of row i to bit (r + s) mod lifting of column j; shifts are drawn among those that close no cycle of four edges. Rows
-beyond the core are for later rounds. Everything comes from raw words of a counter generator keyed by (rows, lifting), in
-integers only.
+check r of row i to bit (r + s) mod lifting of column j; shifts are drawn among those that close no cycle of four edges.
+Everything comes from raw words of a counter generator keyed by (rows, lifting), in integers only.
 """
 
 from __future__ import annotations
@@ -25,33 +24,21 @@ if TYPE_CHECKING:
 
     Entries = npt.NDArray[np.int64]
 
-__all__ = ["Code", "code_of"]
+__all__ = ["Code", "Graph", "code_of"]
 
-_EXTENSION = 0.75
-"""Rows for later rounds, as a share of the core's."""
 _NEAR = 1 << 16
 _ROW_STEP = 1 << 17
 
 
-@dataclass(frozen=True)
-class Code:
-    """``core`` rows of checks for the first round; check r of row i XORs bits (r + shift) mod ``lifting`` of its columns.
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """``shifts``, shape (rows, columns), -1 where there is no entry: check r of a row XORs bits (r + shift) mod ``lifting``.
 
     ``start`` (rows + 1,), ``column`` and ``shift`` (edges,), int64: entries of row i are those from start[i] to start[i + 1].
     """
 
-    core: int
+    shifts: Entries
     lifting: int
-
-    @property
-    def rows(self) -> int:
-        """All rows there are, those of later rounds included."""
-        return self.core + max(2, round(_EXTENSION * self.core))
-
-    @cached_property
-    def shifts(self) -> Entries:
-        """Shape (rows, columns); -1 where there is no entry."""
-        return _lift(_base(self.core, self.rows), self.lifting)
 
     @cached_property
     def start(self) -> Entries:
@@ -81,6 +68,39 @@ class Code:
         return checks
 
 
+@dataclass(frozen=True)
+class Code:
+    """``core`` rows of checks for the first round; row core + i, for a later one, has every other entry of row i."""
+
+    core: int
+    lifting: int
+
+    @property
+    def rows(self) -> int:
+        """All rows that can be told."""
+        return 2 * self.core
+
+    @cached_property
+    def told(self) -> Graph:
+        """The rows as they are told."""
+        core = _lift(_base(self.core), self.lifting)
+        return Graph(np.concatenate([core, _every_other(core)]), self.lifting)
+
+    def split(self, rows: int) -> Graph:
+        """The rows as they are decoded when so many are told: a row whose half is told is left with the other half."""
+        shifts = self.told.shifts[:rows].copy()
+        halves = shifts[self.core :]
+        shifts[: len(halves)][halves >= 0] = -1
+        return Graph(shifts, self.lifting)
+
+    def split_syndromes(self, told: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Checks as told, shape (frames, rows, lifting), to those of :meth:`split`."""
+        checks = told.copy()
+        halves = told[:, self.core :]
+        checks[:, : halves.shape[1]] ^= halves
+        return checks
+
+
 @lru_cache(maxsize=32)
 def code_of(core: int, lifting: int) -> Code:
     """The code with so many rows in its first round, of frames of ``COLUMNS * lifting`` bits."""
@@ -94,9 +114,9 @@ def _words(count: int, *key: str | int) -> Entries:
 
 
 @lru_cache(maxsize=32)
-def _base(core: int, rows: int) -> npt.NDArray[np.bool_]:
+def _base(core: int) -> npt.NDArray[np.bool_]:
     """Where the base matrix has entries, shape (rows, columns)."""
-    base = np.zeros((rows, COLUMNS), dtype=np.bool_)
+    base = np.zeros((core, COLUMNS), dtype=np.bool_)
     for column, degree in enumerate(column_degrees(core)):
         if degree == 2:
             base[[column, column + 1], column] = True
@@ -104,15 +124,11 @@ def _base(core: int, rows: int) -> npt.NDArray[np.bool_]:
         noise = _words(degree * core, "base", core, column).reshape(degree, core) % _NEAR
         near = np.zeros(core, dtype=np.int64)
         for draw in noise:
-            key = _ROW_STEP * base[:core].sum(axis=1) + np.minimum(near, 1) * _NEAR + draw
-            key[base[:core, column]] = np.iinfo(np.int64).max
+            key = _ROW_STEP * base.sum(axis=1) + np.minimum(near, 1) * _NEAR + draw
+            key[base[:, column]] = np.iinfo(np.int64).max
             row = int(key.argmin())
-            near += base[:core, base[row]].sum(axis=1)
+            near += base[:, base[row]].sum(axis=1)
             base[row, column] = True
-    per_row = -(-int(base.sum()) // core)
-    for row in range(core, rows):
-        key = _ROW_STEP * base[core:, :].sum(axis=0) + _words(COLUMNS, "more", core, row) % _ROW_STEP
-        base[row, np.argsort(key, kind="stable")[:per_row]] = True
     return base
 
 
@@ -132,3 +148,9 @@ def _lift(base: npt.NDArray[np.bool_], lifting: int) -> Entries:
             draw = draws[row, column]
             shifts[row, column] = draw if not free.size else free[draw % free.size]
     return shifts
+
+
+def _every_other(shifts: Entries) -> Entries:
+    """Half of the entries of each row."""
+    entries = shifts >= 0
+    return np.where(entries & (np.cumsum(entries, axis=1) % 2 == 1), shifts, -1)

@@ -30,7 +30,7 @@ _LEAST_LIFTING, _MOST_LIFTING = 8, 4096
 _LONG, _LONGER = 512, 2048
 """Lifting of long keys; the smaller the error ratio, the longer a frame has to be to be near the limit."""
 _LONGER_BELOW = 0.03
-_STEPS = (0.015, 0.03, 0.06, 0.12, 0.24, 0.48, 0.75)
+_STEPS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.6, 1.0)
 """Checks told after each further round, as a share of those told at first."""
 _SPREAD = 2.5
 
