@@ -94,7 +94,7 @@ def test_a_detector_clicks_while_its_control_unit_gives_it_its_bias() -> None:
 
 
 def test_tagger_counts_singles_and_the_coincidences_of_pairs() -> None:
-    """Coincidences of the two key-basis detectors of entangled pairs within 5 sigma of sampled blocks compared pulse by pulse."""
+    """Coincidences of key-basis detectors of entangled pairs, within 5 sigma of sampled blocks compared pulse by pulse."""
     inputs = ("alice.z0", "bob.z0", "bob.z1")
     bench = _bench("entangled-metro", tagger=TimeTaggerDevice(driver="x", inputs=inputs, window_s=1e-9))
     world = World(bench, 4)
