@@ -59,7 +59,7 @@ def test_a_laser_that_cannot_be(tmp_path: Path, old: str, new: str, said: str) -
 
 
 def test_two_lasers_of_one_source(tmp_path: Path) -> None:
-    """Which of them would make its light?"""
+    """Nobody could say which of them makes its light."""
     assert "another than that of device.pump" in _mistakes(tmp_path, LASER, LASER.replace("device.pump", "device.other"))
 
 
