@@ -121,7 +121,16 @@ class Conversation:
 
         def in_the_loop() -> None:
             kept: Future[None] = Future()
-            loop.call_soon_threadsafe(lambda: kept.set_result(keep()))
+
+            def call() -> None:
+                try:
+                    keep()
+                except Exception:
+                    logger.exception("%s: the simulated device broke down; it goes on as after power-up", self._port.device)
+                    self.begin()
+                kept.set_result(None)
+
+            loop.call_soon_threadsafe(call)
             kept.result(_PATIENCE_S)
 
         self._promised = [promise for promise in self._promised if promise.due_ns > clock.now_ns()]
