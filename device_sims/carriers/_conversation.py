@@ -27,10 +27,12 @@ class Port:
         self.loop = loop
         self.seconds_per_delay = 0.0 if clock.virtual else 1.0 / speed
         self.conversations: set[Conversation] = set()
+        self.has_power = True
 
     def power_cycle(self, endpoint: Endpoint) -> None:
         """Put a device fresh from power-up behind the port. Connections stay; what was half said on them is gone."""
         self.endpoint = endpoint
+        self.has_power = True
         for conversation in self.conversations:
             conversation.begin()
 
@@ -57,7 +59,9 @@ class Conversation:
         self._port.conversations.discard(self)
 
     def heard(self, data: bytes) -> None:
-        """Hand bytes to the session and send what it replies."""
+        """Hand bytes to the session and send what it replies; a device without power hears nothing."""
+        if not self._port.has_power:
+            return
         try:
             replies = self._session.received(data, self._port.clock.now_ns())
         except Exception:
