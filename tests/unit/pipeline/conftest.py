@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hil.pipeline.authentication import KeyPool
 from hil.pipeline.distiller import Alice, Bob
 from hil.pipeline.entropy import SeededEntropy
+from hil.pipeline.lanes import lane_pools
 from hil.pipeline.settings import BlockContext, DistillSettings
 from hil.pipeline.stepping import run_pair
 from hil.ports.detections import DetectionRecords, DetectorRole, Preparations, ReceiverDeclaration, SourceDeclaration
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from hil.pipeline.party import Party
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
+
+if TYPE_CHECKING:
+    Begin = Callable[[], Party[BlockResult]]
 
 PRE_SHARED = bytes(range(256)) * 2
 SPACING = 1000
@@ -86,6 +92,43 @@ class SmallLink:
         self.next_block(**about)
         prepare, records = self.raw(**raw)
         return run_pair(self.alice.block(self.context, prepare), self.bob.block(self.context, records), interceptor)
+
+
+@dataclass
+class SmallLanes:
+    """Small links side by side, one to a lane: blocks in flight. Lane keys are shares of ``pre_shared``."""
+
+    lanes: int
+    settings: DistillSettings = SETTINGS
+    seed: int = 1
+    pre_shared: bytes = PRE_SHARED * 4
+    events: int = 12_000
+    begun: int = 0
+
+    def __post_init__(self) -> None:
+        pools = (lane_pools(self.pre_shared, self.lanes), lane_pools(self.pre_shared, self.lanes))
+        self.alice = [Alice(self.settings, pool, SeededEntropy(self.seed, "alice", n)) for n, pool in enumerate(pools[0])]
+        self.bob = [Bob(self.settings, pool, SeededEntropy(self.seed, "bob", n)) for n, pool in enumerate(pools[1])]
+
+    def next_blocks(self, number: int, events: int | None = None) -> tuple[list[Begin], list[Begin]]:
+        """What begins the next blocks at either end."""
+        of_a: list[Begin] = []
+        of_b: list[Begin] = []
+        for sequence in range(self.begun, self.begun + number):
+            context = BlockContext(sequence, float(sequence), sequence + 1.0, 1.0)
+            raw = SmallLink(self.settings, self.seed, context=context)
+            prepare, records = raw.raw(self.events if events is None else events)
+            lane = sequence % self.lanes
+            of_a.append(partial(self.alice[lane].block, context, prepare))
+            of_b.append(partial(self.bob[lane].block, context, records))
+        self.begun += number
+        return of_a, of_b
+
+
+@pytest.fixture
+def small_lanes() -> Callable[..., SmallLanes]:
+    """Makes small links with blocks in flight."""
+    return SmallLanes
 
 
 @pytest.fixture
