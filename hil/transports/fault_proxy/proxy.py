@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from hil.transports.fault_proxy.piece import Framing
     from hil.transports.fault_proxy.toxics import Toxic
 
-__all__ = ["ActiveToxic", "Proxy"]
+__all__ = ["HERE", "ActiveToxic", "Proxy"]
 
 HERE = "127.0.0.1"
+"""Proxies listen on loopback only."""
 
 
 @dataclass(frozen=True)
