@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHELF = Path(__file__).with_name("shelf.toml")
-OTHERS = {"alice", "bob"}
+OTHERS = {"alice", "bob", "bright"}
 INSTRUMENTS = sorted(set(load(SHELF).device) - OTHERS)
 SERIAL_LINES = "tcp" if sys.platform == "win32" else "pty"
 
