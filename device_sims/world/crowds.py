@@ -1,6 +1,4 @@
-"""Which candidates click: with vector operations where a fixed dead time decides, as only crowds of them need a decision, else
-one by one.
-"""
+"""Which candidates click: one by one, or with vector operations where a fixed dead time decides, as only crowds need one."""
 
 from __future__ import annotations
 
@@ -114,15 +112,13 @@ def walked(
     rules: tuple[Indices, Reals, tuple[int, int], bool],
     chance: tuple[Reals, Reals],
     memory: tuple[Indices, Indices],
-    out: tuple[Indices, Small, Flags],
-) -> int:
-    """Go through candidates in order of time and write down what clicks; returns how many.
+) -> tuple[Indices, Small, Flags]:
+    """Go through candidates in order of time: time and detector of each click, and which candidates clicked.
 
     ``main`` are time and detector, ``extra`` the same with the number of the candidate without whose click it never comes
     (main first, then extra; -1: it comes anyway). ``rules`` are dead time, recovery time, (gap, reset time) of latching, and
     whether what is not seen prolongs the dead time. ``chance`` is each candidate's luck while its detector recovers, or empty.
-    ``memory`` holds each detector's last event and the end of its silence, and is updated; ``out`` takes time and detector of
-    each click, and whether each candidate clicked.
+    ``memory`` holds each detector's last event and the end of its silence, and is updated.
     """
     main_time, main_detector = main
     extra_time, extra_detector, parent = extra
@@ -130,8 +126,9 @@ def walked(
     latch_gap, latch_reset = latching
     main_chance, extra_chance = chance
     last, silent = memory
-    time, detector, clicked = out
     mains, extras = len(main_time), len(extra_time)
+    time, detector = np.empty(mains + extras, dtype=np.int64), np.empty(mains + extras, dtype=np.uint8)
+    clicked = np.zeros(mains + extras, dtype=np.bool_)
     i, j, found = 0, 0, 0
     while i < mains or j < extras:
         if j == extras or (i < mains and main_time[i] <= extra_time[j]):
@@ -160,4 +157,4 @@ def walked(
         time[found] = t
         detector[found] = d
         found += 1
-    return found
+    return time[:found], detector[:found], clicked

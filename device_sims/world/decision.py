@@ -32,8 +32,7 @@ _FAMILY, _DELAY, _CHILD, _LUCK = np.uint64(FAMILY), np.uint64(DELAY), np.uint64(
 _S11, _S12 = np.uint64(11), np.uint64(12)
 _UNIT = 2.0**-53
 _MANTISSA = (1 << 52) - 1
-_NEVER = (1 << 63) - 1
-_ROOM = 64
+_ROOM = 1024
 _A11, _A9, _A7, _A5, _A3 = 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0
 
 
@@ -45,7 +44,7 @@ def decide(
     rules: tuple[Indices, Reals, tuple[int, int], bool],
     traps: tuple[Words, Reals, Reals, tuple[int, int, int]],
     memory: tuple[Indices, Indices],
-) -> tuple[Indices, Small, Phases, int, Queue]:
+) -> tuple[tuple[Indices, Small, Phases], tuple[int, int], Queue]:
     """Go through candidates in order of time up to a horizon, ``span`` being (base, horizon in ticks).
 
     ``main`` and ``few`` are time, detector and mark. ``rules`` are dead time, recovery time (or empty), (gap, reset time) of
@@ -53,61 +52,80 @@ def decide(
     probabilities and decay times by detector, and (least step of time, ticks of the gate, slots from gate to gate).
     ``memory`` holds each detector's last event and the end of its silence, and is updated.
 
-    Returns index, detector and phase of each click, how many of ``main`` were before the horizon, and what is to come of the
-    others.
+    Returns index, detector and phase of each click, how many of ``main`` and of ``few`` were before the horizon, and the
+    afterpulses that come behind it.
     """
-    base, horizon = span
-    rule = (rules, traps[0], memory)
-    queue, head, tail = few, 0, few[0].size
-    mains = main[0].size
-    out = _clicks(mains + mains // 32 + tail + _ROOM)
-    i, found = 0, 0
+    queue, at = _roomier(few, 0, 0), (0, 0, 0, 0, 0)
+    out = _clicks(main[0].size + main[0].size // 32 + few[0].size + _ROOM)
     while True:
-        early = queue[0][head] if head < tail else horizon
-        room = out[0].size - found
-        reached = i
-        i, found, parent = _run(main, (i, min(mains, i + room)), min(early, horizon - 1), rule, (base, found), out)
-        if parent >= 0:
-            queue, head, tail = _leave(main, parent, base, (rules[0], traps), (queue, head, tail))
-        elif head < tail and early < horizon and room > i - reached:
-            head, found, parent = _run(queue, (head, head + 1), early, rule, (base, found), out)
-            if parent >= 0:
-                queue, head, tail = _leave(queue, parent, base, (rules[0], traps), (queue, head, tail))
-        elif room == i - reached:
+        at, done = _go_on(main, few, queue, at, span, rules, traps, memory, out)
+        i, j, found, head, tail = at
+        if done:
+            break
+        if found == out[0].size:
             out = _more_clicks(out)
         else:
-            break
+            queue, at = _roomier(queue, head, tail), (i, j, found, 0, tail - head)
     rest = queue[0][head:tail], queue[1][head:tail], queue[2][head:tail]
-    return out[0][:found], out[1][:found], out[2][:found], i, rest
+    return (out[0][:found], out[1][:found], out[2][:found]), (i, j), rest
 
 
 @kernel
-def _run(
-    source: Queue,
-    part: tuple[int, int],
-    until: int,
-    rule: tuple[tuple[Indices, Reals, tuple[int, int], bool], Words, tuple[Indices, Indices]],
-    reached: tuple[int, int],
+def _go_on(
+    main: Queue,
+    few: Queue,
+    queue: Queue,
+    at: tuple[int, int, int, int, int],
+    span: tuple[int, int],
+    rules: tuple[Indices, Reals, tuple[int, int], bool],
+    traps: tuple[Words, Reals, Reals, tuple[int, int, int]],
+    memory: tuple[Indices, Indices],
     out: tuple[Indices, Small, Phases],
-) -> tuple[int, int, int]:
-    """Candidates number ``part[0]`` to ``part[1]`` up to a time, or to the first that may leave afterpulses.
+) -> tuple[tuple[int, int, int, int, int], bool]:
+    """As far as ``out`` and ``queue`` have room; whether it was all. ``at``: how far in main, few and out, the queue's ends.
 
-    ``reached`` is base and how many clicks there were. Returns how far it came, how many clicks there are, and the number of
-    the one that may leave afterpulses, or -1. No array takes another's place in here, which would have references counted.
+    No array takes another's place in here, which would have references counted.
     """
-    times, detectors, marks = source
-    i, end = part
-    base, found = reached
-    (blind, recovery, latching, paralysable), most, (last, silent) = rule
-    latch_gap, latch_reset = latching
+    times, detectors, marks = main
+    few_times, few_detectors, few_marks = few
+    queue_times, queue_detectors, queue_marks = queue
+    i, j, found, head, tail = at
+    base, horizon = span
+    blind, recovery, (latch_gap, latch_reset), paralysable = rules
+    most = traps[0]
+    last, silent = memory
     index, detector, phase = out
+    mains, families = times.size, most.size
     special = paralysable or recovery.size > 0 or latch_gap > 0
-    every, some = most.size > 1, most[0] if most.size == 1 else np.uint64(0)
-    while i < end:
-        t, d, mark = times[i], detectors[i], marks[i]
-        if t > until:
-            break
-        i += 1
+    every, some = families > 1, most[0] if families == 1 else np.uint64(0)
+    born = queue_times[head] if head < tail else horizon
+    coming = min(few_times[j], born) if j < few_times.size else born
+    while True:
+        own = i < mains and times[i] <= coming
+        other = not own and j < few_times.size and few_times[j] == coming
+        if other and head < tail and queue_times[head] == coming:
+            at_once = few_detectors[j], queue_detectors[head]
+            other = at_once[0] < at_once[1] or (at_once[0] == at_once[1] and few_marks[j] <= queue_marks[head])
+        if own:
+            t, d, mark = times[i], detectors[i], marks[i]
+        elif other:
+            t, d, mark = coming, few_detectors[j], few_marks[j]
+        elif head < tail:
+            t, d, mark = coming, queue_detectors[head], queue_marks[head]
+        else:
+            return (i, j, found, head, tail), True
+        if t >= horizon:
+            return (i, j, found, head, tail), True
+        parent = every or mark < some
+        if found == index.size or (parent and tail + families > queue_times.size):
+            return (i, j, found, head, tail), False
+        if own:
+            i += 1
+        else:
+            j += other
+            head += not other
+            born = queue_times[head] if head < tail else horizon
+            coming = min(few_times[j], born) if j < few_times.size else born
         before = last[d]
         gap = t - before
         clicks = gap > blind[d]
@@ -125,9 +143,9 @@ def _run(
         detector[found] = d
         phase[found] = t & 65535
         found += clicks
-        if (every or mark < some) and clicks:
-            return i, found, i - 1
-    return i, found, -1
+        if parent and clicks:
+            tail = _leave((t, d, mark), base, blind[d], traps, queue, (head, tail))
+            coming = min(coming, queue_times[head]) if head < tail else coming
 
 
 @kernel
@@ -146,32 +164,28 @@ def _more_clicks(out: tuple[Indices, Small, Phases]) -> tuple[Indices, Small, Ph
 
 @kernel
 def _leave(
-    source: Queue,
-    parent: int,
+    parent: tuple[int, int, np.uint64],
     base: int,
-    how: tuple[Indices, tuple[Words, Reals, Reals, tuple[int, int, int]]],
-    waiting: tuple[Queue, int, int],
-) -> tuple[Queue, int, int]:
-    """Put the afterpulses of a click in their places; ``waiting`` is a queue, its head and its tail."""
-    blind, traps = how
-    most, probability, decay, gate = traps
-    least, gate_ticks, gate_every = gate
-    queue, head, tail = waiting
-    t, d, mark = source[0][parent], source[1][parent], source[2][parent]
+    blind: int,
+    traps: tuple[Words, Reals, Reals, tuple[int, int, int]],
+    queue: Queue,
+    ends: tuple[int, int],
+) -> int:
+    """Put the afterpulses of a click (time, detector, mark) in their places in the queue; its new end."""
+    t, d, mark = parent
+    most, probability, decay, (least, gate_ticks, gate_every) = traps
+    head, tail = ends
     for family in range(most.size):
         luck = mark if family == 0 else scramble(mark ^ (_FAMILY * np.uint64(family)))
         if luck >= most[family] or _uniform(luck) >= probability[family, d]:
             continue
         wait = _negative_log(scramble(luck ^ _DELAY)) * decay[family, d]
-        time = t + (np.int64(wait / least) + 1) * least + blind[d]
-        if gate_ticks:
-            if abs((time & 65535) - 32768) * 2 > gate_ticks or ((time >> 16) + base) % gate_every != 0:
-                continue
-        if tail == queue[0].size:
-            queue, head, tail = _roomier(queue, head, tail)
+        time = t + (int(wait / least) + 1) * least + blind
+        if gate_ticks and (abs((time & 65535) - 32768) * 2 > gate_ticks or ((time >> 16) + base) % gate_every != 0):
+            continue
         _insert(queue, head, tail, (time, d, scramble(luck ^ _CHILD)))
         tail += 1
-    return queue, head, tail
+    return tail
 
 
 @kernel
@@ -190,13 +204,13 @@ def _insert(queue: Queue, head: int, tail: int, event: tuple[int, int, np.uint64
 
 
 @kernel
-def _roomier(queue: Queue, head: int, tail: int) -> tuple[Queue, int, int]:
-    """The same queue with as much room behind it as it is long."""
+def _roomier(queue: Queue, head: int, tail: int) -> Queue:
+    """What is in the queue, at the beginning of one with room behind it."""
     size = tail - head
     room = 2 * size + _ROOM
     times, detectors, marks = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.uint8), np.empty(room, dtype=np.uint64)
     times[:size], detectors[:size], marks[:size] = queue[0][head:tail], queue[1][head:tail], queue[2][head:tail]
-    return (times, detectors, marks), 0, size
+    return times, detectors, marks
 
 
 @kernel

@@ -112,7 +112,6 @@ def _settle(
     memory: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Time and detector of each click, and which candidates clicked; ``memory`` is updated."""
-    size = main.time.size + extra.time.size
     if dynamics.plain:
         last = memory[0]
         extras = (extra.time, extra.detector, parent)
@@ -125,17 +124,14 @@ def _settle(
             own = np.flatnonzero(detector == number)
             last[number] = time[own[-1]] if own.size else last[number]
         return time, detector, clicked
-    out = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.uint8), np.zeros(size, dtype=np.bool_)
     recovery = np.zeros(memory[0].size) if dynamics.recovery_ticks is None else dynamics.recovery_ticks
     luck = [np.empty(0), np.empty(0)]
     if dynamics.recovery_ticks is not None:
         luck = [uniform(scrambled(part.mark ^ np.uint64(LUCK))) for part in (main, extra)]
-    found = walked(
+    return walked(
         (main.time, main.detector),
         (extra.time, extra.detector, parent),
         (dynamics.blind_ticks, recovery, (dynamics.latch_gap_ticks, dynamics.latch_reset_ticks), dynamics.paralysable),
         (luck[0], luck[1]),
         memory,
-        out,
     )
-    return out[0][:found], out[1][:found], out[2]

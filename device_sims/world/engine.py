@@ -37,7 +37,7 @@ _VARIABLE = "HIL_ENGINE"
 
 
 class Engine(Protocol):
-    """The steps whose cost goes with the number of candidates. What they return may be overwritten by the thread's next window."""
+    """The steps whose cost goes with the number of candidates; a thread's next window may overwrite what they return."""
 
     name: str
 
@@ -51,6 +51,7 @@ class Engine(Protocol):
         receiver: Receiver,
         index: Indices,
         chance: tuple[Reals, Reals],
+        *,
         varying: tuple[Reals, Reals] | None,
         place: tuple[int, int, float],
     ) -> tuple[Indices, Events]:

@@ -96,7 +96,7 @@ def detections(
 ) -> int:
     """Which proposals from number ``begin`` on are detections: number, time, detector and mark into ``out``; returns how many.
 
-    ``sent``: the source's key and thresholds, or settings of all proposals where the pulse's hash does not say them; ``chosen``:
+    ``sent``: the source's key and thresholds, or settings of all proposals where a pulse's hash does not say them. ``chosen``:
     the key and threshold of an active receiver, or empty. ``chance`` is cumulative over detectors, and its slope with
     misalignment; ``varying`` are misalignment and survival of each proposal, or empty. ``draws`` are those of :func:`stamps`
     behind the start of the lane of outcomes.
@@ -105,7 +105,9 @@ def detections(
     amount, survival = varying
     number, time, detector, mark = out
     lanes, first, sigma, table = draws
-    detectors, varies = straight.shape[1], amount.size > 0
+    width, varies = straight.shape[1], amount.size > 0
+    # one index is cheaper than two
+    sums, slopes, limits = straight[:, width - 1].copy(), tilt[:, width - 1].copy(), straight.ravel()
     code = np.empty(_STRETCH, dtype=np.int64)
     word = np.empty(_STRETCH, dtype=np.uint64)
     draw = np.empty(_STRETCH, dtype=np.float64)
@@ -120,20 +122,25 @@ def detections(
         some = 0
         for i in range(size):
             s = code[i]
-            total = straight[s, detectors - 1]
+            total = sums[s]
             if varies:
-                total = (total + amount[done + i] * tilt[s, detectors - 1]) * survival[done + i]
+                total = (total + amount[done + i] * slopes[s]) * survival[done + i]
             number[found + some] = done + i
             kept[some] = draw[i]
             setting[some] = s
             some += draw[i] < total
         for i in range(some):
-            n, s, which = number[found + i], setting[i], 0
-            for d in range(detectors - 1):
-                limit = straight[s, d]
-                if varies:
-                    limit = (limit + amount[n] * tilt[s, d]) * survival[n]
-                which += kept[i] >= limit
+            n, s, luck, which = number[found + i], setting[i], kept[i], 0
+            if varies:
+                for d in range(width - 1):
+                    which += luck >= (straight[s, d] + amount[n] * tilt[s, d]) * survival[n]
+            elif width == 4:
+                which += luck >= limits[4 * s]
+                which += luck >= limits[4 * s + 1]
+                which += luck >= limits[4 * s + 2]
+            else:
+                for d in range(width - 1):
+                    which += luck >= limits[width * s + d]
             detector[found + i] = which
         here = slice(found, found + some)
         _stamp(lanes[1:], index, number[here], first, (sigma, table), (time[here], mark[here]))
@@ -142,9 +149,7 @@ def detections(
 
 
 @kernel
-def _settings(
-    index: Indices, done: int, sent: tuple[Words, Words, Small], chosen: Words, word: Words, code: Indices
-) -> None:
+def _settings(index: Indices, done: int, sent: tuple[Words, Words, Small], chosen: Words, word: Words, code: Indices) -> None:
     """Settings of a stretch as hashes of pulse indices, see :mod:`.source`, with the receiver's choice as their last bit."""
     key, thresholds, codes = sent
     size = index.size

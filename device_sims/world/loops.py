@@ -74,6 +74,7 @@ class CompiledEngine:
         receiver: Receiver,
         index: Indices,
         chance: tuple[Reals, Reals],
+        *,
         varying: tuple[Reals, Reals] | None,
         place: tuple[int, int, float],
     ) -> tuple[Indices, Events]:
@@ -118,7 +119,7 @@ class CompiledEngine:
         few = carry.joining(extra, base)
         few = few.part(np.lexsort((few.mark, few.detector, few.time)))
         last, silent = carry.memory(base)
-        index, detector, phase, done, rest = decide(
+        (index, detector, phase), done, born = decide(
             (main.time, main.detector, main.mark),
             (few.time, few.detector, few.mark),
             span=(base, horizon),
@@ -131,7 +132,7 @@ class CompiledEngine:
             traps=_traps(dynamics),
             memory=(last, silent),
         )
-        pending = joined([main.part(slice(done, None)), Events(*rest)])
+        pending = joined([main.part(slice(done[0], None)), few.part(slice(done[1], None)), Events(*born)])
         clicks = Candidates(index, detector, phase if dynamics.fine else None)
         return clicks, carry.after(pending, (last, silent), dynamics, span)
 

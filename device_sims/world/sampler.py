@@ -136,11 +136,15 @@ def photo_detections(
     place = (first, at, reception.dynamics.jitter_ticks)
     if callable(misalignment) or callable(survival):
         varying = tuple(part(index) if callable(part) else np.full(index.size, part) for part in (misalignment, survival))
-        number, found = engine.detections(draws, receiver, index, (straight, tilt), (varying[0], varying[1]), place)
+        number, found = engine.detections(
+            draws, receiver, index, (straight, tilt), varying=(varying[0], varying[1]), place=place
+        )
     else:
         here = (straight + misalignment * tilt) * survival
-        number, found = engine.detections(draws, receiver, index, (here, tilt), None, place)
-    return _displaced(engine, draws, reception.dynamics, found, (first, index, number), reception.stray_share)
+        number, found = engine.detections(draws, receiver, index, (here, tilt), varying=None, place=place)
+    return _displaced(
+        engine, draws, reception.dynamics, found, origin=(first, index, number), stray_share=reception.stray_share
+    )
 
 
 def stamped(
@@ -153,7 +157,7 @@ def stamped(
     time, mark = engine.stamps(draws, proposed.index, number, first, dynamics.jitter_ticks)
     if proposed.phase is not None:
         time += proposed.phase[number].astype(np.int64) - MIDDLE
-    return _displaced(engine, draws, dynamics, Events(time, proposed.detector, mark), (first, proposed.index, number))
+    return _displaced(engine, draws, dynamics, Events(time, proposed.detector, mark), origin=(first, proposed.index, number))
 
 
 def _displaced(
@@ -161,6 +165,7 @@ def _displaced(
     draws: Draws,
     dynamics: Dynamics,
     found: Events,
+    *,
     origin: tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]],
     stray_share: float = 0.0,
 ) -> Events:

@@ -58,6 +58,7 @@ class NumpyEngine:
         receiver: Receiver,
         index: Indices,
         chance: tuple[Reals, Reals],
+        *,
         varying: tuple[Reals, Reals] | None,
         place: tuple[int, int, float],
     ) -> tuple[Indices, Events]:
