@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hil.compiled import available
 from hil.errors import UsageError
-from hil.pipeline.reconciliation import cascade, frames
+from hil.pipeline.reconciliation import cascade, frames, lockstep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,6 +39,8 @@ def correct(
 ) -> Generator[Request, bytes | None, tuple[Bits, cascade.Disclosed]]:
     """Bob's side of the named correction: his bits made equal to Alice's, and what was disclosed."""
     require(name)
+    if name == "cascade-fast":
+        return (yield from lockstep.correct(talk, bits, qber_ratio, entropy))
     if name in _STYLES:
         return (yield from frames.correct(talk, bits, qber_ratio, entropy, _STYLES[name]))
     return (yield from cascade.correct(talk, bits, qber_ratio, entropy))
@@ -47,4 +49,6 @@ def correct(
 def answer(talk: Conversation, bits: Bits, name: str) -> Generator[Request, bytes | None, tuple[Corrected, cascade.Disclosed]]:
     """Alice's side."""
     require(name)
+    if name == "cascade-fast":
+        return (yield from lockstep.answer(talk, bits))
     return (yield from (frames.answer(talk, bits) if name in _STYLES else cascade.answer(talk, bits)))
