@@ -23,10 +23,10 @@ SUBSETS = 32
 class BitFrames:
     """Frames of one length, whole bytes, as few as hold the key; a shorter last one is filled up with zeros.
 
-    ``words``: shape (passes, frames in whole groups of 64, n / 64). ``orders``, ``inverses``: which bit stands at each place of a
-    pass, and where each bit stands, shape (passes, n); the first pass leaves them where they are. ``shape``: blocks of a frame
-    that hold bits, and the binary logarithm of their length, of each pass. ``masks``: subset s takes from frame f of a group the
-    bits of row s + f, so that a nonzero error makes each of the subsets odd with 1/2, independent of the others.
+    ``words``: shape (passes, frames in whole groups of 64, n / 64). ``orders``, ``inverses``: which bit stands at each place of
+    a pass, and where each bit stands, shape (passes, n); the first pass leaves them where they are. ``shape``: blocks of a
+    frame that hold bits, and the binary logarithm of their length, of each pass. ``masks``: subset s takes from frame f of a
+    group the bits of row s + f, so that an error makes each of the subsets odd with 1/2, independent of the others.
     """
 
     def __init__(self, bits: Bits, told: Frames) -> None:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "correct", "require"]
 
-_STYLES = {"cascade-fast": frames.FAST, "cascade-efficient": frames.EFFICIENT}
+_COMPILED = {"cascade-fast", "cascade-efficient"}
 
 
 def require(name: str) -> None:
     """UsageError, with what to do, where the compiler that a correction needs is missing."""
-    if name in _STYLES and not available():
+    if name in _COMPILED and not available():
         raise UsageError(
             f'reconciliation = "{name}" needs numba: pip install "qkd-hil[fast]", or choose reconciliation = "cascade"'
         )
@@ -41,8 +41,8 @@ def correct(
     require(name)
     if name == "cascade-fast":
         return (yield from lockstep.correct(talk, bits, qber_ratio, entropy))
-    if name in _STYLES:
-        return (yield from frames.correct(talk, bits, qber_ratio, entropy, _STYLES[name]))
+    if name == "cascade-efficient":
+        return (yield from frames.correct(talk, bits, qber_ratio, entropy, frames.EFFICIENT))
     return (yield from cascade.correct(talk, bits, qber_ratio, entropy))
 
 
@@ -51,4 +51,6 @@ def answer(talk: Conversation, bits: Bits, name: str) -> Generator[Request, byte
     require(name)
     if name == "cascade-fast":
         return (yield from lockstep.answer(talk, bits))
-    return (yield from (frames.answer(talk, bits) if name in _STYLES else cascade.answer(talk, bits)))
+    if name == "cascade-efficient":
+        return (yield from frames.answer(talk, bits))
+    return (yield from cascade.answer(talk, bits))

@@ -12,7 +12,7 @@ install qkd-hil[fast]``); works with any exchange that has ``send`` and ``receiv
 
 from __future__ import annotations
 
-from math import floor, log2
+from math import log2
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,18 +40,19 @@ __all__ = ["answer", "correct", "plan"]
 
 SEED_BYTES = 16
 _MOST_PASSES = 8
-_MOST_LOG2 = 13
+_MOST_LOG2 = 14
 _LEAST_LOG2 = 8
 _LIST_BYTES = 4
-_GROWTH = (0, 1, 2, 3)
+_PASSES = 4
 
 
 def plan(bits: int, qber_ratio: float) -> Frames:
     """Frame length and blocks of each pass; ``bits`` decides for a shorter frame where one holds them all."""
     log = min(_MOST_LOG2, max(_LEAST_LOG2, (max(bits, 1) - 1).bit_length()))
     n = 1 << log
-    first = 1 << floor(log2(1.0 / min(max(qber_ratio, 1.0 / n), 0.25)) - 0.5)
-    return Frames(log, tuple(max(2, n // (first << doubled)) for doubled in _GROWTH), b"")
+    # 0.7/q, and each pass four times the last: doubling, as in the original, discloses up to a tenth more
+    first = 1 << round(log2(1.0 / min(max(qber_ratio, 1.0 / n), 0.25)) - 0.5)
+    return Frames(log, tuple(max(2, n // (first << 2 * number)) for number in range(_PASSES)), b"")
 
 
 class _Party:
@@ -138,8 +139,11 @@ class _Bob(_Party):
             lockstep_kernel.narrow(lows, 1 << step, in_first)
             if step > 1:
                 yield from self.talk.send(Halves(in_first.tobytes()))
+        # subsets are searched in the order of the first pass
         order = own.orders[of_pass % len(own.words)]
-        lockstep_kernel.flip(own.words, own.begun, lows, order, own.inverses, own.shape, self.odd, own.masks, self.differ)
+        bounds = own.begun, own.count, own.length
+        if not lockstep_kernel.flip(own.words, bounds, lows, order, own.inverses, own.shape, self.odd, own.masks, self.differ):
+            raise NoKeyError(Reason.NOT_CORRECTED)
 
     def _odd_ones(self, of_pass: int) -> tuple[Places, Places]:
         """Number, in a group, of the subset that is searched (none in a pass), and the lowest place of each search."""
@@ -170,7 +174,8 @@ def correct(
 ) -> Generator[Request, bytes | None, tuple[Bits, Disclosed]]:
     """Bob: his bits, shape (n,), made equal to Alice's; block sizes follow the expected error ratio.
 
-    Ends without telling Alice: the caller sends ``Corrected``. NoKeyError when twice as much is disclosed as there are bits.
+    Ends without telling Alice: the caller sends ``Corrected``. NoKeyError when twice as much is disclosed as there are bits, or
+    when parities contradict each other.
     """
     if not bits.size:
         return bits, Disclosed()

@@ -1,8 +1,8 @@
-"""Parities of ranges of frames that lie in machine words, and one step of many searches through them: the loops of :mod:`.lockstep`.
+"""Parities of ranges of frames that lie in machine words, and steps of many searches at once: the loops of :mod:`.lockstep`.
 
 A pass holds frames of n = 2^k bits in uint64 of shape (frames, n / 64), in the order of that pass; bit i of a frame is bit i
-mod 64 of word i / 64. A place is ``frame * n + i``. A search is its lowest place; all searches of a step have one length, a power
-of two. Bit strings of messages hold the most significant bit first.
+mod 64 of word i / 64. A place is ``frame * n + i``. A search is its lowest place; all searches of a step have one length, a
+power of two. Bit strings of messages hold the most significant bit first.
 """
 
 from __future__ import annotations
@@ -138,16 +138,28 @@ def begin(differ: Bits, count: int, told: int, taken: int, odd: Bits) -> None:
 
 @kernel
 def flip(
-    words: Words, begun: int, lows: Places, order: Order, inverses: Order, shape: Places, odd: Bits, masks: Words, differ: Bits
-) -> None:
-    """Bob: these bits, at places of a pass in this order, change, and with them blocks of all passes and subsets.
+    words: Words,
+    bounds: tuple[int, int, int],
+    lows: Places,
+    order: Order,
+    inverses: Order,
+    shape: Places,
+    odd: Bits,
+    masks: Words,
+    differ: Bits,
+) -> bool:
+    """Bob: these bits, at places of a pass in this order, change, and with them blocks of all passes begun, and subsets.
 
-    ``shape``: of each pass, how many blocks of a frame hold bits, and how often a block's length can be halved.
+    ``bounds``: passes begun, frames, and how many bits each has. ``shape``: of each pass, how many blocks of a frame hold bits,
+    and how often a block's length can be halved. False for a place that holds no bit: parities that contradict each other.
     """
     size = order.size
+    begun, count, length = bounds
     for i in range(lows.size):
         frame, place = int(lows[i]) // size, int(lows[i]) % size
         bit = int(order[place])
+        if frame >= count or bit >= length:
+            return False
         for of_pass in range(begun):
             at = int(inverses[of_pass, bit])
             words[of_pass, frame, at >> 6] ^= ONE << np.uint64(at & 63)
@@ -155,6 +167,7 @@ def flip(
             odd[of_pass, block >> 3] ^= np.uint8(128 >> (block & 7))
         for subset in range(differ.shape[1]):
             differ[frame >> 6, subset] ^= np.uint8((masks[subset + (frame & 63), bit >> 6] >> np.uint64(bit & 63)) & ONE)
+    return True
 
 
 @kernel
