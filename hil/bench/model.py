@@ -12,6 +12,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from hil.bench.tables.auxiliaries import DetectorDevice, LaserDevice, PowerOutletDevice, TimeTaggerDevice
 from hil.bench.tables.chains import Chain
 from hil.bench.tables.channels import Dispersion, Element, Fibre, Polarisation, Traffic
 from hil.bench.tables.device import Calibration
@@ -34,6 +35,7 @@ __all__ = [
     "Calibration",
     "Chain",
     "Contract",
+    "DetectorDevice",
     "Device",
     "Dispersion",
     "Drift",
@@ -42,12 +44,14 @@ __all__ = [
     "Fibre",
     "FreeSpace",
     "KmeDevice",
+    "LaserDevice",
     "Link",
     "Maintenance",
     "Orbit",
     "PairSourceDevice",
     "Polarisation",
     "PowerMeterDevice",
+    "PowerOutletDevice",
     "Proof",
     "ReceiverDevice",
     "RecordingDevice",
@@ -57,6 +61,7 @@ __all__ = [
     "SloLimit",
     "SwitchDevice",
     "TemperatureControllerDevice",
+    "TimeTaggerDevice",
     "Traffic",
     "TransmitterDevice",
 ]
@@ -81,6 +86,10 @@ Device = (
     | SwitchDevice
     | PowerMeterDevice
     | TemperatureControllerDevice
+    | LaserDevice
+    | DetectorDevice
+    | TimeTaggerDevice
+    | PowerOutletDevice
     | KmeDevice
     | RecordingDevice
     | RepeaterNodeDevice

@@ -106,8 +106,8 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
         "pilot_power, calibration_every, level"
     )
     roles = (
-        "transmitter, pair-source, receiver, attenuator, switch, power-meter, temperature-controller, kme, recording,"
-        " repeater-node"
+        "transmitter, pair-source, receiver, attenuator, switch, power-meter, temperature-controller, laser, detector,"
+        " time-tagger, power-outlet, kme, recording, repeater-node"
     )
     devices = "alice, bob, voa, switch, meter, kme_a, kme_b"
     assert mistakes_of(file) == [
