@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.errors import UnknownNameError, UsageError
-from hil.pipeline.binding import receive_frame, send_frame
+from hil.pipeline.wire import SocketWire
 from hil.transports.fault_proxy import (
     Bandwidth,
     Corrupt,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from hil.transports.fault_proxy import FaultProxy
 
 TIMEOUT_S = 20.0
+GREETING_BYTES = 18
+"""What each party says first, without TLS: ``hil.pipeline.connecting``."""
 BLOCK = bytes(range(256)) * 256
 
 
@@ -338,17 +340,29 @@ def test_toxicity_is_a_share_of_the_connections(proxy: FaultProxy) -> None:
 
 
 def test_messages_are_repeated_and_reflected_whole(host: ProxyHost, server: Server) -> None:
-    proxy = host.proxy("framed", server.address, framing="length-prefixed")
+    """In the framing of the parties' own channel, after the greeting."""
+    proxy = host.proxy("framed", server.address, framing="parties")
     message = BLOCK * 20
-    with closing(connect(proxy)) as client:
-        names = proxy.add(Replay(1.0), "upstream")
-        send_frame(client, message)
-        assert [receive_frame(client) for _ in range(2)] == [message] * 2
-        proxy.remove(*names)
-        proxy.add(Reflect(1.0), "upstream")
-        send_frame(client, message)
-        assert [receive_frame(client) for _ in range(2)] == [message] * 2
-        assert proxy.passed_bytes("upstream") == 3 * (len(message) + 4)
+    client = connect(proxy)
+    greeting = bytes(GREETING_BYTES)
+    assert answered(client, greeting)
+    wire = SocketWire(client)
+
+    def messages(number: int) -> list[tuple[int, bytes]]:
+        came: list[tuple[int, bytes]] = []
+        while len(came) < number:
+            came += wire.receive(TIMEOUT_S)
+        return came
+
+    names = proxy.add(Replay(1.0), "upstream")
+    wire.send(3, message)
+    assert messages(2) == [(3, message)] * 2
+    proxy.remove(*names)
+    proxy.add(Reflect(1.0), "upstream")
+    wire.send(4, message)
+    assert messages(2) == [(4, message)] * 2
+    assert proxy.passed_bytes("upstream") == len(greeting) + 3 * (len(message) + 6)
+    wire.close()
 
 
 def test_names_and_shares_are_checked(proxy: FaultProxy) -> None:

@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hil.clock import NS_PER_S, SystemClock
-from hil.errors import UnknownNameError, UsageError
 from hil.transports.fault_proxy.connection import DIRECTIONS
-from hil.transports.fault_proxy.proxy import HERE, ActiveToxic, Proxy
+from hil.transports.fault_proxy.control import Control
+from hil.transports.fault_proxy.proxy import HERE, ActiveToxic, Proxies, Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -35,8 +35,8 @@ class ProxyHost:
 
     def __init__(self, seed: int) -> None:
         self.clock = SystemClock()
-        self.seed = seed
-        self.proxies: dict[str, Proxy] = {}
+        self._proxies = Proxies(seed, self.clock)
+        self._control = Control(self._proxies)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hil-fault-proxy", daemon=True)
         self._thread.start()
@@ -47,8 +47,15 @@ class ProxyHost:
 
         ``framing`` says what one unit of the stream is for toxics that lose, repeat, reorder or reflect units.
         """
-        self.call(self.create(name, upstream, framing, listen_port))
+        self.call(self._proxies.create(name, upstream, framing, listen_port))
         return FaultProxy(self, name)
+
+    def serve_control(self, port: int = 0) -> tuple[str, int]:
+        """Serve toxiproxy's HTTP interface on loopback, for other processes; where.
+
+        BenchError where the port cannot be had.
+        """
+        return HERE, self.call(self._control.listen(port))
 
     def close(self) -> None:
         """Close everything; a second call does nothing."""
@@ -72,29 +79,19 @@ class ProxyHost:
         """Do it in the loop's thread and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def create(self, name: str, upstream: tuple[str, int], framing: Framing = "chunks", listen_port: int = 0) -> Proxy:
-        """Make a proxy that listens; UsageError for a name in use."""
-        if name in self.proxies:
-            raise UsageError(f"there is a fault proxy {name!r} already")
-        made = Proxy(name, upstream, framing, self.seed, self.clock)
-        await made.enable(listen_port)
-        self.proxies[name] = made
-        return made
-
-    async def delete(self, name: str) -> None:
-        """Close a proxy and forget it."""
-        await self.find(name).disable()
-        del self.proxies[name]
-
     def find(self, name: str) -> Proxy:
         """The proxy of that name; UnknownNameError."""
-        if name not in self.proxies:
-            raise UnknownNameError(f"no fault proxy {name!r}; expected {', '.join(self.proxies) or 'none: there is none yet'}")
-        return self.proxies[name]
+        return self._proxies.find(name)
+
+    def delete(self, name: str) -> None:
+        """Close a proxy and forget it."""
+        self.call(self._proxies.delete(name))
 
     async def _shut(self) -> None:
-        for name in list(self.proxies):
-            await self.delete(name)
+        self._control.close()
+        await self._proxies.close()
+        ended = asyncio.all_tasks() - {asyncio.current_task()}  # control connections that are just being told
+        await asyncio.gather(*ended, return_exceptions=True)
 
 
 class FaultProxy:
@@ -169,7 +166,7 @@ class FaultProxy:
 
     def close(self) -> None:
         """Close its port and connections."""
-        self._host.call(self._host.delete(self.name))
+        self._host.delete(self.name)
 
     @property
     def _proxy(self) -> Proxy:

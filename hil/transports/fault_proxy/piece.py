@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
 
-__all__ = ["HEADER_BYTES", "Framer", "Framing", "Mark", "Piece"]
+__all__ = ["FRAMINGS", "HEADER_BYTES", "Framer", "Framing", "Mark", "Piece"]
 
-Framing: TypeAlias = Literal["chunks", "length-prefixed"]
-"""What one unit of a stream is: what arrives at once, or a message behind its length in four bytes, big-endian."""
+Framing: TypeAlias = Literal["chunks", "length-prefixed", "parties"]
+"""What one unit of a stream is: what arrives at once; a message behind its length in four bytes, big-endian; or, between the
+parties of a key distillation (``hil.pipeline.wire``), behind a length and the two bytes of a lane, after a greeting."""
 
-HEADER_BYTES = 4
+FRAMINGS: tuple[Framing, ...] = ("chunks", "length-prefixed", "parties")
+HEADER_BYTES: dict[Framing, int] = {"chunks": 0, "length-prefixed": 4, "parties": 6}
+_LENGTH_BYTES = 4
+_GREETING_BYTES: dict[Framing, int] = {"chunks": 0, "length-prefixed": 0, "parties": 18}
 
 
 class Mark(Enum):
@@ -41,9 +45,9 @@ class Framer:
     """Follows one stream from its first byte, so that a toxic that comes later still knows where messages begin."""
 
     def __init__(self, framing: Framing) -> None:
-        self._length_prefixed = framing == "length-prefixed"
+        self._header_bytes = HEADER_BYTES[framing]
         self._header = b""
-        self._left = 0
+        self._left = _GREETING_BYTES[framing]
 
     @property
     def at_border(self) -> bool:
@@ -52,7 +56,7 @@ class Framer:
 
     def split(self, data: bytes) -> list[Piece]:
         """The bytes as pieces, none of which spans two units."""
-        if not self._length_prefixed:
+        if not self._header_bytes:
             return [Piece(data)]
         pieces = []
         at = 0
@@ -67,7 +71,7 @@ class Framer:
 
     def follow(self, data: bytes) -> None:
         """Only keep track: nobody needs the pieces."""
-        if not self._length_prefixed:
+        if not self._header_bytes:
             return
         at = 0
         while at < len(data):
@@ -80,9 +84,9 @@ class Framer:
         """Take what is here of a header; how many bytes that was."""
         if self._left:
             return 0
-        part = data[at : at + HEADER_BYTES - len(self._header)]
+        part = data[at : at + self._header_bytes - len(self._header)]
         self._header += part
-        if len(self._header) == HEADER_BYTES:
-            self._left = int.from_bytes(self._header, "big")
+        if len(self._header) == self._header_bytes:
+            self._left = int.from_bytes(self._header[:_LENGTH_BYTES], "big")
             self._header = b""
         return len(part)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hil.transports.fault_proxy.piece import Framing
     from hil.transports.fault_proxy.toxics import Toxic
 
-__all__ = ["HERE", "ActiveToxic", "Proxy"]
+__all__ = ["HERE", "ActiveToxic", "Proxies", "Proxy"]
 
 HERE = "127.0.0.1"
 """Proxies listen on loopback only."""
@@ -121,6 +121,19 @@ class Proxy:
             pump.chain.remove(name, now_ns)
             pump.run()
 
+    def find(self, name: str) -> ActiveToxic:
+        """The toxic of that name; UnknownNameError."""
+        if name not in self.toxics:
+            raise UnknownNameError(
+                f"fault proxy {self.name} has no toxic {name!r}; expected {', '.join(self.toxics) or 'none'}"
+            )
+        return self.toxics[name]
+
+    def replace(self, active: ActiveToxic) -> None:
+        """Set a toxic anew, with a lease that begins now; as it acts nowhere else, it then stands behind the others."""
+        self.remove(active.name)
+        self.add(active)
+
     def disown(self, owner: str) -> None:
         """The owner is gone, and its toxics go with it."""
         for name in [name for name, active in self.toxics.items() if active.owner == owner]:
@@ -135,8 +148,7 @@ class Proxy:
         key = (self.name, connection.number, active.direction, active.name)
         if active.toxicity < 1.0 and Draws(self._seed, *key).at("toxicity").random() >= active.toxicity:
             return
-        header_bytes = HEADER_BYTES if self.framing == "length-prefixed" else 0
-        stage = stage_of(active.toxic, Draws(self._seed, *key), header_bytes)
+        stage = stage_of(active.toxic, Draws(self._seed, *key), HEADER_BYTES[self.framing])
         pump = connection.pumps[active.direction]
         pump.chain.add(active.name, stage, self._clock.now_ns())
         pump.run()
@@ -165,3 +177,37 @@ class Proxy:
             await asyncio.get_running_loop().create_connection(lambda: connection.server, *self.upstream)
             return
         connection.reset()  # the nearest to "connection refused" that is left once it was accepted here
+
+
+class Proxies:
+    """All proxies of one event loop, by name. Times are those of ``clock``, draws are keyed by ``seed``."""
+
+    def __init__(self, seed: int, clock: Clock) -> None:
+        self.clock = clock
+        self.all: dict[str, Proxy] = {}
+        self._seed = seed
+
+    def find(self, name: str) -> Proxy:
+        """The proxy of that name; UnknownNameError."""
+        if name not in self.all:
+            raise UnknownNameError(f"no fault proxy {name!r}; expected {', '.join(self.all) or 'none: there is none yet'}")
+        return self.all[name]
+
+    async def create(self, name: str, upstream: tuple[str, int], framing: Framing, listen_port: int) -> Proxy:
+        """Make a proxy that listens; UsageError for a name in use."""
+        if name in self.all:
+            raise UsageError(f"there is a fault proxy {name!r} already")
+        made = Proxy(name, upstream, framing, self._seed, self.clock)
+        await made.enable(listen_port)
+        self.all[name] = made
+        return made
+
+    async def delete(self, name: str) -> None:
+        """Close a proxy and forget it."""
+        await self.find(name).disable()
+        del self.all[name]
+
+    async def close(self) -> None:
+        """Close them all."""
+        for name in list(self.all):
+            await self.delete(name)
