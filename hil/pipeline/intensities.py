@@ -42,7 +42,9 @@ class Sent:
             number = min(max(1, math.ceil((high - low) / _PIECE)), _MOST_PIECES)
             ends = [low + (high - low) * part / number for part in range(number)] + [high]
             cuts.append(list(pairwise(ends)))
-        return [Sent(*zip(*part, strict=True), self.probabilities) for part in product(*cuts)]
+        return [
+            Sent(tuple(low for low, _ in part), tuple(high for _, high in part), self.probabilities) for part in product(*cuts)
+        ]
 
     def weighed_least(self, events: float, intensity: int) -> float:
         """Least of exp(mu) / p times what an intensity was counted with."""

@@ -96,11 +96,11 @@ class _Corridors:
 
     @classmethod
     def of(cls, counts: tuple[float, ...], errors: tuple[float, ...], split: Split) -> _Corridors:
-        found = []
-        for part in (counts, errors):
-            total = sum(part)
-            found += [(max(split.tails.below(n, total), 0.0), min(split.tails.above(n, total), total)) for n in part]
-        return cls(sum(counts), *found, split)
+        def between(part: tuple[float, ...], number: int) -> tuple[float, float]:
+            total, tails = sum(part), split.tails
+            return max(tails.below(part[number], total), 0.0), min(tails.above(part[number], total), total)
+
+        return cls(sum(counts), between(counts, 0), between(counts, 1), between(errors, 0), between(errors, 1), split)
 
     def single_photons(self, sent: Sent) -> float:
         """Least number of single-photon events."""
