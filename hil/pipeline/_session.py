@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.errors import AuthenticationError, AuthenticationKeyExhaustedError, ChannelClosedError
 from hil.pipeline.account import Account
 from hil.pipeline.authentication import Authenticator
 from hil.pipeline.conversation import Conversation
+from hil.pipeline.event_log import learned
 from hil.pipeline.messages import Seal, Stop
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.release import KEYS_A_TO_B, KEYS_B_TO_A
@@ -59,6 +61,14 @@ class Session:
 
         AuthenticationKeyExhaustedError gets out, once the other side was told.
         """
+        result = yield from self._ended(steps)
+        return replace(result, log=tuple(self.talk.log))
+
+    def learned(self, stage: str) -> None:
+        """Put into the log what the books say when this stage is over."""
+        self.talk.log.extend(learned(self.talk.me, stage, self.account))
+
+    def _ended(self, steps: Party[BlockResult]) -> Party[BlockResult]:
         try:
             return (yield from steps)
         except NoKeyError as end:
@@ -108,6 +118,7 @@ class Session:
         """Enter what authentication took."""
         self.account.spent_keys = self.auth.spent_keys
         self.account.transcript_bytes = sum(map(len, self.talk.sent)) + sum(map(len, self.talk.received))
+        self.account.messages = len(self.talk.sent) + len(self.talk.received)
 
     def _tell(self, reason: Reason | None) -> Generator[Request, bytes | None, None]:
         if reason is None:

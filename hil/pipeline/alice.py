@@ -76,13 +76,17 @@ class AliceSide(Generic[Raw]):
         talk, account = session.talk, session.account
         only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
         bits = yield from self._sift(session, raw)
+        session.learned("sifting")
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
+        session.learned("estimation")
         corrected, account.disclosed = yield from choice.answer(talk, bits, self._all_settings.reconciliation)
         account.key_errors = tuple(corrected.errors)
         if len(account.key_errors) != len(account.key) or min(account.key_errors) < 0:
             raise AuthenticationError("errors of the key basis that cannot be")
+        session.learned("reconciliation")
         length = allow_release(account, self._promise)
         account.secret_bits = length
+        session.learned("amplification")
         to_pool = shares(length, self.pool.target_keys, sent_keys, heard_keys)
         account.pool_bits = KEY_BITS * sum(to_pool)
         if not account.adds_up():

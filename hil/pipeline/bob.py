@@ -75,10 +75,14 @@ class BobSide(Generic[Clicks]):
         account = session.account
         only_in_fault, heard_keys, sent_keys = yield from self._greet(session)
         sifted = yield from self._sift(session, records)
+        session.learned("sifting")
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
+        session.learned("estimation")
         bits = yield from self._correct(session, sifted)
+        session.learned("reconciliation")
         allow_release(account, self._promise)
         output = yield from self._shorten(session, bits, heard_keys, sent_keys)
+        session.learned("amplification")
         return (yield from self._confirm(session, output))
 
     def _greet(self, session: Session) -> Generator[Request, bytes | None, tuple[bool, tuple[int, int], tuple[int, int]]]:

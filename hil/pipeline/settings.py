@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from hil.pipeline.event_log import Event
     from hil.ports.detections import PairSourceDeclaration, ReceiverDeclaration, SourceDeclaration
     from hil.ports.run import BlockReport
     from hil.ports.secret import SecretBytes
@@ -85,9 +86,11 @@ class BlockResult:
     """One party's end of a block; ``keys`` holds (key ID, key), and is empty unless the fate is RELEASED.
 
     ``settled``: an earlier block of this party that was in doubt and found its fate at the start of this one, keys included.
+    ``log``: what the party sent, heard and learned, in order.
     """
 
     fate: KeyFate
     report: BlockReport
     keys: tuple[tuple[str, SecretBytes], ...] = ()
     settled: BlockResult | None = None
+    log: tuple[Event, ...] = field(default=(), repr=False)
