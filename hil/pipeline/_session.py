@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,14 +23,9 @@ if TYPE_CHECKING:
     from hil.pipeline.party import Party, Request
     from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
 
-__all__ = ["NONCE_BYTES", "Session", "different_blocks", "settings_digest"]
+__all__ = ["NONCE_BYTES", "Session", "different_blocks"]
 
 NONCE_BYTES = 16
-
-
-def settings_digest(settings: DistillSettings | EntangledSettings, pool: KeyPool) -> bytes:
-    """Names everything that both ends have to be set up with alike."""
-    return hashlib.sha256(f"{settings!r} {pool.target_keys}".encode()).digest()
 
 
 def different_blocks(here: int, there: int) -> str:

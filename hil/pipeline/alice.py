@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from hil.errors import AuthenticationError, ChannelClosedError
-from hil.pipeline._session import NONCE_BYTES, Session, different_blocks, settings_digest
+from hil.pipeline._session import NONCE_BYTES, Session, different_blocks
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.decision import allow_correction, allow_release, key_sentence
@@ -17,9 +17,9 @@ from hil.pipeline.proof import proof_of
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import choice
 from hil.pipeline.release import Output, shares
-from hil.pipeline.settings import BlockResult, KeyFate
-from hil.pipeline.sifting import answer_bases
-from hil.pipeline.timing import disclose_brightness
+from hil.pipeline.settings import BlockResult, KeyFate, settings_digest
+from hil.pipeline.sifting import answer_bases, of_sent_pulses
+from hil.pipeline.timing import SEARCH_S, disclose_brightness
 from hil.pipeline.verification import CHECK_KEY_BYTES, check_value
 
 if TYPE_CHECKING:
@@ -163,6 +163,9 @@ class Alice(AliceSide["Prepare"]):
         account, prepare = session.account, raw
         if self.settings.receiver.timing is not None:
             prepare = yield from disclose_brightness(session, raw, len(self.settings.source.intensities))
+        elif (pulses := account.context.pulses) is not None:
+            on_the_way = round(SEARCH_S * self.settings.source.pulse_rate_hz)  # sent before the block began
+            prepare = of_sent_pulses(raw, pulses[0] - on_the_way, pulses[1])
         announced = yield from session.talk.receive(Detections)
         answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
         account.announced = announced

@@ -82,7 +82,7 @@ class SmallLink:
     def next_block(self, **about: Any) -> BlockContext:
         """Go on to the next block."""
         number = self.context.sequence + 1
-        self.context = replace(BlockContext(number, float(number), number + 1.0, 1.0), **about)
+        self.context = replace(BlockContext(number, float(number), number + 1.0, 1.0, pulses=(0, 1_000_000_000)), **about)
         return self.context
 
     def run(self, interceptor: Interceptor | None = None, **about: Any) -> tuple[BlockResult, BlockResult]:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from hil.errors import UsageError
-from hil.pipeline._session import settings_digest
 from hil.pipeline.in_flight import run_in_flight
 from hil.pipeline.replaying import replay
-from hil.pipeline.settings import KeyFate
+from hil.pipeline.settings import KeyFate, settings_digest
 from hil.pipeline.transcript import TranscriptWriter, read_transcript
 
 if TYPE_CHECKING:
