@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hil.bench.walk import Walked
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_classical"]
 
+_ADDRESS = re.compile(r"[^:\s]+:[0-9]{1,5}")
 _PEM = "a PEM file, as TLS between real devices shows certificates at both ends"
 
 
@@ -34,5 +36,9 @@ def check_classical(link: Walked, where: str, *, real: bool) -> Iterator[Mistake
             yield from (Mistake(f"{where}.{key}", "nothing", _PEM) for key, file in files.items() if file == "")
     elif given:
         yield Mistake(f"{where}.{given[0]}", repr(files[given[0]]), 'nothing, or transport = "tls"')
+    for key in ("address", "through"):
+        place = table.get(key)
+        if place and not _ADDRESS.fullmatch(place):
+            yield Mistake(f"{where}.{key}", repr(place), "HOST:PORT, such as '127.0.0.1:7000'")
     if table.get("transport") in {"stepped", "memory"} and table.get("through"):
         yield Mistake(f"{where}.through", repr(table.get("through")), 'nothing, or transport = "tcp" or "tls"')

@@ -10,8 +10,6 @@ from hil.bench.tables.quantities import SomeSeconds, Table
 
 __all__ = ["Classical", "ClassicalEnd"]
 
-_ADDRESS = Meta(pattern=r"^(|[^:\s]+:[0-9]{1,5})$")
-
 
 class ClassicalEnd(Table, frozen=True, kw_only=True):
     """``[link.X.classical.a]`` and ``.b``: who an end is to the other one, with TLS."""
@@ -29,9 +27,9 @@ class Classical(Table, frozen=True, kw_only=True):
     """Both parties in one thread, each in its own over memory, or over a connection."""
     blocks_in_flight: Annotated[int, Meta(ge=0, le=32)] = 0
     """0: one where stepped, eight otherwise."""
-    address: Annotated[str, _ADDRESS] = "127.0.0.1:0"
+    address: str = "127.0.0.1:0"
     """Where a listens."""
-    through: Annotated[str, _ADDRESS] = ""
+    through: str = ""
     """Where b calls, if not at a: a proxy that leads there."""
     timeout_s: SomeSeconds = field(name="timeout", default=10.0)
     """Silence after which a block is given up."""
