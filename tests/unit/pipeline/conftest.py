@@ -67,8 +67,9 @@ class SmallLink:
         rng = stream(self.seed, "raw", self.context.sequence, events)
         basis, bases = ((rng.random(events) >= 0.7).astype(np.uint8) for _ in range(2))
         bit = rng.integers(0, 2, events, dtype=np.uint8)
-        gain = np.array(PROBABILITIES) * (1.0 - np.exp(-0.1 * np.array(INTENSITIES)))
-        intensity = rng.choice(3, events, p=gain / gain.sum()).astype(np.uint8)
+        source = self.settings.source
+        gain = np.array(source.probabilities) * (1.0 - np.exp(-0.1 * np.array(source.intensities)))
+        intensity = rng.choice(gain.size, events, p=gain / gain.sum()).astype(np.uint8)
         wrong = np.where(basis == bases, rng.random(events) < qber, rng.random(events) < 0.5)
         index = np.arange(1, events + 1, dtype=np.int64) * SPACING
 
