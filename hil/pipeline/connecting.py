@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Caller", "Listener", "TlsIdentity"]
 
-_GREETING = struct.Struct(">I16sH")
+_GREETING = struct.Struct(">16sH")
 _MAGIC = b"hil-qkd-session1"
 _RETRY_S = 0.05
 _PARTING_S = 1.0
@@ -120,7 +120,7 @@ def _greeted(sock: socket.socket, lanes: int, timeout_s: float, tls: TlsIdentity
             sock = _wrapped(sock, tls, server=server)
             sock.do_handshake()
             _check_name(sock, tls.peer)
-        sock.sendall(_GREETING.pack(_GREETING.size - 4, _MAGIC, lanes))
+        sock.sendall(_GREETING.pack(_MAGIC, lanes))
         _check_greeting(_exactly(sock, _GREETING.size), lanes)
     except BaseException as error:
         _dismiss(sock)
@@ -153,7 +153,7 @@ def _check_name(sock: ssl.SSLSocket, expected: str) -> None:
 
 
 def _check_greeting(greeting: bytes, lanes: int) -> None:
-    _, magic, theirs = _GREETING.unpack(greeting)
+    magic, theirs = _GREETING.unpack(greeting)
     if magic != _MAGIC:
         raise ChannelClosedError("who answers is no party of a key distillation")
     if theirs != lanes:

@@ -65,7 +65,8 @@ def replay(transcript: Transcript, party: str, settings: bytes, begin: Callable[
     blocks = transcript.of(party)
     if not blocks:
         raise UsageError(f"the transcript holds nothing of party {party!r}; expected 'a' or 'b'")
-    same, results = 0, []
+    same = 0
+    results: list[BlockResult] = []
     for block, entries in sorted(blocks.items()):
         run = _Block(block, entries)
         result = run.go(begin(block))
@@ -92,11 +93,13 @@ class _Block:
                 said = request.data if isinstance(request, Outgoing) else None
                 if said is not None:
                     if due is None or due.way != "sent" or due.data != said:
-                        return self._deviates(due, said, party)
+                        self._deviates(due, said, party)
+                        return None
                     self.said += 1
                     request = party.send(None)
                 elif due is None or due.way == "sent":
-                    return self._deviates(due, None, party)
+                    self._deviates(due, None, party)
+                    return None
                 elif due.way == "cut":
                     request = party.throw(ChannelClosedError(due.data.decode()))
                 else:
@@ -104,7 +107,10 @@ class _Block:
         except StopIteration as end:
             unsaid = next((entry for entry in self._left if entry.way == "sent"), None)
             result: BlockResult = end.value
-            return result if unsaid is None else self._deviates(unsaid, None, party)
+            if unsaid is None:
+                return result
+            self._deviates(unsaid, None, party)
+            return None
 
     def _deviates(self, due: Entry | None, said: bytes | None, party: Party[BlockResult]) -> None:
         party.close()

@@ -1,6 +1,6 @@
 """The channel as one party sees it: messages of lanes go out and come in, in order; over TCP or TLS here.
 
-On a stream every message stands behind four bytes with the length of all that follows, and two with its lane, big-endian. Nobody blocks on sending: what
+On a stream every message stands behind its length and its lane: four and two bytes, big-endian. Nobody blocks on sending: what
 does not go out at once waits here while messages come in, so that two parties who send at the same time never wait for each
 other.
 """
@@ -25,7 +25,6 @@ __all__ = ["LARGEST_MESSAGE_BYTES", "SocketWire", "Wire", "packed"]
 
 LARGEST_MESSAGE_BYTES = 1 << 30
 _FRAME = struct.Struct(">IH")
-_LANE_BYTES = 2
 _PIECE = 1 << 20
 
 
@@ -50,7 +49,7 @@ class Wire(Protocol):
 
 def packed(lane: int, data: bytes) -> bytes:
     """A message as it goes over a stream."""
-    return _FRAME.pack(_LANE_BYTES + len(data), lane) + data
+    return _FRAME.pack(len(data), lane) + data
 
 
 class SocketWire:
@@ -151,8 +150,7 @@ class SocketWire:
         at = 0
         while len(self._in) - at >= _FRAME.size:
             length, lane = _FRAME.unpack_from(self._in, at)
-            length -= _LANE_BYTES
-            if not 0 <= length <= LARGEST_MESSAGE_BYTES:
+            if length > LARGEST_MESSAGE_BYTES:
                 raise ChannelClosedError(
                     f"a message of {length} bytes was announced; at most {LARGEST_MESSAGE_BYTES} are expected"
                 )

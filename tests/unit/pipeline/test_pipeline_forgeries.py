@@ -19,6 +19,7 @@ from hil.errors import ChannelClosedError
 from hil.pipeline.authentication import Authenticator, KeyPool
 from hil.pipeline.entangled import EntangledAlice, EntangledBob
 from hil.pipeline.entropy import SeededEntropy
+from hil.pipeline.messages import Hello, decode
 from hil.pipeline.party import Outgoing
 from hil.pipeline.reconciliation import plan
 from hil.pipeline.settings import BlockContext, KeyFate
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 HEADER = struct.Struct("<BcI8s")
 SIDES: tuple[Side, Side] = ("a", "b")
-OLD, STRUCK = 70_000, 30_000
+OLD, STRUCK = 80_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,9 @@ def accepted(scenes: list[Scene], strikes: int, seed: int) -> tuple[int, dict[st
     return tried, taken
 
 
+pytestmark = pytest.mark.timeout(600)  # half a minute of one core, on a machine that may be busy
+
+
 @pytest.fixture
 def few_passes(monkeypatch: pytest.MonkeyPatch) -> list[Scene]:
     monkeypatch.setattr(plan, "_LEFT_OVER", 0.6)
@@ -197,15 +201,15 @@ def test_no_struck_message_is_accepted(few_passes: list[Scene]) -> None:
 
 
 def test_no_message_of_another_block_is_accepted(few_passes: list[Scene]) -> None:
-    """70,000 of them between the honest words, 300 to a block: all are passed over, and the key is that of the honest block."""
+    """80,000 of them between the honest words, 300 to a block: all are passed over, and the key is that of the honest block."""
     rng, tried = stream(2, "old words"), 0
     while tried < OLD:
         of = few_passes[tried // 300 % 2]
         side = SIDES[int(rng.integers(2))]
         words = list(of.heard[side])
         places = sorted(rng.integers(0, len(words), 300).tolist(), reverse=True)
-        # a greeting of a later block would be heard as one: the other side has gone on
-        old = [word for word in of.elsewhere[side] if not word[HEADER.size :].startswith(b"\x98\xa5Hello")]
+        # a greeting in the middle of a block ends it: the other side seems to have gone on
+        old = [word for word in of.elsewhere[side] if not isinstance(decode(word)[1], Hello)]
         for place in places:
             words.insert(place, old[int(rng.integers(len(old)))])
         result, _ = outcome(of.victim(side), words)

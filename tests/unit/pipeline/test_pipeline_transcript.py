@@ -52,8 +52,8 @@ def begins(link: SmallLanes, side: str) -> Callable[[int], Party[BlockResult]]:
 def test_a_party_replayed_says_the_same_and_gets_the_same_key(
     small_lanes: Callable[..., SmallLanes], tmp_path: Path, side: str
 ) -> None:
-    results = recorded(small_lanes(LANES, events=20_000), tmp_path / "t.jsonl")
-    again = small_lanes(LANES, events=20_000)
+    results = recorded(small_lanes(LANES, events=30_000), tmp_path / "t.jsonl")
+    again = small_lanes(LANES, events=30_000)
     found = replay(read_transcript(tmp_path / "t.jsonl"), side, digest(again), begins(again, side))
     assert found.deviation is None
     assert [one.keys for one in found.results] == [pair[SIDES.index(side)].keys for pair in results]  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_a_transcript_that_ends_early_is_a_deviation(small_lanes: Callable[..., 
 def test_nothing_of_any_key_stands_in_it(small_lanes: Callable[..., SmallLanes], tmp_path: Path) -> None:
     """Neither the keys nor the one-time keys of the tags, as bytes of any message or in hexadecimal."""
     path = tmp_path / "t.jsonl"
-    link = small_lanes(LANES, events=24_000)
+    link = small_lanes(LANES, events=30_000)
     secret = [link.pre_shared[start : start + 32] for start in range(0, len(link.pre_shared), 32)]
     results = recorded(link, path)
     secret += [key.reveal() for alice, _ in results for _, key in alice.keys]

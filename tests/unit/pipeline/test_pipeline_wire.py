@@ -113,7 +113,7 @@ def test_a_message_in_pieces_is_one_message(raw: tuple[SocketWire, socket.socket
 def test_a_length_beyond_any_message_is_refused(raw: tuple[SocketWire, socket.socket]) -> None:
     wire, far = raw
     far.sendall(b"\xff\xff\xff\xff\0\0")
-    with pytest.raises(ChannelClosedError, match="4294967293 bytes was announced"):
+    with pytest.raises(ChannelClosedError, match="4294967295 bytes was announced"):
         wire.receive(10.0)
 
 
