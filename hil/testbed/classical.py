@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Begin = Callable[[], Party[BlockResult]]
     Both = tuple[BlockResult, BlockResult]
 
-__all__ = ["Begin", "Flow", "TwoParties", "flowing", "wrapped"]
+__all__ = ["Flow", "TwoParties", "flowing", "wrapped"]
 
 
 class TwoParties(Protocol):

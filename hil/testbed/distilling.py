@@ -17,14 +17,16 @@ from hil.pipeline.settings import DistillSettings, settings_digest
 from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagTiming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hil.pipeline.authentication import KeyPool
     from hil.pipeline.entropy import Entropy
-    from hil.pipeline.settings import BlockContext
+    from hil.pipeline.party import Party
+    from hil.pipeline.settings import BlockContext, BlockResult
     from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
-    from hil.testbed.classical import Begin
     from hil.testbed.link import Link
+
+    Begin = Callable[[], Party[BlockResult]]
 
 __all__ = [
     "PRE_SHARED_KEYS",

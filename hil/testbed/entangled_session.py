@@ -14,12 +14,16 @@ from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagRecords
 from hil.testbed.distilling import key_size_bits, lane_shares
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.bench.model import Bench, PairSourceDevice, ReceiverDevice
-    from hil.pipeline.settings import BlockContext
+    from hil.pipeline.party import Party
+    from hil.pipeline.settings import BlockContext, BlockResult
     from hil.ports.detections import DetectionRecords, PairSourceDeclaration
     from hil.ports.roles import PairSource
-    from hil.testbed.classical import Begin
     from hil.testbed.link import Link
+
+    Begin = Callable[[], Party[BlockResult]]
 
 __all__ = ["EntangledSession", "declared_pair_source"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -22,11 +22,10 @@ from hil.pipeline.entropy import SeededEntropy
 from hil.pipeline.messages import Hello, decode
 from hil.pipeline.party import Outgoing
 from hil.pipeline.reconciliation import plan
-from hil.pipeline.settings import BlockContext, KeyFate
+from hil.pipeline.settings import BlockContext, EntangledSettings, KeyFate
 from hil.pipeline.stepping import run_pair
+from hil.ports.detections import DetectionRecords, DetectorRole, PairSourceDeclaration, ReceiverDeclaration
 from hil.seeds import stream
-from tests.unit.pipeline.conftest import SETTINGS, SmallLink
-from tests.unit.pipeline.test_pipeline_entangled import BBM92, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,12 +33,24 @@ if TYPE_CHECKING:
     from hil.pipeline.party import Party
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Message
+    from tests.unit.pipeline.conftest import SmallLink
 
     Side = Literal["a", "b"]
     Heard = list[bytes]
+    Begun = Callable[[int], tuple[Party[BlockResult], Party[BlockResult]]]
 
 HEADER = struct.Struct("<BcI8s")
 SIDES: tuple[Side, Side] = ("a", "b")
+DETECTORS = tuple(DetectorRole(f"d{number}", number // 2, number % 2) for number in range(4))
+RECEIVER = ReceiverDeclaration(DETECTORS, "passive", 50e-9)
+PAIRS = EntangledSettings(
+    "pairs",
+    PairSourceDeclaration(1e9, 1e-3, "poisson", 1),
+    (RECEIVER, RECEIVER),
+    epsilon_secrecy=0.5,
+    epsilon_correctness=0.5,
+    key_size_bits=64,
+)
 OLD, STRUCK = 80_000, 20_000
 
 
@@ -47,7 +58,7 @@ OLD, STRUCK = 80_000, 20_000
 class Scene:
     """One block that can be run again and again, what either side heard in it, and what was said in other blocks."""
 
-    parties: Callable[[int], tuple[Party[BlockResult], Party[BlockResult]]]
+    parties: Begun
     heard: dict[Side, Heard]
     elsewhere: dict[Side, Heard]
     results: dict[Side, BlockResult]
@@ -56,36 +67,44 @@ class Scene:
         return self.parties(1)[SIDES.index(side)]
 
 
-@cache
-def pairs() -> Any:
-    return records(2000, 0.99 * np.eye(2), lone=10)
-
-
-@cache
-def pulses(seed: int) -> Any:
-    return SmallLink(seed=seed).raw(4000, 0.003)
-
-
-def tiny_pairs(seed: int) -> tuple[Party[BlockResult], Party[BlockResult]]:
+def tiny_pairs(number: int) -> tuple[Party[BlockResult], Party[BlockResult]]:
     """About 500 key bits of an entangled link with lenient epsilons."""
-    settings = replace(BBM92, epsilon_secrecy=0.5, epsilon_correctness=0.5, key_size_bits=64)
-    of_a, of_b = pairs()
-    pool, context = bytes(range(256)) * 4, BlockContext(seed, float(seed), seed + 1.0, 1.0)
-    alice = EntangledAlice(settings, KeyPool(pool), SeededEntropy(seed, "alice"))
-    bob = EntangledBob(settings, KeyPool(pool), SeededEntropy(seed, "bob"))
+    of_a, of_b = clicks_of_pairs()
+    pool, context = bytes(range(256)) * 4, BlockContext(number, float(number), number + 1.0, 1.0)
+    alice = EntangledAlice(PAIRS, KeyPool(pool), SeededEntropy(number, "alice"))
+    bob = EntangledBob(PAIRS, KeyPool(pool), SeededEntropy(number, "bob"))
     return alice.block(context, of_a), bob.block(context, of_b)
 
 
-def tiny_pulses(seed: int) -> tuple[Party[BlockResult], Party[BlockResult]]:
-    """About 2000 key bits of a link with decoys."""
-    link = SmallLink(replace(SETTINGS, epsilon_secrecy=0.5, epsilon_correctness=0.5, key_size_bits=64), seed=seed)
-    context = link.next_block()
-    prepare, clicks = pulses(seed)
-    return link.alice.block(context, prepare), link.bob.block(context, clicks)
-
-
 @cache
-def scene(parties: Callable[[int], tuple[Party[BlockResult], Party[BlockResult]]]) -> Scene:
+def clicks_of_pairs() -> tuple[DetectionRecords, DetectionRecords]:
+    """2000 pairs, each measured in one of two settings at either end, half a percent of errors where these agree."""
+    rng = stream(4, "tiny pairs")
+    setting, bit = rng.integers(0, 2, (2, 2000)), rng.integers(0, 2, 2000)
+    other = bit ^ np.where(setting[0] == setting[1], rng.random(2000) < 0.005, rng.random(2000) < 0.5)
+    index = np.arange(1, 2001, dtype=np.int64) * 1000
+    of_a, of_b = (
+        DetectionRecords(0, 2_002_000, index, (2 * own + bits).astype(np.uint8), 1.0)
+        for own, bits in zip(setting, (bit, other), strict=True)
+    )
+    return of_a, of_b
+
+
+def tiny_pulses(small: Callable[..., SmallLink]) -> Begun:
+    """About 2000 key bits of a link with decoys."""
+    about = {"epsilon_secrecy": 0.5, "epsilon_correctness": 0.5, "key_size_bits": 64}
+    settings = replace(small().settings, **about)
+    raw = {number: small(seed=number).raw(4000, 0.003) for number in (1, 2, 3)}
+
+    def begin(number: int) -> tuple[Party[BlockResult], Party[BlockResult]]:
+        link = small(settings, seed=number)
+        context, (prepare, clicks) = link.next_block(), raw[number]
+        return link.alice.block(context, prepare), link.bob.block(context, clicks)
+
+    return begin
+
+
+def scene(parties: Begun) -> Scene:
     """Block 1 is struck; blocks 2 and 3 of the same link are what else was said."""
     said: list[dict[Side, Heard]] = []
     ends: list[tuple[BlockResult, BlockResult]] = []
@@ -187,10 +206,9 @@ pytestmark = pytest.mark.timeout(600)  # half a minute of one core, on a machine
 
 
 @pytest.fixture
-def few_passes(monkeypatch: pytest.MonkeyPatch) -> list[Scene]:
+def few_passes(small: Callable[..., SmallLink], monkeypatch: pytest.MonkeyPatch) -> list[Scene]:
     monkeypatch.setattr(plan, "_LEFT_OVER", 0.6)
-    scene.cache_clear()
-    return [scene(tiny_pairs), scene(tiny_pulses)]
+    return [scene(tiny_pairs), scene(tiny_pulses(small))]
 
 
 def test_no_struck_message_is_accepted(few_passes: list[Scene]) -> None:

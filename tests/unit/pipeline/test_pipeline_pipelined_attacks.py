@@ -6,19 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from hil.compiled import available
 from hil.pipeline.in_flight import run_in_flight
 from hil.pipeline.settings import KeyFate
-from tests.unit.pipeline.conftest import SETTINGS, SmallLanes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Message
+    from tests.unit.pipeline.conftest import SmallLanes
 
 LANES, BLOCKS, TIMEOUT_S, ONE_WAY_S = 3, 6, 5.0, 0.01
 MESSAGES = 400
@@ -77,15 +78,18 @@ RECONCILIATIONS = ["cascade", *(["cascade-fast", "cascade-efficient"] if availab
 
 @pytest.mark.parametrize("reconciliation", RECONCILIATIONS)
 @pytest.mark.timeout(600)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(plan=strikes, qber=st.sampled_from([0.0, 0.01, 0.06]))
-def test_whatever_is_done_to_blocks_in_flight(reconciliation: str, plan: dict[int, tuple[str, float]], qber: float) -> None:
+def test_whatever_is_done_to_blocks_in_flight(
+    small_lanes: Callable[..., SmallLanes], reconciliation: str, plan: dict[int, tuple[str, float]], qber: float
+) -> None:
     """Six blocks under attack, then six clean ones over a channel that is back.
 
     No two different keys of one ID at any time, every block over after as many timeouts as a lane has blocks, and in the end
     both hold the same keys, with pools in step.
     """
-    link = SmallLanes(LANES, replace(SETTINGS, reconciliation=reconciliation), events=30_000, qber=qber)  # type: ignore[arg-type]
+    settings = replace(small_lanes(1).settings, reconciliation=reconciliation)  # type: ignore[arg-type]
+    link = small_lanes(LANES, settings, events=30_000, qber=qber)
     first = run_in_flight(*link.next_blocks(BLOCKS), LANES, one_way_s=ONE_WAY_S, timeout_s=TIMEOUT_S, interceptor=Mallory(plan))
     of_a, of_b = both(first.results)
     assert all(of_a[key_id] == of_b[key_id] for key_id in of_a.keys() & of_b.keys())
