@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hil import discovery
 from hil.bench.model import KmeDevice, RecordingDevice
 from hil.bench.wording import nearest
+from hil.clock import VirtualClock
 from hil.errors import UnknownNameError, UsageError
 
 from .carriers._conversation import Port
@@ -77,6 +78,7 @@ class TwinHost:
         self._ports = dict(ports or {})
         self._speed = speed
         self._serial_lines = serial_lines
+        self.world.beside.watch_power(self._power_changed)
         with ExitStack() as stack:
             self._thread = LoopThread(f"hil-twin-{bench.bench.name}")
             stack.callback(self._thread.close)
@@ -86,6 +88,8 @@ class TwinHost:
             if self._ports:
                 unknown = next(iter(self._ports))
                 raise UsageError(f"no simulated device's port goes by {unknown!r}; expected {nearest(unknown, specs)}")
+            if isinstance(clock, VirtualClock) and any(spec.late for spec in specs.values()):
+                stack.callback(clock.before_jumps(self._settle))
             self._stack = stack.pop_all()
         self.control = Control(self)
 
@@ -107,11 +111,34 @@ class TwinHost:
         """The time at which the devices answer."""
         return self._clock.now_ns()
 
+    def switch_power(self, device: str, *, on: bool) -> None:
+        """Take a device's plug out, or put it in again, which is a power-up."""
+        self._thread.run(lambda: self._switch_power(device, on=on))
+
     def _power_cycle(self, seed: int) -> None:
         self.world.reset(seed)
-        for name, spec in self._specs.items():
-            for carrier, endpoint in zip(self._carriers[name], self._endpoints(name, spec), strict=True):
-                carrier.power_cycle(endpoint)
+        for name in self._specs:
+            self._power_up(name)
+
+    def _switch_power(self, device: str, *, on: bool) -> None:
+        if device not in self._specs:
+            raise UnknownNameError(f"no simulated device goes by {device!r}; expected {nearest(device, self._specs)}")
+        if not on:
+            self.world.darken(device, self.now_ns())
+        self._power_changed(device, on)
+
+    def _power_changed(self, device: str, on: bool) -> None:
+        self._thread.run(lambda: self._power_up(device) if on else self._power_down(device))
+
+    def _power_down(self, name: str) -> None:
+        for carrier in self._carriers.get(name, ()):
+            carrier.cut_power()
+
+    def _power_up(self, name: str) -> None:
+        if name not in self._specs:
+            return
+        for carrier, endpoint in zip(self._carriers[name], self._endpoints(name, self._specs[name]), strict=True):
+            carrier.power_cycle(endpoint)
 
     def _serve(self, name: str, spec: TwinSpec) -> None:
         carriers = self._carriers.setdefault(name, [])
@@ -129,8 +156,14 @@ class TwinHost:
         endpoints = spec.build(self.world, name)
         return [_for_good(endpoint) if endpoint.carrier == "pty" else endpoint for endpoint in endpoints]
 
+    def _settle(self) -> None:
+        """Wait until every request that was sent over TCP is heard: it is in its socket once sent, and read in one round."""
+        for _ in range(2):
+            self._thread.run(lambda: None)
+
     def _carrier(self, port: Port, key: str) -> TcpCarrier | PtyCarrier:
-        if port.endpoint.carrier == "pty" and self._serial_lines == "pty":
+        behind_server = port.clock.virtual and self._specs[port.device].late
+        if port.endpoint.carrier == "pty" and self._serial_lines == "pty" and not behind_server:
             from .carriers.pty import PtyCarrier
 
             return PtyCarrier(port)
@@ -159,6 +192,14 @@ class Control:
     def injected(self, device: str, parameter: str) -> float:
         """A parameter's present value, injected or declared."""
         return self._host.world.injected(device, parameter)
+
+    def unplug(self, device: str) -> None:
+        """Take a simulated device's power: its connections break, its light and bias are gone; UnknownNameError."""
+        self._host.switch_power(device, on=False)
+
+    def plug_in(self, device: str) -> None:
+        """Give it its power again: it answers as after power-up."""
+        self._host.switch_power(device, on=True)
 
     def reset(self, seed: int) -> None:
         """World and instruments as at power-up with another seed; what drivers hold open stays open."""

@@ -1,8 +1,8 @@
 """The one parser of human units, used where text enters: bench files, options, arguments of tests.
 
 Everything inside works in SI floats whose unit stands in their name. A *quantity* is named by a word (``time``, ``rate``,
-``loss``, ``loss per length``, ``length``, ``power``, ``temperature``, ``bit rate``, ``wavelength``, ``angle``, ``ratio``);
-each has one inner unit:
+``loss``, ``loss per length``, ``length``, ``power``, ``temperature``, ``bit rate``, ``wavelength``, ``angle``, ``current``,
+``voltage``, ``ratio``); each has one inner unit:
 
 ==================  ===============  =====================================================
 quantity            parsed into      units accepted
@@ -17,6 +17,8 @@ temperature         degrees Celsius  degC °C K
 bit rate            bits per second  bit/s kbit/s Mbit/s Gbit/s bps kbps Mbps Gbps
 wavelength          nanometres       nm um µm
 angle               degrees          deg
+current             amperes          uA µA mA A
+voltage             volts            mV V
 ratio               a pure number    none, or %
 ==================  ===============  =====================================================
 """
@@ -93,6 +95,8 @@ QUANTITIES: dict[str, _Quantity] = {
     ),
     "wavelength": _Quantity({"nm": "1", "um": "1e3"}, "1550 nm"),
     "angle": _Quantity({"deg": "1"}, "22.5 deg", -math.inf, ""),
+    "current": _Quantity({"A": "1", "mA": "1e-3", "uA": "1e-6"}, "30 mA"),
+    "voltage": _Quantity({"V": "1", "mV": "1e-3"}, "210 V"),
     "ratio": _Quantity({"": "1", "%": "1e-2"}, "0.02"),
 }
 

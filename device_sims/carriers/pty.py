@@ -46,6 +46,12 @@ class PtyCarrier:
         self._forget()
         termios.tcflush(self._slave, termios.TCIOFLUSH)
 
+    def cut_power(self) -> None:
+        """The device says nothing until its next power cycle; the line itself stays. In the loop's thread."""
+        self._port.has_power = False
+        self._conversation.begin()
+        self._forget()
+
     async def close(self) -> None:
         """Give the pty back."""
         self._conversation.end()

@@ -51,6 +51,12 @@ class TcpCarrier:
         """Put a fresh device behind open connections; in the loop's thread."""
         self._port.power_cycle(endpoint)
 
+    def cut_power(self) -> None:
+        """The device is gone until its next power cycle, and with it every connection; in the loop's thread."""
+        self._port.has_power = False
+        for connection in tuple(self._connections):
+            connection.drop()
+
     async def close(self) -> None:
         """Stop listening and drop every connection, also those that asyncio is still about to hand over."""
         # a closed server would fail those that arrive, and lose their sockets
@@ -73,6 +79,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if not self._port.has_power:
+            self._transport.abort()
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._connections.add(self)
         self._conversation = Conversation(self._port, self._transport.write)

@@ -58,7 +58,8 @@ class Optics:
         reaching_w = self._eavesdropper_w(way, before, state)
         if state.get((way.emitter, "emitting")):
             loss_db = sum(self._element_loss_db(way, element, state, spread=False) for element in before)
-            reaching_w += self._parameters.value(state, way.emitter, "pilot_power_w") * float(10.0 ** (-loss_db / 10.0))
+            sent_w = self._parameters.value(state, way.emitter, "pilot_power_w") * self._parameters.light(state, way.emitter)
+            reaching_w += sent_w * float(10.0 ** (-loss_db / 10.0))
         return reaching_w * self._parameters.value(state, meter, "tap_ratio")
 
     def blinding_w(self, way: Way, state: State) -> float:

@@ -57,14 +57,14 @@ class PairReceiver(Receiver):
         way = optics.way_to(self.name)
         if found is None or way is None:
             return found
-        return replace(found, unseen_per_pulse=parameters.value(state, way.emitter, "mean_pairs"))
+        return replace(found, unseen_per_pulse=parameters.mean_pairs(state, way.emitter))
 
     def _intensities(self, state: State, parameters: Parameters, optics: Optics) -> tuple[float, ...]:
         """Mean photons that leave the source towards this receiver, which is one setting."""
         way = optics.way_to(self.name)
         if way is None or not state.get((way.emitter, "emitting")):
             return (0.0,)
-        return (parameters.value(state, way.emitter, "mean_pairs"),)
+        return (parameters.mean_pairs(state, way.emitter),)
 
     def _routes(
         self,

@@ -164,7 +164,8 @@ class PairLight:
 
     def _numbers(self, number: int) -> PairNumbers:
         modes = self._device.modes if self._device.statistics == "thermal" else None
-        return PairNumbers(self._value(number, "mean_pairs"), modes)
+        state = self._scenes[self._side]().timeline.states[number]
+        return PairNumbers(self._parameters.mean_pairs(state, self._source), modes)
 
     def _visibility(self, number: int) -> tuple[float, float]:
         return self._value(number, "visibility_key"), self._value(number, "visibility_test")

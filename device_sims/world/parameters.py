@@ -10,13 +10,16 @@ from hil.bench import actual_of
 from hil.bench.model import (
     AttenuatorDevice,
     Background,
+    DetectorDevice,
     Dispersion,
     Drift,
     Fibre,
     FreeSpace,
+    LaserDevice,
     PairSourceDevice,
     Polarisation,
     PowerMeterDevice,
+    PowerOutletDevice,
     ReceiverDevice,
     RepeaterNodeDevice,
     SwitchDevice,
@@ -88,6 +91,7 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
     PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
     TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
+    LaserDevice: {"ambient_c": Bounds(-50.0, 100.0), "threshold_a": Bounds(0.0, 10.0)},
     RepeaterNodeDevice: {
         "coherence_time_s": Bounds(1e-9, 1e9),
         "swap_success": Bounds(0.0, 1.0),
@@ -168,6 +172,11 @@ class Parameters:
         for name, device in bench.device.items():
             for parameter in INJECTABLE.get(type(device), {}):
                 self._base[name, parameter] = _true_value(device, parameter)
+        self._lasers = {name: device for name, device in bench.device.items() if isinstance(device, LaserDevice)}
+        self._units: dict[tuple[str, str], list[str]] = {}
+        for name, device in bench.device.items():
+            if isinstance(device, DetectorDevice):
+                self._units.setdefault((device.of, device.channel), []).append(name)
         self._ways = {way.name: way.link for way in ways(bench)}
         for name, link in self._ways.items():
             if not link.entangled:
@@ -193,6 +202,26 @@ class Parameters:
         if "." in parameter and key not in self._base:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
+
+    def light(self, state: State, emitter: str) -> float:
+        """How much brighter than declared a transmitter or pair source is for what its lasers do: 1 at their operating points.
+
+        Light grows in proportion to the current above the threshold, the law of a laser diode.
+        """
+        factor = 1.0
+        for name, laser in self._lasers.items():
+            if laser.drives == emitter:
+                above_a = state[name, "current_a"] - self.value(state, name, "threshold_a")
+                factor *= max(above_a, 0.0) / (laser.current_a - laser.threshold_a) if state[name, "lasing"] else 0.0
+        return factor
+
+    def mean_pairs(self, state: State, source: str) -> float:
+        """Pairs in a pulse of a pair source, which grow in proportion to its pump's light."""
+        return self.value(state, source, "mean_pairs") * self.light(state, source)
+
+    def biased(self, state: State, receiver: str, detector: str) -> bool:
+        """Whether the control units of a detector, where it has any, give it its bias."""
+        return all(state[name, "biased"] for name in self._units.get((receiver, detector), ()))
 
     def injection(self, device: str, parameter: str, value: float, state: State) -> dict[Key, float | None]:
         """The change of state that an injection is; a whole receiver's value replaces those of its single detectors.
@@ -273,6 +302,15 @@ def _settings(device: object) -> Iterator[tuple[str, float]]:
     elif isinstance(device, TemperatureControllerDevice):
         yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
         yield "heater", 1.0
+    elif isinstance(device, LaserDevice):
+        yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
+        yield "heater", 1.0
+        yield "current_a", device.current_a
+        yield "lasing", 0.0
+    elif isinstance(device, DetectorDevice):
+        yield "biased", 0.0
+    elif isinstance(device, PowerOutletDevice):
+        yield "powered", 1.0
     elif isinstance(device, (TransmitterDevice, PairSourceDevice)):
         yield "emitting", 0.0
     elif isinstance(device, ReceiverDevice):

@@ -134,13 +134,17 @@ class Receiver:
         if not state.get((self.name, "biased")):
             return None
 
+        names = self.device.detectors
+
         def each(parameter: str) -> npt.NDArray[np.float64]:
-            return np.array([parameters.value(state, self.name, f"{name}.{parameter}") for name in self.device.detectors])
+            return np.array([parameters.value(state, self.name, f"{name}.{parameter}") for name in names])
+
+        alive = np.array([parameters.biased(state, self.name, name) for name in names])
 
         way = optics.way_to(self.name)
         attack = None if way is None or way.link.entangled else attack_of(state, parameters, way.name)
         shifts = (0.0,) if attack is None or not attack.shift_s else (-attack.shift_s, attack.shift_s)
-        efficiency = each("efficiency")
+        efficiency = each("efficiency") * alive
         efficiencies = [np.minimum(efficiency * self._timed(state, parameters, shift), 1.0) for shift in shifts]
         best = max(float(np.max(efficiencies)), 1e-300)
         errors = self._errors(state, parameters)
@@ -154,7 +158,7 @@ class Receiver:
         power_w = self._bright_w(state, parameters, optics)
         blinded = power_w > 0.0 and power_w >= parameters.value(state, self.name, "blinding_threshold_w")
         temperature_c = parameters.value(state, self.name, "detector_temperature_c")
-        dark_hz = each("dark_count_rate_hz") * dark_count_factor(self.device, temperature_c)
+        dark_hz = each("dark_count_rate_hz") * alive * dark_count_factor(self.device, temperature_c)
         # more than a photon of her light in a pulse period changes nothing: the detector is busy all the time
         bright_hz = np.minimum(power_w / _PHOTON_J * efficiency / len(self.device.detectors), self.rate_hz)
         seen = efficiency * 10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)
@@ -224,8 +228,9 @@ class Receiver:
         way = optics.way_to(self.name)
         if way is None or self.source is None or not state.get((way.emitter, "emitting")):
             return (0.0,) * (1 if self.source is None else len(self.source.intensities))
+        light = parameters.light(state, way.emitter)
         return tuple(
-            intensity * parameters.value(state, way.emitter, f"{number}.intensity_scale")
+            intensity * light * parameters.value(state, way.emitter, f"{number}.intensity_scale")
             for number, intensity in enumerate(self.source.intensities)
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from hil.bench import actual_of, true_device
 from hil.bench.model import (
     AttenuatorDevice,
+    LaserDevice,
     PairSourceDevice,
     PowerMeterDevice,
     ReceiverDevice,
@@ -21,6 +22,7 @@ from hil.bench.model import (
 from hil.errors import UsageError
 from hil.seeds import stream
 
+from .beside import Beside
 from .optics import Optics
 from .parameters import Parameters, initial_state
 from .source import PulseClock, Source
@@ -50,6 +52,8 @@ __all__ = ["World"]
 
 _ROOM_C = 22.0
 _EMITTERS = (TransmitterDevice, PairSourceDevice)
+_HELD = (TemperatureControllerDevice, LaserDevice)
+"""Devices with a stage of their own that is held at a temperature."""
 _NO_LINK_RATE_HZ = 1e9
 
 P = ParamSpec("P")
@@ -84,6 +88,7 @@ class World:
         self._lock = RLock()
         self._parameters = Parameters(bench)
         self._optics = Optics(bench, self._parameters)
+        self.beside = Beside(self)
         self.reset(seed)
 
     @_locked
@@ -96,7 +101,7 @@ class World:
                 self._timeline.present[name, "setpoint_c"], actual_of(device).get("time_constant_s", device.time_constant_s)
             )
             for name, device in self.bench.device.items()
-            if isinstance(device, TemperatureControllerDevice)
+            if isinstance(device, _HELD)
         }
         self._sources: dict[str, tuple[PulseClock, Source]] = {}
         self._receivers: dict[str, ReceiverView] = {}
@@ -149,29 +154,29 @@ class World:
 
     @_locked
     def temperature_c(self, device: str, now_ns: int) -> float:
-        """Temperature of the stage this controller holds (first-order relaxation, closed form)."""
-        self._device(device, TemperatureControllerDevice)
+        """Temperature of the stage that a controller or laser driver holds (first-order relaxation, closed form)."""
+        self._device(device, _HELD)
         return self._stages[device].temperature_c(now_ns)
 
     @_locked
     def setpoint_c(self, device: str) -> float:
-        self._device(device, TemperatureControllerDevice)
+        self._device(device, _HELD)
         return self._timeline.present[device, "setpoint_c"]
 
     @_locked
     def set_setpoint_c(self, device: str, setpoint_c: float, now_ns: int) -> None:
-        self._device(device, TemperatureControllerDevice)
+        self._device(device, _HELD)
         self._change(device, "setpoint_c", setpoint_c, now_ns)
 
     @_locked
     def heater_enabled(self, device: str) -> bool:
-        self._device(device, TemperatureControllerDevice)
+        self._device(device, _HELD)
         return bool(self._timeline.present[device, "heater"])
 
     @_locked
     def set_heater_enabled(self, device: str, now_ns: int, *, enabled: bool) -> None:
         """Without its heater a stage relaxes to ambient temperature."""
-        self._device(device, TemperatureControllerDevice)
+        self._device(device, _HELD)
         self._change(device, "heater", enabled, now_ns)
 
     # --- transmitter --------------------------------------------------------------------------------------------------
@@ -353,6 +358,24 @@ class World:
     def scene(self, device: str) -> Scene:
         """What this receiver's samplers see."""
         return self._receiver(device).scene
+
+    @_locked
+    def standing(self, device: str, setting: str) -> float:
+        """What a device beside a path is set to (``current_a``, ``powered``)."""
+        return self._timeline.present[device, setting]
+
+    @_locked
+    def change(self, device: str, setting: str, value: float, now_ns: int) -> None:
+        """Set it; UsageError for a setting the device does not have."""
+        if (device, setting) not in self._timeline.present:
+            raise UsageError(f"{device}: no setting {setting!r} to change")
+        self._change(device, setting, value, now_ns)
+
+    @_locked
+    def darken(self, device: str, now_ns: int) -> None:
+        """A device without power: no light, no bias, no heating; motors and mirrors stay where they are."""
+        off = ("emitting", "biased", "heater", "lasing", "repeating")
+        self._apply({(device, key): 0.0 for key in off if (device, key) in self._timeline.present}, now_ns)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

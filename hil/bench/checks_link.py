@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.bench import model
+from hil.bench.checks_auxiliary import AUXILIARY
 from hil.bench.walk import Walked, build
 from hil.bench.wording import nearest, show
 from hil.errors import Mistake
@@ -32,6 +33,7 @@ _OF_KEYS: dict[str, object] = {
     "drift": None,
     "maintenance": (),
     "proof": model.Proof(),
+    "classical": model.Classical(),
     "contract": None,
     "kmes": {},
     "eve": None,
@@ -62,7 +64,7 @@ def check_link(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
                 yield Mistake(f"{where}.{key}", show(link.get(key)), f"nothing: a link of protocol {protocol} has a path")
     yield from check_kmes(link, where, bench)
     for number, name in enumerate(link.get("auxiliary") or ()):
-        yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, (model.TemperatureControllerDevice,))
+        yield from _check_device(name, f"{where}.auxiliary[{number}]", bench, AUXILIARY)
 
 
 def check_kmes(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:

@@ -12,8 +12,10 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from hil.bench.tables.auxiliaries import DetectorDevice, LaserDevice, PowerOutletDevice, TimeTaggerDevice
 from hil.bench.tables.chains import Chain
 from hil.bench.tables.channels import Dispersion, Element, Fibre, Polarisation, Traffic
+from hil.bench.tables.classical import Classical, ClassicalEnd
 from hil.bench.tables.device import Calibration
 from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
@@ -33,7 +35,10 @@ __all__ = [
     "BenchInfo",
     "Calibration",
     "Chain",
+    "Classical",
+    "ClassicalEnd",
     "Contract",
+    "DetectorDevice",
     "Device",
     "Dispersion",
     "Drift",
@@ -42,12 +47,14 @@ __all__ = [
     "Fibre",
     "FreeSpace",
     "KmeDevice",
+    "LaserDevice",
     "Link",
     "Maintenance",
     "Orbit",
     "PairSourceDevice",
     "Polarisation",
     "PowerMeterDevice",
+    "PowerOutletDevice",
     "Proof",
     "ReceiverDevice",
     "RecordingDevice",
@@ -57,6 +64,7 @@ __all__ = [
     "SloLimit",
     "SwitchDevice",
     "TemperatureControllerDevice",
+    "TimeTaggerDevice",
     "Traffic",
     "TransmitterDevice",
 ]
@@ -81,6 +89,10 @@ Device = (
     | SwitchDevice
     | PowerMeterDevice
     | TemperatureControllerDevice
+    | LaserDevice
+    | DetectorDevice
+    | TimeTaggerDevice
+    | PowerOutletDevice
     | KmeDevice
     | RecordingDevice
     | RepeaterNodeDevice

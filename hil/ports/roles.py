@@ -31,13 +31,17 @@ __all__ = [
     "Attenuator",
     "BlackBoxTransceiver",
     "Instrument",
+    "Laser",
     "OpticalSwitch",
     "PairSource",
     "PowerMeter",
+    "PowerOutlet",
     "Receiver",
     "Recording",
     "RepeaterNode",
+    "SinglePhotonDetector",
     "TemperatureController",
+    "TimeTagger",
     "Transmitter",
 ]
 
@@ -99,6 +103,54 @@ class TemperatureController(Instrument, Protocol):
     def set_setpoint_c(self, setpoint_c: float) -> None: ...
     def enabled(self) -> bool: ...
     def set_enabled(self, *, enabled: bool) -> None: ...
+
+
+class Laser(Instrument, Protocol):
+    """Driver of a laser diode and its thermo-electric cooler."""
+
+    def emitting(self) -> bool: ...
+    def set_emitting(self, *, emitting: bool) -> None:
+        """Laser current on or off; refused while its cooler is off, where the device has one."""
+        ...
+
+    def current_a(self) -> float:
+        """The set current, whether it flows or not."""
+        ...
+
+    def set_current_a(self, current_a: float) -> None: ...
+    def temperature_c(self) -> float: ...
+    def setpoint_c(self) -> float: ...
+    def set_setpoint_c(self, setpoint_c: float) -> None: ...
+
+
+class SinglePhotonDetector(Instrument, Protocol):
+    """Control unit of one single-photon detector."""
+
+    def counts(self, gate_s: float) -> int:
+        """Clicks in the next ``gate_s`` seconds."""
+        ...
+
+    def biased(self) -> bool: ...
+    def set_biased(self, *, biased: bool) -> None: ...
+
+
+class TimeTagger(Instrument, Protocol):
+    """Counter or time tagger; inputs count from 1."""
+
+    def singles(self, gate_s: float) -> tuple[int, ...]:
+        """Clicks at each input in the next ``gate_s`` seconds."""
+        ...
+
+    def coincidences(self, gate_s: float) -> dict[tuple[int, int], int]:
+        """Coincidences of the pairs of inputs that it counts, in the next ``gate_s`` seconds."""
+        ...
+
+
+class PowerOutlet(Instrument, Protocol):
+    """One outlet of a power distribution unit."""
+
+    def powered(self) -> bool: ...
+    def set_powered(self, *, powered: bool) -> None: ...
 
 
 class Transmitter(Instrument, Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from hil.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
-    from hil.bench.model import AttenuatorDevice, SwitchDevice, TemperatureControllerDevice
+    from hil.bench.model import AttenuatorDevice, LaserDevice, SwitchDevice, TemperatureControllerDevice
     from hil.testbed.link import Link
 
 __all__ = ["down", "up"]
@@ -17,7 +17,7 @@ _LOOK_EVERY_S = 1.0
 
 
 def up(link: Link) -> None:
-    """Stage on its set point, attenuator at its operating point, switch through, bias on, light last.
+    """Outlets on, stage on its set point, attenuator at its operating point, switch through, bias on, light last.
 
     UsageError while a fault is in: what it moved is its own to move back.
     """
@@ -27,6 +27,8 @@ def up(link: Link) -> None:
             " bring it up before the fault"
         )
     devices = link.testbed.bench.device
+    for outlet in link.all_of_role("power-outlet"):
+        outlet.set_powered(powered=True)
     _stage(link)
     for attenuator in link.all_of_role("attenuator"):
         attenuator.set_attenuation_db(cast("AttenuatorDevice", devices[attenuator.name]).attenuation_db)
@@ -34,12 +36,23 @@ def up(link: Link) -> None:
         switch.select(cast("SwitchDevice", devices[switch.name]).through_channel)
     for receiver in link.receivers:
         receiver.set_biased(biased=True)
+    for unit in link.all_of_role("detector"):
+        unit.set_biased(biased=True)
+    for laser in link.all_of_role("laser"):
+        operating = cast("LaserDevice", devices[laser.name])
+        laser.set_setpoint_c(operating.setpoint_c)
+        laser.set_current_a(operating.current_a)
+        laser.set_emitting(emitting=True)
     link.emitter.set_emitting(emitting=True)
 
 
 def down(link: Link) -> None:
     """Light off, then bias off; path and stage stay as they are."""
     link.emitter.set_emitting(emitting=False)
+    for laser in link.all_of_role("laser"):
+        laser.set_emitting(emitting=False)
+    for unit in link.all_of_role("detector"):
+        unit.set_biased(biased=False)
     for receiver in link.receivers:
         receiver.set_biased(biased=False)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import (
     AttenuatorDevice,
+    DetectorDevice,
+    LaserDevice,
     PairSourceDevice,
     PowerMeterDevice,
     ReceiverDevice,
@@ -28,9 +30,11 @@ __all__ = ["DEVICE_TIMEOUT_S", "ORDER", "park", "park_all"]
 ORDER = (
     TransmitterDevice,
     PairSourceDevice,
+    LaserDevice,
     SwitchDevice,
     AttenuatorDevice,
     ReceiverDevice,
+    DetectorDevice,
     TemperatureControllerDevice,
     PowerMeterDevice,
 )

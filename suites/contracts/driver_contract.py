@@ -53,6 +53,7 @@ _SETTERS = {
     "attenuator": _Setter("attenuation_db", "set_attenuation_db", "attenuation_db", 0.1),
     "switch": _Setter("channel", "select", "channel", 0),
     "power-meter": _Setter("wavelength_nm", "set_wavelength_nm", "wavelength_nm", 0.5),
+    "laser": _Setter("current_a", "set_current_a", "current_a", 1e-5),
     "temperature-controller": _Setter("setpoint_c", "set_setpoint_c", "setpoint_c", 0.1),
 }
 _WAYS_AROUND_THE_SETTER = {"write", "query", "send", "ask", "raw", "transport", "command"}

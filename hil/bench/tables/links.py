@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field, structs
 
 from hil.bench.tables.channels import Element, Fibre
+from hil.bench.tables.classical import Classical
 from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.free_space import FreeSpace
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, Seconds, SomeSeconds, Table, Watts
@@ -24,6 +25,10 @@ class Proof(Table, frozen=True, kw_only=True):
     """Above this, nothing is released from a block."""
     reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
     """Error correction; the two in the middle need numba, and the last is slow without it."""
+    leakage: Literal["both-directions", "error-pattern"] = "both-directions"
+    """What of a two-way correction is charged to the key; the second is for comparison, and unproven."""
+    bounds: Literal["published", "exact"] = "published"
+    """Inequalities and constants of the published proofs, or exact tails and a proof for lengths that follow the counts."""
 
 
 class Contract(Table, frozen=True, kw_only=True):
@@ -75,6 +80,7 @@ class Link(Table, frozen=True, kw_only=True):
     maintenance: tuple[Maintenance, ...] = ()
     block_s: SomeSeconds = field(name="block", default=1.0)
     proof: Proof = field(default_factory=Proof)
+    classical: Classical = field(default_factory=Classical)
     contract: Contract | None = None
     eve: Eve | None = None
     kmes: dict[Literal["a", "b"], str] = {}

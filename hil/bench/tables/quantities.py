@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 __all__ = [
     "ABOVE_ZERO",
     "Actual",
+    "Amperes",
     "BitsPerSecond",
     "Celsius",
     "Decibels",
@@ -21,9 +22,11 @@ __all__ = [
     "PositiveRatio",
     "Ratio",
     "Seconds",
+    "SomeAmperes",
     "SomeHertz",
     "SomeSeconds",
     "Table",
+    "Volts",
     "Watts",
     "quantity",
 ]
@@ -46,6 +49,9 @@ Kilometres = Annotated[float, quantity("length")]
 Watts = Annotated[float, quantity("power")]
 Celsius = Annotated[float, quantity("temperature")]
 BitsPerSecond = Annotated[float, quantity("bit rate")]
+Amperes = Annotated[float, quantity("current")]
+SomeAmperes = Annotated[Amperes, ABOVE_ZERO]
+Volts = Annotated[float, quantity("voltage")]
 Degrees = Annotated[float, quantity("angle")]
 Nanometres = Annotated[float, quantity("wavelength"), ABOVE_ZERO]
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]

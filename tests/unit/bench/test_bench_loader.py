@@ -101,13 +101,14 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
     )
     keys = (
         "role, driver, twin, address, data_address, firmware, serial, site, region, envelope, actual, chaos, calibration, "
-        "pulse_rate, source, intensities, intensity_probabilities, g2, key_basis_probability, bit_one_probability, "
+        "pulse_rate, source, intensities, intensity_probabilities, intensity_uncertainty, g2, key_basis_probability, "
+        "bit_one_probability, "
         "intensity_fluctuation, intensity_correlation, preparation_error, encoding, extinction, phase, "
         "pilot_power, calibration_every, level"
     )
     roles = (
-        "transmitter, pair-source, receiver, attenuator, switch, power-meter, temperature-controller, kme, recording,"
-        " repeater-node"
+        "transmitter, pair-source, receiver, attenuator, switch, power-meter, temperature-controller, laser, detector,"
+        " time-tagger, power-outlet, kme, recording, repeater-node"
     )
     devices = "alice, bob, voa, switch, meter, kme_a, kme_b"
     assert mistakes_of(file) == [

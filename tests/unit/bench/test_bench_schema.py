@@ -27,6 +27,7 @@ def test_unknown_keys_and_roles_are_refused() -> None:
     assert device["discriminator"]["propertyName"] == "role"
     assert {tables[ref["$ref"].rsplit("/", 1)[1]]["properties"]["role"]["enum"][0] for ref in device["anyOf"]} == {
         "transmitter", "pair-source", "receiver", "attenuator", "switch", "power-meter", "temperature-controller", "kme",
+            "laser", "detector", "time-tagger", "power-outlet",
         "recording", "repeater-node",
     }  # fmt: skip
 
