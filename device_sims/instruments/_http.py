@@ -36,7 +36,7 @@ class HttpSession:
 
     def received(self, data: bytes, now_ns: int) -> list[Reply]:
         """Answer every request that is complete; after what is no HTTP, nothing more is heard on the connection."""
-        if self._dead:
+        if self._dead or not data:
             return []
         replies: list[Reply] = []
         try:
