@@ -1,9 +1,9 @@
 """Simulated Single Quantum WebSQ driver of superconducting nanowire detectors: JSON on one TCP port, pushed counts on another.
 
 Requests are JSON objects one after the other; every answer is one, ended by a byte 0x17. The count port says ``time,counts``
-once in every measurement period to whoever is connected (ports 12000 and 12345 on the real one). One detector is installed: the one
-the bench file names. It counts while detectors are enabled and its bias current is above nine tenths of the declared 20 uA, and
-latches nothing.
+once in every measurement period to whoever is connected (ports 12000 and 12345 on the real one). One detector is installed: the
+one the bench file names. It counts while detectors are enabled and its bias current is above nine tenths of the declared 20 uA,
+and latches nothing.
 """
 
 from __future__ import annotations
