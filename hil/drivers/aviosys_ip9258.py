@@ -81,7 +81,7 @@ class AviosysIp9258:
                 raise InstrumentError(self.name, f"outlet {self._outlet} was switched {'on' if powered else 'off'} and stayed")
 
     def _state(self, message: str) -> bool:
-        states = dict(_STATES.findall(message))
+        states: dict[str, str] = dict(_STATES.findall(message))
         if f"p6{self._outlet}" not in states:
             raise ReplyError(self.name, f"expected the states of its outlets, got {message[:60]!r}")
         return states[f"p6{self._outlet}"] == "1"
