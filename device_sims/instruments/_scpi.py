@@ -143,7 +143,7 @@ class ScpiDevice(ABC):
 
 
 class ScpiSession:
-    """One connection; lines end with a newline both ways. Where answers ``end`` with CR LF, commands may end with either byte."""
+    """One connection; lines end with a newline both ways. Where answers end with CR LF, commands may end with either byte."""
 
     def __init__(self, device: ScpiDevice, end: bytes = b"\n") -> None:
         self._device = device
