@@ -244,7 +244,8 @@ def _with(address: TwinAddress, endpoint: Endpoint, carrier: TcpCarrier | PtyCar
         return replace(address, resource=f"ASRL{carrier.path}::INSTR", path=carrier.path)
     resource = f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
     if endpoint.carrier == "http":
-        resource = f"http://{carrier.host}:{carrier.number}"
+        host, port = carrier.host, carrier.number
+        resource = f"http://{host}:{port}"
     if endpoint.name == "data":
         return replace(address, data_resource=resource, data_port=carrier.number)
     return replace(address, resource=resource, host=carrier.host, port=carrier.number)

@@ -102,7 +102,7 @@ def test_qmi_switches_it_too(twin: TwinHost) -> None:
     context = QMI_Context("power")
     context.start()
     unit = Aviosys_IpPower9850(context, "pdu", "127.0.0.1")
-    unit._baseurl = f"http://127.0.0.1:{twin.addresses['pdu'].port}"
+    unit._baseurl = twin.addresses["pdu"].resource
     try:
         unit.open()
         assert unit.get_idn().version == "V1.55"
