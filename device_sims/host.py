@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hil import discovery
 from hil.bench.model import KmeDevice, RecordingDevice
 from hil.bench.wording import nearest
+from hil.clock import VirtualClock
 from hil.errors import UnknownNameError, UsageError
 
 from .carriers._conversation import Port
@@ -87,6 +88,8 @@ class TwinHost:
             if self._ports:
                 unknown = next(iter(self._ports))
                 raise UsageError(f"no simulated device's port goes by {unknown!r}; expected {nearest(unknown, specs)}")
+            if isinstance(clock, VirtualClock) and any(spec.late for spec in specs.values()):
+                stack.callback(clock.before_jumps(self._settle))
             self._stack = stack.pop_all()
         self.control = Control(self)
 
@@ -125,13 +128,15 @@ class TwinHost:
         self._power_changed(device, on)
 
     def _power_changed(self, device: str, on: bool) -> None:
-        if on:
-            self._power_up(device)
-            return
-        for carrier in self._carriers[device]:
+        self._thread.run(lambda: self._power_up(device) if on else self._power_down(device))
+
+    def _power_down(self, name: str) -> None:
+        for carrier in self._carriers.get(name, ()):
             carrier.cut_power()
 
     def _power_up(self, name: str) -> None:
+        if name not in self._specs:
+            return
         for carrier, endpoint in zip(self._carriers[name], self._endpoints(name, self._specs[name]), strict=True):
             carrier.power_cycle(endpoint)
 
@@ -151,8 +156,14 @@ class TwinHost:
         endpoints = spec.build(self.world, name)
         return [_for_good(endpoint) if endpoint.carrier == "pty" else endpoint for endpoint in endpoints]
 
+    def _settle(self) -> None:
+        """Wait until every request that was sent over TCP is heard: it is in its socket once sent, and read in one round."""
+        for _ in range(2):
+            self._thread.run(lambda: None)
+
     def _carrier(self, port: Port, key: str) -> TcpCarrier | PtyCarrier:
-        if port.endpoint.carrier == "pty" and self._serial_lines == "pty":
+        behind_server = port.clock.virtual and self._specs[port.device].late
+        if port.endpoint.carrier == "pty" and self._serial_lines == "pty" and not behind_server:
             from .carriers.pty import PtyCarrier
 
             return PtyCarrier(port)

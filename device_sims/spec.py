@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .world.world import World
 
-__all__ = ["Endpoint", "Reply", "Session", "TwinSpec"]
+__all__ = ["Endpoint", "Later", "Reply", "Session", "TwinSpec"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,24 @@ class Reply:
     delay_s: float = 0.0
 
 
-class Session(Protocol):
-    """One client's conversation with one port of a device."""
+@dataclass(frozen=True)
+class Later:
+    """What is to be said in ``delay_s`` bench seconds, and is known only then: a count after its integration time.
 
-    def received(self, data: bytes, now_ns: int) -> list[Reply]:
+    ``make`` is told the time; it returns the bytes, and in how many seconds it wants to be asked again (None: never).
+    """
+
+    delay_s: float
+    make: Callable[[int], tuple[bytes, float | None]]
+
+
+class Session(Protocol):
+    """One client's conversation with one port of a device.
+
+    A device that speaks without being asked also has ``opened(now_ns)``, which returns the same when a client has connected.
+    """
+
+    def received(self, data: bytes, now_ns: int) -> Sequence[Reply | Later]:
         """Take bytes as they came (any chunking) and return what to send."""
         ...
 
@@ -49,4 +63,7 @@ class TwinSpec:
     roles: tuple[str, ...]
     title: str
     build: Callable[[World, str], tuple[Endpoint, ...]]
+    late: bool = False
+    """Whether it answers with :class:`Later`, so that virtual time must not pass while a request is on its way. A serial line
+    cannot tell when one has arrived, so in virtual time such a device is behind a device server."""
     real_firmware: str = ""

@@ -63,17 +63,20 @@ class _Queue:
     def __init__(self) -> None:
         self._heap: list[Scheduled] = []
         self._order = itertools.count()
+        self._lock = threading.Lock()
 
     def push(self, due_ns: int, callback: Callable[[], None]) -> Scheduled:
         entry = Scheduled(due_ns, next(self._order), callback)
-        heapq.heappush(self._heap, entry)
+        with self._lock:
+            heapq.heappush(self._heap, entry)
         return entry
 
     def pop_due(self, until_ns: int) -> Scheduled | None:
-        while self._heap and self._heap[0].due_ns <= until_ns:
-            entry = heapq.heappop(self._heap)
-            if not entry.cancelled:
-                return entry
+        with self._lock:
+            while self._heap and self._heap[0].due_ns <= until_ns:
+                entry = heapq.heappop(self._heap)
+                if not entry.cancelled:
+                    return entry
         return None
 
 
@@ -86,6 +89,7 @@ class VirtualClock:
         self._now_ns = 0
         self._queue = _Queue()
         self._owner = threading.get_ident()
+        self._before_jumps: list[Callable[[], None]] = []
 
     def now_ns(self) -> int:
         """Nanoseconds of virtual time since the clock was made or reset."""
@@ -99,6 +103,8 @@ class VirtualClock:
         """Jump to ``target_ns``; a time already past is a no-op. Callbacks may schedule further ones."""
         if threading.get_ident() != self._owner:
             raise RuntimeError("only the thread that made a virtual clock may move it")
+        for settle in self._before_jumps:
+            settle()
         while (entry := self._queue.pop_due(target_ns)) is not None:
             self._now_ns = max(self._now_ns, entry.due_ns)
             entry.callback()
@@ -107,6 +113,11 @@ class VirtualClock:
     def call_at(self, due_ns: int, callback: Callable[[], None]) -> Scheduled:
         """Run ``callback`` when time reaches ``due_ns`` (at the next wait, if that is past)."""
         return self._queue.push(due_ns, callback)
+
+    def before_jumps(self, settle: Callable[[], None]) -> Callable[[], None]:
+        """Call ``settle`` before time moves: it waits until everything that was sent has arrived. Returns what undoes this."""
+        self._before_jumps.append(settle)
+        return lambda: self._before_jumps.remove(settle)
 
     def reset(self) -> None:
         """Back to zero with an empty queue: a new test on a reset world."""

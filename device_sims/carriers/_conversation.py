@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
+
+from hil.device_sims.spec import Later
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from hil.clock import Clock
+    from hil.clock import Clock, Scheduled
     from hil.device_sims.spec import Endpoint, Reply
 
 __all__ = ["Conversation", "Port"]
+
+_PATIENCE_S = 10.0
 
 logger = logging.getLogger("hil.device_sims")
 
@@ -44,6 +49,7 @@ class Conversation:
         self._port = port
         self._send = send
         self._waiting: list[asyncio.TimerHandle] = []
+        self._promised: list[Scheduled] = []
         self._busy_until_s = 0.0
         port.conversations.add(self)
         self.begin()
@@ -52,6 +58,9 @@ class Conversation:
         """Start from nothing, dropping replies that are still to come."""
         self._silence()
         self._session = self._port.endpoint.session()
+        opened = getattr(self._session, "opened", None)
+        if opened is not None and self._port.has_power:
+            self._say(opened(self._port.clock.now_ns()))
 
     def end(self) -> None:
         """The client is gone."""
@@ -68,9 +77,14 @@ class Conversation:
             logger.exception("%s: the simulated device broke down; it goes on as after power-up", self._port.device)
             self.begin()
             return
+        self._say(replies)
+
+    def _say(self, replies: Sequence[Reply | Later]) -> None:
         at_once = []
         for reply in replies:
-            if self._is_late(reply):
+            if isinstance(reply, Later):
+                self._promise(reply.delay_s, reply.make)
+            elif self._is_late(reply):
                 self._send_late(reply)
             else:
                 at_once.append(reply.data)
@@ -89,8 +103,44 @@ class Conversation:
         self._busy_until_s = due_s
         self._waiting.append(loop.call_at(due_s, self._send, reply.data))
 
+    def _promise(self, delay_s: float, make: Callable[[int], tuple[bytes, float | None]]) -> None:
+        """Say it when the bench's time has come to it."""
+        clock, loop = self._port.clock, self._port.loop
+
+        def keep() -> None:
+            data, again_s = make(clock.now_ns())
+            if data:
+                self._send(data)
+            if again_s is not None:
+                self._promise(again_s, make)
+
+        if not clock.virtual:
+            self._waiting = [handle for handle in self._waiting if handle.when() > loop.time()]
+            self._waiting.append(loop.call_at(loop.time() + delay_s * self._port.seconds_per_delay, keep))
+            return
+
+        def in_the_loop() -> None:
+            kept: Future[None] = Future()
+
+            def call() -> None:
+                try:
+                    keep()
+                except Exception:
+                    logger.exception("%s: the simulated device broke down; it goes on as after power-up", self._port.device)
+                    self.begin()
+                kept.set_result(None)
+
+            loop.call_soon_threadsafe(call)
+            kept.result(_PATIENCE_S)
+
+        self._promised = [promise for promise in self._promised if promise.due_ns > clock.now_ns()]
+        self._promised.append(clock.call_at(clock.now_ns() + round(delay_s * 1e9), in_the_loop))
+
     def _silence(self) -> None:
         for handle in self._waiting:
             handle.cancel()
         self._waiting.clear()
+        for promise in self._promised:
+            promise.cancel()
+        self._promised.clear()
         self._busy_until_s = 0.0

@@ -25,6 +25,8 @@ class LoopThread:
 
     def run(self, function: Callable[[], T]) -> T:
         """Call ``function`` in the loop's thread, between two events, and return what it returns or raise what it raises."""
+        if threading.current_thread() is self._thread:
+            return function()
         outcome: Future[T] = Future()
 
         def call() -> None:

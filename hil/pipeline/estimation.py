@@ -3,50 +3,54 @@
 Source: C. C. W. Lim, M. Curty, N. Walenta, F. Xu, H. Zbinden, Phys. Rev. A 89, 022307 (2014), equations 1 to 5, block of fixed
 size. Written for this pipeline alone, so that the framework's yardstick can disagree with it.
 
-Cascade talks in both directions. The accounting follows D. Tupkary and N. Lütkenhaus, "Using Cascade in Quantum Key
-Distribution" (arXiv:2307.00576): Alice's parities are charged in full, and what Bob tells is a function of them and of the
-error pattern, which the eavesdropper is given. For single photons received as qubits the bound on the phase errors survives
-that; for vacuum events the error pattern together with what an eavesdropper sent would give Alice's bit away, so they are not
-credited. ``both-directions`` is the chain rule instead: every parity of both parties is charged, and vacuum is credited.
+Cascade talks in both directions. ``both-directions`` charges every bit that either party tells (chain rule: whatever it depends
+on, a message of k bits takes at most k bits off the entropy) and credits vacuum. ``error-pattern`` is for comparison: Alice's
+parities alone are charged, what Bob tells being a function of them and of the error pattern, which the eavesdropper is given.
+Vacuum is not credited then: with the pattern, whoever sent the light that Bob saw would know Alice's bit. Docs, decision 5.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
+from hil.pipeline.intensities import Sent
+from hil.pipeline.split import Split, require_promise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hil.pipeline.split import Bounds
+    from hil.pipeline.tails import Tails
     from hil.ports.detections import SourceDeclaration
 
 __all__ = [
-    "ASSUMED_EFFICIENCY",
     "Estimate",
     "Promise",
     "SiftedCounts",
     "entropy_of",
     "estimate",
-    "first_key_factor",
     "key_length_bits",
     "longer_by",
     "uncovered",
 ]
 
-ASSUMED_EFFICIENCY = 1.15
 _LONGEST = 1e9
 
 
 @dataclass(frozen=True)
 class SiftedCounts:
-    """Sifted bits by intensity, strongest first, and the errors of the test basis."""
+    """Sifted bits by intensity, strongest first, and the errors of the test basis.
+
+    ``key_errors`` are those of the key basis, known once the correction is over; empty before.
+    """
 
     key: tuple[float, ...]
     test: tuple[float, ...]
     test_errors: tuple[float, ...]
+    key_errors: tuple[float, ...] = ()
 
     @property
     def test_qber(self) -> float:
@@ -55,28 +59,48 @@ class SiftedCounts:
 
     def times(self, factor: float) -> SiftedCounts:
         """Those of a block ``factor`` times as long."""
-        key, test, errors = ([factor * n for n in counts] for counts in (self.key, self.test, self.test_errors))
-        return SiftedCounts(tuple(key), tuple(test), tuple(errors))
+        parts = (self.key, self.test, self.test_errors, self.key_errors)
+        return SiftedCounts(*(tuple(factor * n for n in counts) for counts in parts))
+
+    def guessed(self) -> SiftedCounts:
+        """With errors of the key basis as the test basis has them, where they are not counted yet."""
+        if self.key_errors or not sum(self.test):
+            return self
+        ratios = (wrong / n if n else self.test_qber for wrong, n in zip(self.test_errors, self.test, strict=True))
+        return replace(self, key_errors=tuple(n * ratio for n, ratio in zip(self.key, ratios, strict=True)))
 
 
 @dataclass(frozen=True)
 class Promise:
-    """Source and security promise; UsageError for a source the bound does not cover (:func:`uncovered`)."""
+    """Two decoys: source and security promise; UsageError for a source the bound does not cover (:func:`uncovered`).
+
+    ``bounds`` and ``efficiency_ratio``: :mod:`hil.pipeline.split`; ``intensity_uncertainty``: :mod:`hil.pipeline.intensities`.
+    """
 
     source: SourceDeclaration
     epsilon_secrecy: float
     epsilon_correctness: float
+    bounds: Bounds = "published"
+    intensity_uncertainty: float = 0.0
+    efficiency_ratio: float = 1.0
 
     def __post_init__(self) -> None:
-        if words := uncovered(self.source):
+        if words := uncovered(self.source, self.intensity_uncertainty):
             raise UsageError(words)
-        if not (0.0 < self.epsilon_secrecy < 1.0 and 0.0 < self.epsilon_correctness < 1.0):
-            raise UsageError("epsilon_secrecy and epsilon_correctness lie between 0 and 1")
+        if len(self.source.intensities) != 3:
+            raise UsageError("two decoys are three intensities")
+        require_promise(self.epsilon_secrecy, self.epsilon_correctness, self.efficiency_ratio)
+
+    @property
+    def split(self) -> Split:
+        """21 events in the paper. Exact: five tails for the single photons of either basis, two of errors, one of sampling."""
+        return Split.of(self.epsilon_secrecy, self.bounds, {"published": 21, "exact": 13}, self.efficiency_ratio)
 
     @property
     def cost_bits(self) -> float:
         """What the epsilons take off every key."""
-        return 6.0 * math.log2(21.0 / self.epsilon_secrecy) + math.log2(2.0 / self.epsilon_correctness)
+        split = self.split
+        return split.price_bits(6.0 * math.log2(21.0 / split.in_formula), self.epsilon_correctness)
 
     def estimate(self, counts: SiftedCounts) -> Estimate:
         """See :func:`estimate`."""
@@ -84,14 +108,10 @@ class Promise:
 
     def length_bits(self, found: Estimate, disclosed_bits: float, *, credit_vacuum: bool) -> int:
         """See :func:`key_length_bits`."""
-        return key_length_bits(found, self, disclosed_bits, credit_vacuum=credit_vacuum)
-
-    def first_key_factor(self, counts: SiftedCounts) -> float:
-        """See :func:`first_key_factor`."""
-        return first_key_factor(counts, self)
+        return key_length_bits(found, self.cost_bits, disclosed_bits, credit_vacuum=credit_vacuum)
 
 
-def uncovered(source: SourceDeclaration) -> str:
+def uncovered(source: SourceDeclaration, intensity_uncertainty: float = 0.0) -> str:
     """Why the proof does not cover a source, in words; empty where it does."""
     mu = source.intensities
     if source.source != "weak-coherent":
@@ -100,12 +120,20 @@ def uncovered(source: SourceDeclaration) -> str:
         return f"the proof takes pulses of random phase; the source declares a {source.phase} one"
     if source.bit_one_probability != 0.5:
         return f"the proof takes even bits; the source declares a bit 1 with probability {source.bit_one_probability:g}"
-    if len(mu) != 3 or len(source.probabilities) != 3:
-        return f"the proof takes a signal and two decoys; the source declares intensities {mu}"
-    if not (mu[0] > mu[1] + mu[2] and mu[1] > mu[2] >= 0.0 and min(source.probabilities) > 0.0):
+    if len(mu) not in {2, 3} or len(source.probabilities) != len(mu):
+        return f"the proof takes a signal and one or two decoys; the source declares intensities {mu}"
+    sent = Sent.of(source, intensity_uncertainty)
+    least, most = sent.low, sent.high
+    ordered, order = (
+        (least[0] > most[1] and least[1] > 0.0, "mu1 > mu2 > 0")
+        if len(mu) == 2
+        else (least[0] > most[1] + most[2] and least[1] > most[2] and mu[2] >= 0.0, "mu1 > mu2 + mu3 and mu2 > mu3 >= 0")
+    )
+    if not (ordered and min(source.probabilities) > 0.0):
+        within = f", each to {100.0 * intensity_uncertainty:g} %" if intensity_uncertainty else ""
         return (
-            "the proof takes intensities mu1 > mu2 + mu3 and mu2 > mu3 >= 0, each with a probability above 0; "
-            f"the source declares {mu} with {source.probabilities}"
+            f"the proof takes intensities {order}, each with a probability above 0; "
+            f"the source declares {mu}{within} with {source.probabilities}"
         )
     return ""
 
@@ -126,33 +154,25 @@ class Estimate:
         return private + self.vacuum if credit_vacuum else private
 
 
-def key_length_bits(found: Estimate, promise: Promise, disclosed_bits: float, *, credit_vacuum: bool = False) -> int:
-    """Longest key after ``disclosed_bits`` were disclosed; 0 where there is none."""
+def key_length_bits(found: Estimate, cost_bits: float, disclosed_bits: float, *, credit_vacuum: bool = False) -> int:
+    """Longest key after ``disclosed_bits`` were disclosed and the epsilons took ``cost_bits``; 0 where there is none."""
     if found.phase_error_ratio >= 0.5:
         return 0
-    return max(0, math.floor(found.private_bits(credit_vacuum=credit_vacuum) - disclosed_bits - promise.cost_bits))
+    return max(0, math.floor(found.private_bits(credit_vacuum=credit_vacuum) - disclosed_bits - cost_bits))
 
 
 def estimate(counts: SiftedCounts, promise: Promise) -> Estimate:
     """All bounds for the counts of one block."""
-    vacuum, single = _lower_bounds(counts.key, promise)
-    _, tests = _lower_bounds(counts.test, promise)
-    low, high = _corridor(counts.test_errors, promise)
-    mu = promise.source.intensities
-    # a finite sample without any error does not show that there are none: one is assumed
-    errors = max(1.0, _poisson(promise.source, 1) * (high[1] - low[2]) / (mu[1] - mu[2]))
-    return Estimate(vacuum, single, tests, errors, _phase_error(errors, tests, single, promise.epsilon_secrecy))
-
-
-def first_key_factor(counts: SiftedCounts, promise: Promise) -> float:
-    """How many times as long a block of these rates has to be to give any key; inf when none does."""
-
-    def gives_key(factor: float) -> bool:
-        longer = counts.times(factor)
-        disclosed = ASSUMED_EFFICIENCY * sum(longer.key) * entropy_of(min(0.5, longer.test_qber))
-        return key_length_bits(estimate(longer, promise), promise, disclosed) > 0
-
-    return longer_by(gives_key) if sum(counts.test) else math.inf
+    pieces, split = Sent.of(promise.source, promise.intensity_uncertainty).pieces(), promise.split
+    of_key, of_test, of_errors = (_corridor(part, split.tails) for part in (counts.key, counts.test, counts.test_errors))
+    in_key, in_test = ([_lower_bounds(*part, sent) for sent in pieces] for part in (of_key, of_test))
+    vacuum = min(none for none, _ in in_key)
+    single, tests = (split.alike(min(one for _, one in part), promise.efficiency_ratio) for part in (in_key, in_test))
+    errors = max(_single_photon_errors(*of_errors, sent) for sent in pieces)
+    if split.bounds == "exact":
+        return Estimate(vacuum, single, tests, errors, split.sampled_ratio(tests, errors, single))
+    errors = max(1.0, errors)  # a finite sample without any error does not show that there are none: one is assumed
+    return Estimate(vacuum, single, tests, errors, _phase_error(errors, tests, single, split.in_formula))
 
 
 def longer_by(gives_key: Callable[[float], bool]) -> float:
@@ -173,28 +193,31 @@ def entropy_of(ratio: float) -> float:
     return -ratio * math.log2(ratio) - (1.0 - ratio) * math.log2(1.0 - ratio)
 
 
-def _poisson(source: SourceDeclaration, photons: int) -> float:
-    """Probability that a pulse holds this many photons, over all intensities."""
-    pairs = zip(source.intensities, source.probabilities, strict=True)
-    return sum(p * math.exp(-mu) * mu**photons / math.factorial(photons) for mu, p in pairs)
+def _corridor(counts: tuple[float, ...], tails: Tails) -> tuple[list[float], list[float]]:
+    """Least and most that is expected of each intensity."""
+    total = sum(counts)
+    return [tails.below(n, total) for n in counts], [tails.above(n, total) for n in counts]
 
 
-def _corridor(counts: tuple[float, ...], promise: Promise) -> tuple[list[float], list[float]]:
-    """Hoeffding's corridor around the counts of each intensity, low and high, divided by how often it is sent."""
-    spread = math.sqrt(0.5 * sum(counts) * math.log(21.0 / promise.epsilon_secrecy))
-    weights = [math.exp(mu) / p for mu, p in zip(promise.source.intensities, promise.source.probabilities, strict=True)]
-    low = [weight * (n - spread) for weight, n in zip(weights, counts, strict=True)]
-    return low, [weight * (n + spread) for weight, n in zip(weights, counts, strict=True)]
+def _single_photon_errors(least: list[float], most: list[float], sent: Sent) -> float:
+    """Most errors of single-photon events among errors in this corridor (equation 4)."""
+    difference = sent.weighed_most(most[1], 1) - sent.weighed_least(least[2], 2)
+    return max(0.0, sent.emitted_most(1) * difference / (sent.low[1] - sent.high[2]))
 
 
-def _lower_bounds(counts: tuple[float, ...], promise: Promise) -> tuple[float, float]:
-    """Vacuum and single-photon events among the counts."""
-    mu1, mu2, mu3 = promise.source.intensities
-    tau0, tau1 = _poisson(promise.source, 0), _poisson(promise.source, 1)
-    low, high = _corridor(counts, promise)
-    vacuum = max(0.0, tau0 * (mu2 * low[2] - mu3 * high[1]) / (mu2 - mu3))
-    numerator = low[1] - high[2] - (mu2**2 - mu3**2) / mu1**2 * (high[0] - vacuum / tau0)
-    return vacuum, max(0.0, tau1 * mu1 * numerator / (mu1 * (mu2 - mu3) - (mu2**2 - mu3**2)))
+def _lower_bounds(at_least: list[float], at_most: list[float], sent: Sent) -> tuple[float, float]:
+    """Vacuum and single-photon events among counts in this corridor (equations 2 and 3)."""
+    least = [sent.weighed_least(n, i) for i, n in enumerate(at_least)]
+    most = [sent.weighed_most(n, i) for i, n in enumerate(at_most)]
+    (mu1_least, mu2_least, mu3_least), (mu1_most, mu2_most, mu3_most) = sent.low, sent.high
+    # (mu2 a - mu3 b) / (mu2 - mu3) rises or falls with mu3 / mu2 throughout
+    ratios = mu3_least / mu2_most, mu3_most / mu2_least
+    none = max(0.0, min((least[2] - ratio * most[1]) / (1.0 - ratio) for ratio in ratios))
+    several = most[0] - none
+    squares = (mu2_most**2 - mu3_least**2, mu1_least) if several > 0.0 else (mu2_least**2 - mu3_most**2, mu1_most)
+    numerator = least[1] - most[2] - squares[0] / squares[1] ** 2 * several
+    denominator = (mu2_most - mu3_least) * (1.0 - (mu2_least + mu3_least) / mu1_most)
+    return sent.emitted_least(0) * none, max(0.0, sent.emitted_least(1) * numerator / denominator)
 
 
 def _phase_error(errors: float, tests: float, single: float, epsilon: float) -> float:

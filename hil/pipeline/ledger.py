@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from hil.pipeline.authentication import forgery_chance
 from hil.pipeline.estimation import entropy_of
 from hil.pipeline.pair_estimation import PairEstimate
-from hil.pipeline.settings import EntangledSettings
-from hil.pipeline.verification import collision_chance
+from hil.pipeline.promises import proof_entries
 from hil.ports.run import LedgerEntry
 
 if TYPE_CHECKING:
@@ -17,37 +16,13 @@ if TYPE_CHECKING:
 
     from hil.pipeline.account import Account
     from hil.pipeline.messages import Partners
-    from hil.ports.detections import SourceDeclaration
 
 __all__ = ["entries"]
 
 _ACCOUNTINGS = {
-    "error-pattern": "Alice's parities in full, Bob's as the error pattern given to the eavesdropper, no credit for vacuum "
-    "(arXiv:2307.00576)",
-    "both-directions": "every parity of Alice and of Bob (chain rule)",
+    "both-directions": "every bit that Alice or Bob told of the key (chain rule)",
+    "error-pattern": "Alice's parities alone, the error pattern given to the eavesdropper, no credit for vacuum",
 }
-
-_DECOY_PROOF = "secrecy (Lim et al. 2014, PRA 89, 022307: two decoys, fixed length)"
-_PAIR_PROOF = "secrecy (Tomamichel et al. 2012, Nat. Commun. 3, 634: BBM92, fixed length)"
-
-_ASSUMPTIONS = (
-    ("intensities and their probabilities: declared", "declared"),
-    ("phases of the pulses random: declared", "declared"),
-    ("single photons received as qubits, detection independent of the basis: not covered", "not covered"),
-    ("leak into the settings (Trojan horse, correlations of intensities): not covered", "not covered"),
-    ("key length from the counts of each block, where the proof fixes it beforehand: not covered", "not covered"),
-    ("errors of the test basis: measured", "measured"),
-)
-
-
-_PAIR_ASSUMPTIONS = (
-    ("pairs received as qubits, double clicks made random bits (squashing): assumed", "assumed"),
-    ("detection independent of the basis at both ends: assumed", "assumed"),
-    ("settings chosen at random, unknown to the source: declared", "declared"),
-    ("the CHSH value tests the source and bounds nothing: no device-independent claim", "not covered"),
-    ("key length from the counts of each block, where the proof fixes it beforehand: not covered", "not covered"),
-    ("errors of the test basis: measured", "measured"),
-)
 
 
 def entries(account: Account, *, released: bool) -> tuple[LedgerEntry, ...]:
@@ -61,7 +36,7 @@ def entries(account: Account, *, released: bool) -> tuple[LedgerEntry, ...]:
     ]
     if account.estimate is not None:
         lines += _amplification(account, released=released)
-    return (*lines, *_proof(account))
+    return (*lines, *proof_entries(account))
 
 
 def _synchronisation(account: Account) -> Iterator[LedgerEntry]:
@@ -132,6 +107,8 @@ def _estimation(account: Account) -> Iterator[LedgerEntry]:
     if found is None:
         return
     if isinstance(found, PairEstimate):
+        if found.events < sum(account.key):
+            yield LedgerEntry("estimation", "pairs detected alike by both ends, at least", found.events, "events")
         yield LedgerEntry("estimation", "phase errors of the key basis, at most", found.phase_error_ratio, "ratio")
         return
     credited = account.settings.leakage == "both-directions"
@@ -147,6 +124,8 @@ def _correction(account: Account) -> Iterator[LedgerEntry]:
     yield LedgerEntry("correction", f"corrected by {account.settings.reconciliation}", sum(account.key))
     yield LedgerEntry("correction", "parities disclosed by Alice", disclosed.by_alice)
     yield LedgerEntry("correction", "parities disclosed by Bob", disclosed.by_bob)
+    if account.told_errors_bits:
+        yield LedgerEntry("correction", "counts of errors disclosed by Bob", account.told_errors_bits)
     if account.key_errors is not None:
         yield LedgerEntry("correction", "errors corrected", sum(account.key_errors))
         ideal = sum(account.key) * entropy_of(account.key_qber)
@@ -175,30 +154,3 @@ def _amplification(account: Account, *, released: bool) -> Iterator[LedgerEntry]
         yield LedgerEntry("release", "into the authentication pool", account.pool_bits)
         yield LedgerEntry("release", f"keys of {account.settings.key_size_bits} bits", account.delivered_bits)
         yield LedgerEntry("release", "left over and destroyed", left)
-
-
-def _of_source(source: SourceDeclaration) -> Iterator[tuple[str, str]]:
-    """Flaws that the source declares and the proof knows nothing of."""
-    if source.intensity_fluctuation:
-        yield (
-            f"intensities fluctuate by {source.intensity_fluctuation:.3g} of their value, declared: not covered",
-            "not covered",
-        )
-    if source.intensity_correlation:
-        yield f"intensities follow the pulse before by {source.intensity_correlation:.3g}, declared: not covered", "not covered"
-    if any(source.preparation_error):
-        yield f"states prepared with errors up to {max(source.preparation_error):.3g}, declared: not covered", "not covered"
-
-
-def _proof(account: Account) -> Iterator[LedgerEntry]:
-    settings = account.settings
-    what = _PAIR_PROOF if isinstance(settings, EntangledSettings) else _DECOY_PROOF
-    yield LedgerEntry("proof", what, settings.epsilon_secrecy, "epsilon")
-    yield LedgerEntry("proof", "correctness promised", settings.epsilon_correctness, "epsilon")
-    if account.check_bits:
-        yield LedgerEntry("proof", "correctness of the verification hash", collision_chance(sum(account.key)), "epsilon")
-    assumed = _PAIR_ASSUMPTIONS if isinstance(settings, EntangledSettings) else (*_ASSUMPTIONS, *_of_source(settings.source))
-    for what, kind in assumed:
-        yield LedgerEntry("proof", what, 1.0, kind)
-    for fault in account.context.faults:
-        yield LedgerEntry("proof", f"fault window touching the block: {fault}", 1.0, "faults")

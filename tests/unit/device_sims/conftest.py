@@ -13,10 +13,11 @@ from scipy import stats
 
 from hil import discovery
 from hil.bench import load
+from hil.device_sims.spec import Later, Reply
 from hil.device_sims.world.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hil.device_sims.spec import Session
 
@@ -39,7 +40,15 @@ class Talk:
     def __call__(self, data: bytes, now_ns: int = 0) -> bytes:
         replies = self.session.received(data, now_ns)
         self.delays_s = [reply.delay_s for reply in replies]
-        return b"".join(reply.data for reply in replies)
+        return b"".join(reply.data for reply in self._kept(replies, now_ns))
+
+    def _kept(self, replies: Sequence[Reply | Later], now_ns: int) -> list[Reply]:
+        """What comes later is asked for at its time, once."""
+        due_ns = [now_ns + round(reply.delay_s * 1e9) for reply in replies]
+        return [
+            Reply(reply.make(then_ns)[0]) if isinstance(reply, Later) else reply
+            for reply, then_ns in zip(replies, due_ns, strict=True)
+        ]
 
 
 @pytest.fixture
