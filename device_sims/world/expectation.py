@@ -156,7 +156,7 @@ def _key(
     tested = (often * ~in_basis)[:, None] * light * ~mine
     tests = float(tested.sum())
     wrong = float(tested[bit[:, None] != roles[1]].sum()) / tests if tests > 0.0 else 0.5
-    phase_error = (wrong * per_photon + background / 2.0) / single_yield
+    phase_error = (wrong * per_photon + background / 2.0) / single_yield if single_yield > 0.0 else 0.5
     kept = vacuum + single * (1.0 - _entropy(phase_error)) - _EFFICIENCY_OF_CORRECTION * sifted * _entropy(qber)
     return max(kept * _FINITE_SIZE, 0.0)
 
