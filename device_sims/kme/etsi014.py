@@ -60,6 +60,10 @@ class RunningKmes:
                 raise KeyStoreError(f"key {key_id} is not of {self.key_size_bits} bits, the size these KMEs deliver")
         self._agreement.ingest(keys)
 
+    def room(self) -> int:
+        """How many keys more both stores have room for."""
+        return self._agreement.room()
+
     def repair(self) -> tuple[int, int]:
         """Settle keys that a crash left in doubt; how many were released, how many destroyed."""
         return self._agreement.repair()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.errors import AuthenticationError, AuthenticationKeyExhaustedError, ChannelClosedError
@@ -13,6 +14,7 @@ from hil.pipeline.messages import Seal, Stop
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.release import KEYS_A_TO_B, KEYS_B_TO_A
 from hil.pipeline.settings import BlockResult, KeyFate
+from hil.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -48,12 +50,17 @@ class Session:
         self.auth = Authenticator(pool, "a->b" if me == "a" else "b->a", settings.link)
         self.pool = pool
         self.settled: BlockResult | None = None
+        self.watch = Stopwatch()
 
     def guarded(self, steps: Party[BlockResult]) -> Party[BlockResult]:
         """Run the steps of a block; whatever goes wrong ends it without key, with the reason in words.
 
         AuthenticationKeyExhaustedError gets out, once the other side was told.
         """
+        result = yield from self._ended(steps)
+        return replace(result, stages=self.watch.read())
+
+    def _ended(self, steps: Party[BlockResult]) -> Party[BlockResult]:
         try:
             return (yield from steps)
         except NoKeyError as end:

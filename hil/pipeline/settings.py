@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hil.pipeline.stopwatch import Spent
     from hil.ports.detections import PairSourceDeclaration, ReceiverDeclaration, SourceDeclaration
     from hil.ports.run import BlockReport
     from hil.ports.secret import SecretBytes
@@ -85,9 +88,11 @@ class BlockResult:
     """One party's end of a block; ``keys`` holds (key ID, key), and is empty unless the fate is RELEASED.
 
     ``settled``: an earlier block of this party that was in doubt and found its fate at the start of this one, keys included.
+    ``stages``: what each stage took of this process at this party; two results that differ in it alone are equal.
     """
 
     fate: KeyFate
     report: BlockReport
     keys: tuple[tuple[str, SecretBytes], ...] = ()
     settled: BlockResult | None = None
+    stages: Mapping[str, Spent] = field(default_factory=dict, compare=False, repr=False)

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
     from hil.device_sims.world.month import Survey
-    from hil.pipeline.settings import BlockContext
+    from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
-    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
+    from hil.ports.detections import SourceDeclaration
     from hil.ports.roles import Attenuator, OpticalSwitch, PairSource, PowerMeter, Receiver, TemperatureController, Transmitter
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
+    from hil.testbed.delivery import KeyDelivery
     from hil.testbed.entangled_session import EntangledSession
     from hil.testbed.measuring import Condition
     from hil.testbed.released import ReleasedKey
@@ -172,21 +173,33 @@ class Link:
 
     # --- runs and measurements ----------------------------------------------------------------------------------------
 
-    def run(self, duration: str | float = "10 s", *, interceptor: Interceptor | None = None) -> LinkRun:
+    def run(
+        self,
+        duration: str | float = "10 s",
+        *,
+        interceptor: Interceptor | None = None,
+        deliver_to: KeyDelivery | None = None,
+    ) -> LinkRun:
         """Make key for that long; a link that is down is brought up first.
 
         Blocks have the declared length; a rest of half a block or more makes a shorter one, a smaller rest makes none.
-        ``interceptor`` stands between the parties' messages. Of a black box (L0) the run holds what it claims and delivers.
+        ``interceptor`` stands between the parties' messages. ``deliver_to`` takes the keys of each block as the run goes on;
+        where its stores are full no block is begun until there is room (``held_s`` of the run). Of a black box (L0) the run
+        holds what it claims and delivers.
         """
-        return running.run(self, duration, interceptor)
+        return running.run(self, duration, interceptor, deliver_to)
 
     def released(self) -> tuple[ReleasedKey, ...]:
         """Keys that both parties released and no key store was given yet: (key ID, Alice's key, Bob's key)."""
         return self._released.waiting()
 
-    def take_released(self) -> tuple[ReleasedKey, ...]:
-        """As :meth:`released`, and they are gone from here: for whoever hands them to a key store."""
-        return self._released.take()
+    def take_released(self, most: int | None = None) -> tuple[ReleasedKey, ...]:
+        """As :meth:`released`, the oldest ``most`` or all, and they are gone from here: for whoever has a key store."""
+        return self._released.take(most)
+
+    def give_back(self, keys: Iterable[ReleasedKey]) -> None:
+        """Keys that were taken and that no key store has, after all."""
+        self._released.give_back(keys)
 
     def count_gates(self, condition: Condition = "lit", gates: int = 20, gate: str | float = "100 ms") -> list[CountGates]:
         """Clicks of each detector in equal gates: ``lit`` as the link stands, ``dark`` without light and on the dark port."""
@@ -223,13 +236,14 @@ class Link:
         self._sequence += 1
         return self._sequence
 
-    def distil(
-        self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...], interceptor: Interceptor | None
-    ) -> BlockReport:
-        """Have both parties distil one block; what they release is kept."""
+    def session(self) -> Session | EntangledSession:
+        """Both parties, the same for all of a test."""
         if self._session is None:
             self._session = self._make_session()
-        of_a, of_b = self._session.block(context, records, interceptor)
+        return self._session
+
+    def settle(self, of_a: BlockResult, of_b: BlockResult) -> BlockReport:
+        """Keep what both parties released in one block."""
         for end_a, end_b in ((of_a.settled, of_b.settled), (of_a, of_b)):
             self.keep(end_a.keys if end_a else (), end_b.keys if end_b else ())
         # a key that one end has released and the other has in doubt is not there yet

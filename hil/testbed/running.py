@@ -2,83 +2,127 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass, field
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.pipeline.settings import BlockContext
+from hil.pipeline.stopwatch import Spent, Stopwatch
 from hil.ports.identity import EvidenceLevel
 from hil.ports.run import LinkRun
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
-from hil.testbed.counting import GATE_S, gate_series, gated, joined
+from hil.testbed.counting import GATE_S, gated, joined
 from hil.testbed.sampling import Sampler
 from hil.testbed.steps import through
+from hil.testbed.streaming import Stream, Taken
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from hil.pipeline.stepping import Interceptor
     from hil.ports.run import BlockReport
     from hil.record.series import Series
+    from hil.testbed.delivery import KeyDelivery
     from hil.testbed.link import Link
     from hil.testbed.steps import Steps
+    from hil.testbed.streaming import Collected
 
 __all__ = ["run", "steps"]
 
+_LOOK_S = 0.1
+"""Bench time after which a run that waits for room in the key stores looks again."""
 
-def run(link: Link, duration: str | float, interceptor: Interceptor | None = None) -> LinkRun:
+
+def run(
+    link: Link, duration: str | float, interceptor: Interceptor | None = None, deliver_to: KeyDelivery | None = None
+) -> LinkRun:
     """Run the link as its evidence level allows; what comes out is recorded."""
-    return through(link.testbed.clock, steps(link, seconds(duration), interceptor))
+    own = steps(link, seconds(duration), interceptor, deliver_to, ahead=True)
+    return through(link.testbed.clock, own)
 
 
-def steps(link: Link, duration_s: float, interceptor: Interceptor | None = None) -> Steps[LinkRun]:
-    """The same run, waited for by the caller, so that several links can run at once."""
+def steps(
+    link: Link,
+    duration_s: float,
+    interceptor: Interceptor | None = None,
+    deliver_to: KeyDelivery | None = None,
+    *,
+    ahead: bool = False,
+) -> Steps[LinkRun]:
+    """The same run, waited for by the caller, so that several links can run at once.
+
+    ``ahead``: a block is taken while the one before is distilled; without it, keys are there as soon as a step is done.
+    """
     if interceptor is not None:
         link.require(EvidenceLevel.L3, "attacks on messages between the parties")
+    if deliver_to is not None and link.level in {EvidenceLevel.L1, EvidenceLevel.L2}:
+        link.require(EvidenceLevel.L3, "keys for a key store")
     link.ensure_up()
     if link.level is EvidenceLevel.L0:
         made = yield from black_box.run(link, duration_s)
+        if deliver_to is not None:
+            deliver_to.deliver()
     elif link.level < EvidenceLevel.L3:
         made = counting.run(link, duration_s)
     else:
-        made = yield from _run_blocks(link, duration_s, interceptor)
+        made = yield from _run_blocks(link, duration_s, interceptor, deliver_to, ahead=ahead)
     link.testbed.save_series(link.name, made.series)
     return made
 
 
-@dataclass
-class _Collected:
-    """What is kept of a run's blocks: their reports and gates, not their clicks."""
-
-    blocks: list[BlockReport] = field(default_factory=list)
-    gates: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    gate_starts_s: list[npt.NDArray[np.float64]] = field(default_factory=list)
-
-
-def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None) -> Steps[LinkRun]:
+def _run_blocks(
+    link: Link, duration_s: float, interceptor: Interceptor | None, deliver_to: KeyDelivery | None, *, ahead: bool
+) -> Steps[LinkRun]:
     clock, block_ns = link.testbed.clock, round(link.declared.block_s * 1e9)
     gate_s = min(GATE_S, link.declared.block_s)
     start_ns = clock.now_ns()
     end_ns = start_ns + round(duration_s * 1e9)
-    collected = _Collected()
-    with Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}) as temperature:
+    held_s = 0.0
+    with (
+        Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}) as temperature,
+        Stream(link, gate_s, interceptor, ahead=ahead) as stream,
+    ):
         while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
-            yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, interceptor, collected)
+            if _delivered(stream.collected, deliver_to):
+                stream.take((yield from _taken(link, min(block_ns, left_ns) / 1e9, gate_s)))
+                continue
+            wait_s = min(_LOOK_S, left_ns / 1e9)
+            yield wait_s
+            held_s += wait_s
         yield max(left_ns, 0) / 1e9
-    return _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, collected, temperature.series())
+        stream.finish()
+        _delivered(stream.collected, deliver_to)
+    _record_times(link, stream.collected, held_s)
+    made = _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, stream.collected, temperature.series())
+    return replace(made, held_s=held_s)
 
 
-def _one_block(
-    link: Link, block_s: float, gate_s: float, interceptor: Interceptor | None, collected: _Collected
-) -> Steps[None]:
-    """Acquire, count, distil, record; the clicks themselves are gone afterwards."""
+def _delivered(collected: Collected, deliver_to: KeyDelivery | None) -> bool:
+    """Hand over what was released so far; False where there was no room for all of it."""
+    if deliver_to is None:
+        return True
+    began = time.perf_counter(), time.thread_time()
+    keys, all_of_them = deliver_to.take_in()
+    if keys:
+        collected.spend("deliver", Spent(time.perf_counter() - began[0], time.thread_time() - began[1]))
+    return all_of_them
+
+
+def _record_times(link: Link, collected: Collected, held_s: float) -> None:
+    for stage, times in collected.stages.items():
+        link.testbed.record("latency", operation=f"block: {stage}", durations_s=times.process_s, link=link.name)
+    if held_s:
+        text = f"no block was begun for {held_s:g} s: the key stores were full"
+        link.testbed.record("note", text=text, time_s=link.testbed.now_s(), link=link.name)
+
+
+def _taken(link: Link, block_s: float, gate_s: float) -> Steps[Taken]:
+    """Acquire, and count."""
     tags = link.receiver_declared.timing == "tags"
     first_pulse = link.transmitter.pulse_index() if tags else 0
-    records, start_s, end_s = yield from acquire(link, block_s)
+    watch = Stopwatch()
+    records, start_s, end_s = yield from acquire(link, block_s, watch)
     pulses = (first_pulse, link.transmitter.pulse_index() if tags else 0)
     by_receiver = zip(link.receivers, records, strict=True)
     gates = joined([gated(own, len(one.detectors), gate_s, link.pulse_rate_hz) for one, own in by_receiver])
@@ -92,16 +136,10 @@ def _one_block(
         only_in_fault=link.windows.cover(start_s, end_s),
         pulses=pulses,
     )
-    report = link.distil(context, records, interceptor)
-    collected.blocks.append(report)
-    collected.gates.append(gates)
-    collected.gate_starts_s.append(gate_series(start_s, gate_s, len(gates)))
-    fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
-    del fields["key_fingerprints"]  # a key event holds one digest for all of them
-    link.testbed.record("block", link=link.name, **fields)
+    return Taken(context, records, gates, watch.read()["acquire"])
 
 
-def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:
+def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: Collected, temperature: Series) -> LinkRun:
     import numpy as np
 
     names = [name for receiver in link.receivers for name in link.detector_names(receiver)]
@@ -122,6 +160,7 @@ def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected
         prediction=link.prediction,
         faults=link.windows.touching(*span_s),
         series=series,
+        stages=collected.stages,
         **link.observed(collected.blocks),
     )
 
