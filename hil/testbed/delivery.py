@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 from hil import discovery
-from hil.errors import MissingCapabilityError, UsageError
+from hil.errors import KeyStoreError, MissingCapabilityError, UsageError
 from hil.keystores.embedded import EmbeddedKeyStore
 from hil.keystores.etsi014 import Etsi014Client
 from hil.ports.run import Latencies
@@ -91,16 +91,16 @@ class KeyDelivery:
     def take_in(self) -> tuple[int, bool]:
         """For a run in a stream: put released keys into both stores while there is room, in as few durable steps as can be.
 
-        How many went in, and whether none is left. What finds no room stays with the link, in order; a step that fails leaves
-        its keys there too, and is raised.
+        How many went in, and whether none is left. What finds no room stays with the link, in order. A step that fails is
+        raised; its keys stay with the link too, but for those that one store held already and had to destroy.
         """
         kmes, went_in = self._own_kmes(), 0
         room = kmes.room()
         while room and (batch := self.link.take_released(min(room, _STREAM_BATCH))):
             try:
                 kmes.ingest_all(batch)
-            except BaseException:
-                self.link.give_back(batch)
+            except KeyStoreError:
+                self.link.give_back(kmes.never_seen(batch))
                 raise
             went_in += len(batch)
             room -= len(batch)
