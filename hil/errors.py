@@ -25,6 +25,7 @@
     ├── ClassicalChannelError              the authenticated channel between the parties
     │   ├── AuthenticationError            a message was changed, replayed, reflected or out of order
     │   ├── AuthenticationKeyExhaustedError
+    │   ├── ChannelRefusedError            certificates or settings of the two ends do not fit; no retry helps
     │   └── ChannelClosedError (ConnectionError)
     ├── MissingCapabilityError             the bench declares this absent: outcome SKIPPED
     ├── NotAGateError                      not PASS, but no gate of a short run: outcome SKIPPED, with the sentence
@@ -42,6 +43,7 @@ __all__ = [
     "BenchError",
     "BenchFileError",
     "ChannelClosedError",
+    "ChannelRefusedError",
     "ClassicalChannelError",
     "CountersFileError",
     "DeviceError",
@@ -197,6 +199,10 @@ class AuthenticationError(ClassicalChannelError):
 
 class AuthenticationKeyExhaustedError(ClassicalChannelError):
     """No one-time authentication key is left in the pool."""
+
+
+class ChannelRefusedError(ClassicalChannelError):
+    """One end refuses the other: a certificate, or a setting, is not what was declared."""
 
 
 class ChannelClosedError(ClassicalChannelError, ConnectionError):

@@ -118,6 +118,8 @@ def _disclosed(block: LedgerBlock) -> Iterator[Sum]:
     terms = [("parities, Alice to Bob", alice), ("hash of the verification, Alice to Bob", _hash(block))]
     if charges_both(block):
         terms.append(("parities, Bob to Alice", bob or 0.0))
+        told = block.value("correction", "counts of errors")
+        terms += [] if told is None else [("counts of errors, Bob to Alice", told)]
     yield Sum("disclosed", tuple(terms), ("bits charged to the key", float(block.disclosed_bits)))
 
 
@@ -207,10 +209,13 @@ def _entangled(block: LedgerBlock) -> bool:
 
 
 def _epsilon_cost_bits(block: LedgerBlock) -> float | None:
-    """6 log2(21 / secrecy) + log2(2 / correctness), last terms of the bound; of pairs log2(2 / (secrecy^2 correctness))."""
+    """Last terms of the bound: of two decoys, of one, of pairs."""
     secrecy, correctness = block.value("proof", "secrecy"), block.value("proof", "correctness promised")
     if not secrecy or not correctness or min(secrecy, correctness) < 0.0:
         return None
     if _entangled(block):
         return 1.0 - 2.0 * math.log2(secrecy) - math.log2(correctness)
+    line = block.line("proof", "secrecy")
+    if line is not None and "one decoy" in line.what:
+        return 4.0 * math.log2(15.0 / (secrecy * 2.0**0.25)) + math.log2(2.0 / correctness)
     return 6.0 * math.log2(21.0 / secrecy) + math.log2(2.0 / correctness)

@@ -29,7 +29,7 @@ _STAGES = {
     "release": "where those bits went",
     "proof": "what the key promises, and what that rests on",
 }
-_ASSUMED = ("measured", "declared", "not covered")
+_ASSUMED = ("measured", "declared", "assumed", "not covered")
 _WIDTH = 58
 
 
@@ -95,6 +95,7 @@ def _directions(block: LedgerBlock) -> Iterator[str]:
     for stage, who, what in (
         ("correction", "Alice to Bob: parities", "parities disclosed by Alice"),
         ("correction", "Bob to Alice: parities", "parities disclosed by Bob"),
+        ("correction", "Bob to Alice: counts of errors", "counts of errors disclosed by Bob"),
         ("verification", "Alice to Bob: hash of the key", "hash disclosed"),
     ):
         value = block.value(stage, what)

@@ -37,7 +37,10 @@ class TlsFiles(NamedTuple):
 
 
 class CertificateAuthority:
-    """Signs certificates of KMEs (servers) and SAEs (clients) into a folder of its own, readable by its owner only."""
+    """Signs certificates of KMEs (servers), SAEs (clients) and ends of a classical channel.
+
+    They go into a folder of its own, readable by its owner only.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="hil-kme-", dir=directory))
@@ -55,26 +58,38 @@ class CertificateAuthority:
             x509.DNSName("localhost"),
             x509.UniformResourceIdentifier(_KME_URI + quote(kme_id, safe="")),
         ]
-        return self._issue(kme_id, names, ExtendedKeyUsageOID.SERVER_AUTH)
+        return self._issue(kme_id, names, [ExtendedKeyUsageOID.SERVER_AUTH])
 
     def issue_sae(self, sae_id: str) -> TlsFiles:
         """A client certificate for an application."""
         return self._issue(
-            sae_id, [x509.UniformResourceIdentifier(SAE_URI + quote(sae_id, safe=""))], ExtendedKeyUsageOID.CLIENT_AUTH
+            sae_id, [x509.UniformResourceIdentifier(SAE_URI + quote(sae_id, safe=""))], [ExtendedKeyUsageOID.CLIENT_AUTH]
+        )
+
+    def issue_party(self, name: str, until: datetime | None = None) -> TlsFiles:
+        """A certificate for one end of a classical channel, which may listen or call; its name is a DNS name."""
+        return self._issue(
+            name, [x509.DNSName(name)], [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH], until
         )
 
     def close(self) -> None:
         """Remove every file; a second call does nothing."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _issue(self, identity: str, names: list[x509.GeneralName], purpose: x509.ObjectIdentifier) -> TlsFiles:
+    def _issue(
+        self,
+        identity: str,
+        names: list[x509.GeneralName],
+        purposes: list[x509.ObjectIdentifier],
+        until: datetime | None = None,
+    ) -> TlsFiles:
         key = ec.generate_private_key(ec.SECP256R1())
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
-            self._builder(_name(identity), key.public_key())
+            self._builder(_name(identity), key.public_key(), until)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(authority, critical=False)
             .add_extension(_usage(ca=False), critical=True)
             .sign(self._key, hashes.SHA256())
@@ -87,16 +102,19 @@ class CertificateAuthority:
             self._write(f"{stem}.key", private),
         )
 
-    def _builder(self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, until: datetime | None = None
+    ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
+        end = now + _LIFETIME if until is None else until
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _CLOCK_SKEW)
-            .not_valid_after(now + _LIFETIME)
+            .not_valid_before(min(now, end) - _CLOCK_SKEW)
+            .not_valid_after(end)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         )
 

@@ -1,8 +1,8 @@
 """The fibre is cut: the optical switch goes to its dark channel, which isolates by its declared isolation, not by infinity.
 
-Seen in the switch's channel and in the receiver's counters, which must at least halve; the words compare them with the dark
-counts and the leak the bench file declares. Healed when the switch is back and the counts have doubled again, or at least the
-first where light or bias was switched off meanwhile.
+Seen in the switch's channel and in the receiver's counters, which must lose at least half of what the declared dark counts do
+not explain; the words compare them with these and with the declared leak. Healed when the switch is back and the counts have
+risen by as much again, or at least the first where light or bias was switched off meanwhile.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SPEC", "FiberCut"]
 
-LOOK_S = 0.05
-_FACTOR = 2.0
-_WAIT_S = 0.5
+LOOK_S = 0.25
+_WAIT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,8 @@ def _shown(bench: FaultBench, target: str, _settings: FiberCut, before: Span, du
     lit_hz, cut_hz = total_hz(before), total_hz(during)
     channel = int(during.last["channel"])
     sigma_hz = difference_sigma(lit_hz, counted_s(before), cut_hz, counted_s(during))
-    fell = cut_hz < lit_hz / _FACTOR and lit_hz - cut_hz > SURE * sigma_hz
-    receiver = bench.declared(bench.receiver_behind(target))
-    dark_hz = receiver.dark_count_rate_hz * len(receiver.detectors)
+    dark_hz = _declared_dark_hz(bench, target)
+    fell = lit_hz - cut_hz > max((lit_hz - dark_hz) / 2.0, SURE * sigma_hz)
     leak_hz = max(lit_hz - dark_hz, 0.0) * 10.0 ** (-declared.isolation_db / 10.0)
     words = (
         f"{target} reads back channel {channel}; counts went from {lit_hz:.0f} Hz to {cut_hz:.0f} Hz, where {dark_hz:.0f} Hz of"
@@ -86,8 +84,14 @@ def _healed(bench: FaultBench, target: str, _settings: FiberCut, during: Span, a
         return Finding(through, f"{words}; light or bias is off, so counts cannot tell")
     cut_hz, lit_hz = total_hz(during), total_hz(after)
     sigma_hz = difference_sigma(cut_hz, counted_s(during), lit_hz, counted_s(after))
-    rose = lit_hz > _FACTOR * cut_hz and lit_hz - cut_hz > SURE * sigma_hz
+    rose = lit_hz - cut_hz > max((lit_hz - _declared_dark_hz(bench, target)) / 2.0, SURE * sigma_hz)
     return Finding(through and rose, f"{words}; counts went from {cut_hz:.0f} Hz to {lit_hz:.0f} Hz")
+
+
+def _declared_dark_hz(bench: FaultBench, target: str) -> float:
+    """Of all detectors together."""
+    receiver = bench.declared(bench.receiver_behind(target))
+    return float(receiver.dark_count_rate_hz * len(receiver.detectors))
 
 
 def _patience_s(bench: FaultBench, target: str) -> float:

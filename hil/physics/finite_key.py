@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from hil.errors import UsageError
 from hil.physics.entropy import binary_entropy
 
-__all__ = ["DecoyCounts", "DecoyProof", "KeyBound", "first_key_factor", "key_bound", "key_length_bits"]
-
-_LONGEST = 1e12
+__all__ = ["DecoyCounts", "DecoyProof", "KeyBound", "key_bound", "key_length_bits"]
 
 Triple = tuple[float, float, float]
 
@@ -28,10 +26,6 @@ class DecoyCounts:
     key: Triple
     test: Triple
     test_errors: Triple
-
-    def scaled(self, factor: float) -> DecoyCounts:
-        """The counts of a block ``factor`` times as long."""
-        return DecoyCounts(_times(self.key, factor), _times(self.test, factor), _times(self.test_errors, factor))
 
 
 @dataclass(frozen=True)
@@ -101,24 +95,6 @@ def key_bound(counts: DecoyCounts, proof: DecoyProof, leak_bits: float) -> KeyBo
     return KeyBound(vacuum, single, single_test, errors, phase, leak_bits, raw, length)
 
 
-def first_key_factor(counts: DecoyCounts, proof: DecoyProof, leak_bits: float) -> float:
-    """How many times as long a block of the same rates must be to give any key, to a part in a thousand; inf when none does.
-
-    Below 1 where this block is longer than needed. Bisection: the length grows with the block once there is any.
-    """
-
-    def gives_key(factor: float) -> bool:
-        return bool(key_length_bits(counts.scaled(factor), proof, leak_bits * factor))
-
-    if not gives_key(_LONGEST):
-        return math.inf
-    low, high = 1.0 / _LONGEST, _LONGEST
-    while high / low > 1.001:
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if gives_key(middle) else (middle, high)
-    return high
-
-
 def _events(counts: Triple, proof: DecoyProof) -> tuple[float, float]:
     """Lower bounds on the vacuum and the single-photon events among the counts (equations 2 and 3)."""
     mu1, mu2, mu3 = proof.intensities
@@ -156,7 +132,3 @@ def _phase_error(errors: float, test_events: float, key_events: float, epsilon: 
     argument = both / (product * (1.0 - ratio) * ratio) * 21.0**2 / epsilon**2
     # of so many events that the argument falls below one, sampling takes nothing off any more
     return min(0.5, ratio + math.sqrt(spread * max(math.log2(argument), 0.0)))
-
-
-def _times(values: Triple, factor: float) -> Triple:
-    return (values[0] * factor, values[1] * factor, values[2] * factor)

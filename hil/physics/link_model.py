@@ -16,7 +16,7 @@ from hil.physics.channel_model import (
     sky_photons_hz,
     slot_shares,
 )
-from hil.physics.finite_key import DecoyProof
+from hil.physics.decoy_key import decoy_proof
 from hil.physics.preparation_error import combined_error, extinction_error
 from hil.physics.receiver_model import counting_of, seen_slots
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench, Link
     from hil.physics.counting import Counting
+    from hil.physics.finite_key import DecoyProof
+    from hil.physics.one_decoy import OneDecoyProof
 
-__all__ = ["LinkModel", "calibration_uncertainty", "elements_loss_db", "link_model", "path_loss_db"]
+__all__ = ["LinkModel", "calibration_uncertainty", "elements_loss_db", "leak_directions", "link_model", "path_loss_db"]
 
 FIBRE = "fibre"
 AIR = "free-space"
@@ -46,7 +48,7 @@ class LinkModel:
     pulse_rate_hz: float
     intensities: tuple[float, ...]
     probabilities: tuple[float, ...]
-    proof: DecoyProof | None
+    proof: DecoyProof | OneDecoyProof | None
     single_photons: bool
     g2: float
     fluctuation: float
@@ -65,6 +67,9 @@ class LinkModel:
     detectors: tuple[str, str, str, str]
     block_s: float
     qber_limit: float
+    leak_directions: int
+    """In how many directions the correction is charged."""
+    vacuum_credited: bool
     background_hz: tuple[float, float] = (0.0, 0.0)
     """Stray light at each detector of the key and of the test basis: Raman, night sky, light of neighbouring pulses."""
 
@@ -102,6 +107,8 @@ def link_model(bench: Bench, link: str) -> LinkModel:
         detectors=_four(receiver.detectors, f"device.{declared.parties['b']}.detectors"),
         block_s=declared.block_s,
         qber_limit=declared.proof.qber_limit,
+        leak_directions=leak_directions(declared),
+        vacuum_credited=declared.proof.leakage == "both-directions",
         background_hz=_background_hz(bench, link, strayed=2.0 * beside * transmittance, seen=opened, test_arm=test_arm),
     )
 
@@ -194,14 +201,21 @@ def _element_loss_db(bench: Bench, where: str, way: Link, element: str) -> float
     raise UsageError(f"{where}.path: {element} is no attenuator, switch or power meter; what does it lose?")
 
 
-def _proof(sender: TransmitterDevice, link: Link) -> DecoyProof | None:
-    """The two-decoy proof; None for a source it does not cover."""
-    mu, often = sender.intensities, sender.intensity_probabilities
-    decoyed = len(mu) == 3 and mu[0] > mu[1] + mu[2]
-    if not decoyed or sender.source != "weak-coherent" or sender.phase != "randomised" or sender.bit_one_probability != 0.5:
+def leak_directions(link: Link) -> int:
+    """In how many directions the error correction of a link is charged to its key."""
+    two_way = link.proof.leakage == "both-directions" and link.proof.reconciliation.startswith("cascade")
+    return 2 if two_way else 1
+
+
+def _proof(sender: TransmitterDevice, link: Link) -> DecoyProof | OneDecoyProof | None:
+    """The proof for its number of decoys; None for a source none covers."""
+    if sender.source != "weak-coherent" or sender.phase != "randomised" or sender.bit_one_probability != 0.5:
         return None
-    three = (mu[0], mu[1], mu[2]), (often[0], often[1], often[2])
-    return DecoyProof(*three, link.proof.epsilon_secrecy, link.proof.epsilon_correctness)
+    epsilons = link.proof.epsilon_secrecy, link.proof.epsilon_correctness
+    try:
+        return decoy_proof(sender.intensities, sender.intensity_probabilities, *epsilons)
+    except UsageError:
+        return None
 
 
 def _state_errors(sender: TransmitterDevice) -> tuple[float, float, float, float]:

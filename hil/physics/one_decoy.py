@@ -63,8 +63,12 @@ class OneDecoyProof:
 
 @dataclass(frozen=True)
 class OneDecoyBound:
-    """The bounds on the way to a key length; events are counts of the block. ``length_bits`` is what may be released."""
+    """The bounds on the way to a key length; events are counts of the block, vacuum ones are not credited.
 
+    ``length_bits`` is what may be released.
+    """
+
+    vacuum_events: float
     single_photon_events: float
     single_photon_test_events: float
     single_photon_test_errors: float
@@ -87,7 +91,7 @@ def one_decoy_bound(counts: OneDecoyCounts, proof: OneDecoyProof, leak_bits: flo
         - math.log2(2.0 / proof.epsilon_correctness)
     )
     length = max(0, math.floor(raw)) if phase < 0.5 else 0
-    return OneDecoyBound(single, single_test, errors, phase, leak_bits, raw, length)
+    return OneDecoyBound(0.0, single, single_test, errors, phase, leak_bits, raw, length)
 
 
 def _single_photon_events(counts: Pair, errors: Pair, proof: OneDecoyProof) -> float:

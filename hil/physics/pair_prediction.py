@@ -15,7 +15,7 @@ from hil.physics.channel_model import polarisation_error, raman_photons_hz, slot
 from hil.physics.counting import counted
 from hil.physics.dead_time import all_alive
 from hil.physics.entropy import correction_leak_bits
-from hil.physics.link_model import elements_loss_db
+from hil.physics.link_model import elements_loss_db, leak_directions
 from hil.physics.pair_coincidences import PairEnd, PairPulse, chsh_value, click_probability, coincidences
 from hil.physics.pair_finite_key import first_pair_key_factor, pair_key_length_bits
 from hil.physics.receiver_model import counting_of, seen_slots
@@ -50,7 +50,8 @@ def predict_pairs(bench: Bench, link: str) -> Prediction:
     declared = bench.link[link]
     rates, proof = pair_rates(bench, link), declared.proof
     qber_ratio = rates.key_errors_hz / rates.key_hz if rates.key_hz else math.nan
-    leak_hz = correction_leak_bits(rates.key_hz, qber_ratio, _CORRECTION_EFFICIENCY) if rates.key_hz else 0.0
+    efficiency = _CORRECTION_EFFICIENCY * leak_directions(declared)
+    leak_hz = correction_leak_bits(rates.key_hz, qber_ratio, efficiency) if rates.key_hz else 0.0
     counts = (rates.key_hz, rates.test_hz, rates.test_errors_hz, leak_hz)
     epsilons = {"epsilon_secrecy": proof.epsilon_secrecy, "epsilon_correctness": proof.epsilon_correctness}
     usable = rates.key_hz > 0.0 and qber_ratio <= proof.qber_limit

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from hil.bench.model import PowerMeterDevice, TransmitterDevice
 from hil.errors import UsageError
 from hil.physics.counting import counted
+from hil.physics.decoy_key import IntensityCounts, decoy_key_bits, first_decoy_key_factor
 from hil.physics.entropy import correction_leak_bits
-from hil.physics.finite_key import DecoyCounts, first_key_factor, key_length_bits
 from hil.physics.link_model import link_model, path_loss_db
 from hil.physics.pair_prediction import pair_counts_hz, predict_pairs
 from hil.physics.received_power import received_power_w
@@ -82,26 +82,24 @@ def expected_key_bits(model: LinkModel, rates: SiftedRates, block_s: float) -> i
         return 0
     if not any(rates.key):
         return 0
-    return key_length_bits(_counts(rates).scaled(block_s), model.proof, _leak_bits(rates) * block_s)
+    counts, leak_bits = _counts(rates).scaled(block_s), _leak_bits(model, rates) * block_s
+    return decoy_key_bits(counts, model.proof, leak_bits, credit_vacuum=model.vacuum_credited)
 
 
 def _first_key_block_s(model: LinkModel, rates: SiftedRates) -> float:
     if model.proof is None or not any(rates.key) or _qber(rates) > model.qber_limit:
         return math.inf
-    return first_key_factor(_counts(rates), model.proof, _leak_bits(rates))
+    leak_bits = _leak_bits(model, rates)
+    return first_decoy_key_factor(_counts(rates), model.proof, leak_bits, credit_vacuum=model.vacuum_credited)
 
 
-def _leak_bits(rates: SiftedRates) -> float:
-    """Disclosed by error correction, per second."""
-    return correction_leak_bits(math.fsum(rates.key), _qber(rates), CORRECTION_EFFICIENCY)
+def _leak_bits(model: LinkModel, rates: SiftedRates) -> float:
+    """Charged for error correction, per second."""
+    return correction_leak_bits(math.fsum(rates.key), _qber(rates), CORRECTION_EFFICIENCY * model.leak_directions)
 
 
-def _counts(rates: SiftedRates) -> DecoyCounts:
-    return DecoyCounts(_triple(rates.key), _triple(rates.test), _triple(rates.test_errors))
-
-
-def _triple(values: tuple[float, ...]) -> tuple[float, float, float]:
-    return (values[0], values[1], values[2])
+def _counts(rates: SiftedRates) -> IntensityCounts:
+    return IntensityCounts(rates.key, rates.key_errors, rates.test, rates.test_errors)
 
 
 def _qber(rates: SiftedRates) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hil.pipeline.party import Party, Request
     from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
 
-__all__ = ["NONCE_BYTES", "Session", "settings_digest"]
+__all__ = ["NONCE_BYTES", "Session", "different_blocks", "settings_digest"]
 
 NONCE_BYTES = 16
 
@@ -32,6 +32,11 @@ NONCE_BYTES = 16
 def settings_digest(settings: DistillSettings | EntangledSettings, pool: KeyPool) -> bytes:
     """Names everything that both ends have to be set up with alike."""
     return hashlib.sha256(f"{settings!r} {pool.target_keys}".encode()).digest()
+
+
+def different_blocks(here: int, there: int) -> str:
+    """That the two ends mean different blocks."""
+    return f"{Reason.SEQUENCE.sentence} ({here} here, {there} there)"
 
 
 class Session:
@@ -81,7 +86,7 @@ class Session:
         if hello.settings != digest:
             raise NoKeyError(None, Reason.SETTINGS.sentence)
         if hello.sequence != self.account.context.sequence:
-            raise NoKeyError(None, f"{Reason.SEQUENCE.sentence} ({self.account.context.sequence} here, {hello.sequence} there)")
+            raise NoKeyError(None, different_blocks(self.account.context.sequence, hello.sequence))
         if in_step and (mine[1], mine[3]) != (theirs[1], theirs[3]):
             raise NoKeyError(Reason.POOLS)
 

@@ -55,7 +55,7 @@ class Account:
     @property
     def counts(self) -> SiftedCounts:
         """What the estimation takes."""
-        return SiftedCounts(self.key, self.test, self.test_errors)
+        return SiftedCounts(self.key, self.test, self.test_errors, self.key_errors or ())
 
     @property
     def key_qber(self) -> float:
@@ -66,7 +66,14 @@ class Account:
     def disclosed_bits(self) -> int:
         """What is charged to the key: parities under the declared accounting, and the verification hash."""
         charged = self.disclosed.by_alice + self.check_bits
-        return charged + self.disclosed.by_bob if self.settings.leakage == "both-directions" else charged
+        if self.settings.leakage == "both-directions":
+            charged += self.disclosed.by_bob + self.told_errors_bits
+        return charged
+
+    @property
+    def told_errors_bits(self) -> int:
+        """What Bob's counts of errors by intensity can tell of the key: they are one of so many numbers each."""
+        return 0 if self.key_errors is None else sum(bits.bit_length() for bits in self.key)
 
     @property
     def delivered_bits(self) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from hil.errors import AuthenticationError
-from hil.pipeline._session import NONCE_BYTES, Session, settings_digest
+from hil.errors import AuthenticationError, ChannelClosedError
+from hil.pipeline._session import NONCE_BYTES, Session, different_blocks, settings_digest
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.decision import allow_correction, allow_release, key_sentence
-from hil.pipeline.messages import Amplify, Confirm, Detections, Hello, TestErrors
+from hil.pipeline.messages import Amplify, Confirm, Detections, Hello, Stop, TestErrors
 from hil.pipeline.proof import proof_of
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import choice
@@ -40,6 +41,8 @@ Raw = TypeVar("Raw")
 
 FATE_RELEASED, FATE_DISCARDED = 1, 2
 _REMEMBERED = 64
+_MOST_AHEAD = 64
+"""Blocks that a greeting may be ahead of Alice's own and still be waited for; one that somebody made up costs no more."""
 
 
 def fate_parts(in_doubt: bytes, fate: int, block: bytes) -> tuple[bytes, ...]:
@@ -100,13 +103,9 @@ class AliceSide(Generic[Raw]):
     def _greet(self, session: Session) -> Generator[Request, bytes | None, tuple[bool, tuple[int, int], tuple[int, int]]]:
         """Answer Bob; whether all of the block was under a fault, and the keys of both senders."""
         talk, context = session.talk, session.account.context
-        while True:
-            hello = yield from talk.receive(Hello)
-            if hello.sequence >= context.sequence:
-                break
-            talk.forget_last()
+        hello = yield from self._same_block(session)
         digest = settings_digest(self._all_settings, self.pool)
-        nonce = self._entropy.draw("nonce", NONCE_BYTES)
+        nonce = talk.nonce = self._entropy.draw("nonce", NONCE_BYTES)
         position = self.pool.position
         talk.name_block(hello.nonce, nonce)
         fate, seal = 0, b""
@@ -119,6 +118,20 @@ class AliceSide(Generic[Raw]):
         session.require_keys()
         return hello.only_in_fault or context.only_in_fault, position[:2], hello.keys[2:]
 
+    def _same_block(self, session: Session) -> Generator[Request, bytes | None, Hello]:
+        """Bob's greeting of this block. Whoever is behind goes on at once, so that a cut leaves nobody waiting in the past."""
+        talk, sequence = session.talk, session.account.context.sequence
+        while True:
+            hello = yield from talk.receive(Hello)
+            ahead = hello.sequence - sequence
+            if not ahead:
+                return hello
+            if 0 < ahead <= _MOST_AHEAD:
+                talk.keep_last()
+                raise NoKeyError(None, different_blocks(sequence, hello.sequence))
+            talk.forget_last()
+            yield from talk.aside(Stop(Reason.SEQUENCE.value, hello.nonce))
+
     def _sift(self, session: Session, raw: Raw) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
         """Her bits of the key basis; counts go into the account."""
         raise NotImplementedError
@@ -130,7 +143,8 @@ class AliceSide(Generic[Raw]):
         self._released[session.talk.digest] = None
         if len(self._released) > _REMEMBERED:
             del self._released[next(iter(self._released))]
-        yield from session.send_seal()
+        with suppress(ChannelClosedError):  # cut just here: Bob asks at the next block
+            yield from session.send_seal()
         session.close_books()
         report = account.report(key_sentence(account), output.fingerprints, released=True)
         return BlockResult(KeyFate.RELEASED, report, output.keys)

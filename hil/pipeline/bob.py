@@ -86,7 +86,7 @@ class BobSide(Generic[Clicks]):
         talk, context = session.talk, session.account.context
         self._expire(session, context)
         digest = settings_digest(self._all_settings, self.pool)
-        nonce = self._entropy.draw("nonce", NONCE_BYTES)
+        nonce = talk.nonce = self._entropy.draw("nonce", NONCE_BYTES)
         position = self.pool.position
         in_doubt = self._in_doubt.digest if self._in_doubt is not None else b""
         yield from talk.send(Hello(nonce, context.sequence, digest, position, context.only_in_fault, in_doubt))

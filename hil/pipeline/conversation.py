@@ -29,8 +29,9 @@ class Conversation:
     """Sends and receives for one party (``me`` is ``a`` or ``b``) in one block.
 
     A message that names another block is an old one and is passed over; anything else but the next message of the other side is
-    refused. ``sent`` and ``received`` hold what the tags are made of. A greeting in the middle of a block means that the other
-    side has gone on: this block ends, and the greeting stays in ``early`` for the next one.
+    refused. ``sent`` and ``received`` hold what the tags are made of; ``nonce`` is this side's own, once it has one. A greeting
+    in the middle of a block means that the other side has gone on: this block ends, and the greeting stays in ``early`` for the
+    next one.
     """
 
     def __init__(self, me: str, early: list[bytes] | None = None) -> None:
@@ -39,6 +40,7 @@ class Conversation:
         self.peer = "b" if me == "a" else "a"
         self.block = _NOT_YET
         self.digest = b""
+        self.nonce = b""
         self.sent: list[bytes] = []
         self.received: list[bytes] = []
 
@@ -70,6 +72,8 @@ class Conversation:
             header, message = decode(data)
             if header.sender != self.peer:
                 raise AuthenticationError(f"a message that {_NAMES[self.me]} sent came back")
+            if isinstance(message, Stop) and message.about not in {b"", self.nonce}:
+                continue
             if header.block == self.block or (isinstance(message, Hello) and not self.received):
                 break
             if isinstance(message, Hello):
@@ -88,6 +92,14 @@ class Conversation:
     def forget_last(self) -> None:
         """The message that came last was not meant for this block."""
         self.received.pop()
+
+    def keep_last(self) -> None:
+        """The message that came last is the greeting of a later block, which will find it."""
+        self._early.append(self.received.pop())
+
+    def aside(self, message: Message) -> Generator[Request, bytes | None, None]:
+        """Say something that does not count as a message of this block."""
+        yield Outgoing(encode(Header(self.me, len(self.sent), _NOT_YET), message))
 
     def last_names_this_block(self) -> bool:
         """Whether the message that came last carries this block's ID."""

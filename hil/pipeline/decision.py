@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from hil.pipeline.estimation import entropy_of
+from hil.pipeline.estimation import entropy_of, longer_by
 from hil.pipeline.proof import without_proof
 from hil.pipeline.reasons import NoKeyError
 from hil.pipeline.verification import CHECK_BITS
 
 if TYPE_CHECKING:
     from hil.pipeline.account import Account
+    from hil.pipeline.estimation import SiftedCounts
     from hil.pipeline.proof import Proof
+    from hil.pipeline.settings import DistillSettings, EntangledSettings
 
-__all__ = ["allow_correction", "allow_release", "key_sentence"]
+__all__ = ["allow_correction", "allow_release", "expected_leak_bits", "first_key_factor", "key_sentence"]
+
+_ASSUMED_EFFICIENCY = 1.15
 
 
 def allow_correction(account: Account, promise: Proof[Any] | None, *, only_in_fault: bool) -> None:
@@ -44,6 +48,8 @@ def allow_release(account: Account, promise: Proof[Any] | None) -> int:
     assert promise is not None
     _within_limit(account.key_qber, account.settings.qber_limit, "key")
     account.check_bits = CHECK_BITS
+    # the errors of the key basis are counted by now, which the bound for one decoy takes; no key without the verification
+    account.estimate = promise.estimate(account.counts)
     account.allowed_bits = _length(account, promise, account.disclosed_bits)
     if not account.allowed_bits:
         raise NoKeyError(None, _too_short(account, promise))
@@ -55,6 +61,24 @@ def key_sentence(account: Account) -> str:
     return (
         f"key: {account.secret_bits:,} bits out of {sum(account.key):,} sifted ones at a QBER of {_percent(account.key_qber)}"
     )
+
+
+def expected_leak_bits(settings: DistillSettings | EntangledSettings, counts: SiftedCounts) -> float:
+    """What correcting such a block will be charged for, before it is corrected."""
+    told = _ASSUMED_EFFICIENCY * sum(counts.key) * entropy_of(min(0.5, counts.test_qber))
+    two_way = settings.leakage == "both-directions" and settings.reconciliation.startswith("cascade")
+    return 2.0 * told if two_way else told
+
+
+def first_key_factor(settings: DistillSettings | EntangledSettings, promise: Proof[Any], counts: SiftedCounts) -> float:
+    """How many times as long a block of these rates has to be to give any key; inf when none does."""
+
+    def gives_key(factor: float) -> bool:
+        longer = counts.times(factor)
+        leak, credit = expected_leak_bits(settings, longer), settings.leakage == "both-directions"
+        return promise.length_bits(promise.estimate(longer), leak, credit_vacuum=credit) > 0
+
+    return longer_by(gives_key) if sum(counts.test) else math.inf
 
 
 def _length(account: Account, promise: Proof[Any], disclosed_bits: float) -> int:
@@ -72,7 +96,7 @@ def _within_limit(qber_ratio: float, limit: float, basis: str) -> None:
 def _too_short(account: Account, promise: Proof[Any]) -> str:
     """How long it would have to be, at these rates."""
     length_s = account.context.end_s - account.context.start_s
-    factor = promise.first_key_factor(account.counts)
+    factor = first_key_factor(account.settings, promise, account.counts)
     said = f"{sum(account.key):,} sifted bits at a QBER of {_percent(account.counts.test_qber)} in the test basis"
     if math.isinf(factor):
         return f"at this loss and error rate no block gives key, however long ({said})"

@@ -3,17 +3,16 @@
 Source: C. C. W. Lim, M. Curty, N. Walenta, F. Xu, H. Zbinden, Phys. Rev. A 89, 022307 (2014), equations 1 to 5, block of fixed
 size. Written for this pipeline alone, so that the framework's yardstick can disagree with it.
 
-Cascade talks in both directions. The accounting follows D. Tupkary and N. Lütkenhaus, "Using Cascade in Quantum Key
-Distribution" (arXiv:2307.00576): Alice's parities are charged in full, and what Bob tells is a function of them and of the
-error pattern, which the eavesdropper is given. For single photons received as qubits the bound on the phase errors survives
-that; for vacuum events the error pattern together with what an eavesdropper sent would give Alice's bit away, so they are not
-credited. ``both-directions`` is the chain rule instead: every parity of both parties is charged, and vacuum is credited.
+Cascade talks in both directions. ``both-directions`` charges every bit that either party tells (chain rule: whatever it depends
+on, a message of k bits takes at most k bits off the entropy) and credits vacuum. ``error-pattern`` is for comparison: Alice's
+parities alone are charged, what Bob tells being a function of them and of the error pattern, which the eavesdropper is given.
+Vacuum is not credited then: with the pattern, whoever sent the light that Bob saw would know Alice's bit. Docs, decision 5.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
@@ -24,29 +23,32 @@ if TYPE_CHECKING:
     from hil.ports.detections import SourceDeclaration
 
 __all__ = [
-    "ASSUMED_EFFICIENCY",
     "Estimate",
     "Promise",
     "SiftedCounts",
+    "emitted",
     "entropy_of",
     "estimate",
-    "first_key_factor",
     "key_length_bits",
     "longer_by",
+    "require_epsilons",
     "uncovered",
 ]
 
-ASSUMED_EFFICIENCY = 1.15
 _LONGEST = 1e9
 
 
 @dataclass(frozen=True)
 class SiftedCounts:
-    """Sifted bits by intensity, strongest first, and the errors of the test basis."""
+    """Sifted bits by intensity, strongest first, and the errors of the test basis.
+
+    ``key_errors`` are those of the key basis, known once the correction is over; empty before.
+    """
 
     key: tuple[float, ...]
     test: tuple[float, ...]
     test_errors: tuple[float, ...]
+    key_errors: tuple[float, ...] = ()
 
     @property
     def test_qber(self) -> float:
@@ -55,23 +57,29 @@ class SiftedCounts:
 
     def times(self, factor: float) -> SiftedCounts:
         """Those of a block ``factor`` times as long."""
-        key, test, errors = ([factor * n for n in counts] for counts in (self.key, self.test, self.test_errors))
-        return SiftedCounts(tuple(key), tuple(test), tuple(errors))
+        parts = (self.key, self.test, self.test_errors, self.key_errors)
+        return SiftedCounts(*(tuple(factor * n for n in counts) for counts in parts))
+
+    def guessed(self) -> SiftedCounts:
+        """With errors of the key basis as the test basis has them, where they are not counted yet."""
+        if self.key_errors or not sum(self.test):
+            return self
+        ratios = (wrong / n if n else self.test_qber for wrong, n in zip(self.test_errors, self.test, strict=True))
+        return replace(self, key_errors=tuple(n * ratio for n, ratio in zip(self.key, ratios, strict=True)))
 
 
 @dataclass(frozen=True)
 class Promise:
-    """Source and security promise; UsageError for a source the bound does not cover (:func:`uncovered`)."""
+    """Two decoys: source and security promise; UsageError for a source the bound does not cover (:func:`uncovered`)."""
 
     source: SourceDeclaration
     epsilon_secrecy: float
     epsilon_correctness: float
 
     def __post_init__(self) -> None:
-        if words := uncovered(self.source):
+        if words := uncovered(self.source) or ("" if len(self.source.intensities) == 3 else "two decoys are three intensities"):
             raise UsageError(words)
-        if not (0.0 < self.epsilon_secrecy < 1.0 and 0.0 < self.epsilon_correctness < 1.0):
-            raise UsageError("epsilon_secrecy and epsilon_correctness lie between 0 and 1")
+        require_epsilons(self.epsilon_secrecy, self.epsilon_correctness)
 
     @property
     def cost_bits(self) -> float:
@@ -84,11 +92,13 @@ class Promise:
 
     def length_bits(self, found: Estimate, disclosed_bits: float, *, credit_vacuum: bool) -> int:
         """See :func:`key_length_bits`."""
-        return key_length_bits(found, self, disclosed_bits, credit_vacuum=credit_vacuum)
+        return key_length_bits(found, self.cost_bits, disclosed_bits, credit_vacuum=credit_vacuum)
 
-    def first_key_factor(self, counts: SiftedCounts) -> float:
-        """See :func:`first_key_factor`."""
-        return first_key_factor(counts, self)
+
+def require_epsilons(secrecy: float, correctness: float) -> None:
+    """UsageError for epsilons that promise nothing."""
+    if not (0.0 < secrecy < 1.0 and 0.0 < correctness < 1.0):
+        raise UsageError("epsilon_secrecy and epsilon_correctness lie between 0 and 1")
 
 
 def uncovered(source: SourceDeclaration) -> str:
@@ -100,11 +110,16 @@ def uncovered(source: SourceDeclaration) -> str:
         return f"the proof takes pulses of random phase; the source declares a {source.phase} one"
     if source.bit_one_probability != 0.5:
         return f"the proof takes even bits; the source declares a bit 1 with probability {source.bit_one_probability:g}"
-    if len(mu) != 3 or len(source.probabilities) != 3:
-        return f"the proof takes a signal and two decoys; the source declares intensities {mu}"
-    if not (mu[0] > mu[1] + mu[2] and mu[1] > mu[2] >= 0.0 and min(source.probabilities) > 0.0):
+    if len(mu) not in {2, 3} or len(source.probabilities) != len(mu):
+        return f"the proof takes a signal and one or two decoys; the source declares intensities {mu}"
+    ordered, order = (
+        (mu[0] > mu[1] > 0.0, "mu1 > mu2 > 0")
+        if len(mu) == 2
+        else (mu[0] > mu[1] + mu[2] and mu[1] > mu[2] >= 0.0, "mu1 > mu2 + mu3 and mu2 > mu3 >= 0")
+    )
+    if not (ordered and min(source.probabilities) > 0.0):
         return (
-            "the proof takes intensities mu1 > mu2 + mu3 and mu2 > mu3 >= 0, each with a probability above 0; "
+            f"the proof takes intensities {order}, each with a probability above 0; "
             f"the source declares {mu} with {source.probabilities}"
         )
     return ""
@@ -126,11 +141,11 @@ class Estimate:
         return private + self.vacuum if credit_vacuum else private
 
 
-def key_length_bits(found: Estimate, promise: Promise, disclosed_bits: float, *, credit_vacuum: bool = False) -> int:
-    """Longest key after ``disclosed_bits`` were disclosed; 0 where there is none."""
+def key_length_bits(found: Estimate, cost_bits: float, disclosed_bits: float, *, credit_vacuum: bool = False) -> int:
+    """Longest key after ``disclosed_bits`` were disclosed and the epsilons took ``cost_bits``; 0 where there is none."""
     if found.phase_error_ratio >= 0.5:
         return 0
-    return max(0, math.floor(found.private_bits(credit_vacuum=credit_vacuum) - disclosed_bits - promise.cost_bits))
+    return max(0, math.floor(found.private_bits(credit_vacuum=credit_vacuum) - disclosed_bits - cost_bits))
 
 
 def estimate(counts: SiftedCounts, promise: Promise) -> Estimate:
@@ -140,19 +155,8 @@ def estimate(counts: SiftedCounts, promise: Promise) -> Estimate:
     low, high = _corridor(counts.test_errors, promise)
     mu = promise.source.intensities
     # a finite sample without any error does not show that there are none: one is assumed
-    errors = max(1.0, _poisson(promise.source, 1) * (high[1] - low[2]) / (mu[1] - mu[2]))
+    errors = max(1.0, emitted(promise.source, 1) * (high[1] - low[2]) / (mu[1] - mu[2]))
     return Estimate(vacuum, single, tests, errors, _phase_error(errors, tests, single, promise.epsilon_secrecy))
-
-
-def first_key_factor(counts: SiftedCounts, promise: Promise) -> float:
-    """How many times as long a block of these rates has to be to give any key; inf when none does."""
-
-    def gives_key(factor: float) -> bool:
-        longer = counts.times(factor)
-        disclosed = ASSUMED_EFFICIENCY * sum(longer.key) * entropy_of(min(0.5, longer.test_qber))
-        return key_length_bits(estimate(longer, promise), promise, disclosed) > 0
-
-    return longer_by(gives_key) if sum(counts.test) else math.inf
 
 
 def longer_by(gives_key: Callable[[float], bool]) -> float:
@@ -173,7 +177,7 @@ def entropy_of(ratio: float) -> float:
     return -ratio * math.log2(ratio) - (1.0 - ratio) * math.log2(1.0 - ratio)
 
 
-def _poisson(source: SourceDeclaration, photons: int) -> float:
+def emitted(source: SourceDeclaration, photons: int) -> float:
     """Probability that a pulse holds this many photons, over all intensities."""
     pairs = zip(source.intensities, source.probabilities, strict=True)
     return sum(p * math.exp(-mu) * mu**photons / math.factorial(photons) for mu, p in pairs)
@@ -190,7 +194,7 @@ def _corridor(counts: tuple[float, ...], promise: Promise) -> tuple[list[float],
 def _lower_bounds(counts: tuple[float, ...], promise: Promise) -> tuple[float, float]:
     """Vacuum and single-photon events among the counts."""
     mu1, mu2, mu3 = promise.source.intensities
-    tau0, tau1 = _poisson(promise.source, 0), _poisson(promise.source, 1)
+    tau0, tau1 = emitted(promise.source, 0), emitted(promise.source, 1)
     low, high = _corridor(counts, promise)
     vacuum = max(0.0, tau0 * (mu2 * low[2] - mu3 * high[1]) / (mu2 - mu3))
     numerator = low[1] - high[2] - (mu2**2 - mu3**2) / mu1**2 * (high[0] - vacuum / tau0)

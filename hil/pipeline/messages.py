@@ -226,9 +226,13 @@ class Seal(_Message, frozen=True):
 
 
 class Stop(_Message, frozen=True):
-    """The sender gives this block up, for this reason (a value of :class:`hil.pipeline.reasons.Reason`)."""
+    """The sender gives this block up, for this reason (a value of :class:`hil.pipeline.reasons.Reason`).
+
+    ``about``: the nonce of a greeting that came too late, for which alone this is meant; the sender goes on waiting.
+    """
 
     reason: str
+    about: bytes = b""
 
 
 class EventTimes(_Message, frozen=True):

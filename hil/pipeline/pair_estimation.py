@@ -12,8 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
-from hil.pipeline.estimation import ASSUMED_EFFICIENCY, entropy_of, longer_by
+from hil.pipeline.estimation import entropy_of, require_epsilons
 
 if TYPE_CHECKING:
     from hil.pipeline.estimation import SiftedCounts
@@ -37,8 +36,7 @@ class PairPromise:
     epsilon_correctness: float
 
     def __post_init__(self) -> None:
-        if not (0.0 < self.epsilon_secrecy < 1.0 and 0.0 < self.epsilon_correctness < 1.0):
-            raise UsageError("epsilon_secrecy and epsilon_correctness lie between 0 and 1")
+        require_epsilons(self.epsilon_secrecy, self.epsilon_correctness)
 
     @property
     def cost_bits(self) -> float:
@@ -59,13 +57,3 @@ class PairPromise:
         if found.phase_error_ratio >= 0.5:
             return 0
         return max(0, math.floor(found.events * (1.0 - entropy_of(found.phase_error_ratio)) - disclosed_bits - self.cost_bits))
-
-    def first_key_factor(self, counts: SiftedCounts) -> float:
-        """How many times as long a block of these rates has to be to give any key; inf when none does."""
-
-        def gives_key(factor: float) -> bool:
-            longer = counts.times(factor)
-            disclosed = ASSUMED_EFFICIENCY * sum(longer.key) * entropy_of(min(0.5, longer.test_qber))
-            return self.length_bits(self.estimate(longer), disclosed) > 0
-
-        return longer_by(gives_key) if sum(counts.test) else math.inf

@@ -9,7 +9,8 @@
     party.throw(ChannelClosedError(...))  # after RECEIVE: nothing will come any more
     ... StopIteration.value               # the party's result
 
-:mod:`hil.pipeline.stepping` runs two parties in one thread, :mod:`hil.pipeline.binding` one party over a socket.
+:mod:`hil.pipeline.stepping` runs two parties in one thread, :mod:`hil.pipeline.in_flight` several blocks of them over a channel
+with a delay; :mod:`hil.pipeline.endpoint` runs one party over memory, TCP or TLS.
 """
 
 from __future__ import annotations

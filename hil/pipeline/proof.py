@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hil.pipeline.estimation import Promise, uncovered
+from hil.pipeline.one_decoy import OneDecoyPromise
 from hil.pipeline.pair_estimation import PairPromise
 from hil.pipeline.settings import EntangledSettings
 
@@ -28,23 +29,21 @@ class Proof(Protocol[E]):
         """Longest key after so many bits were disclosed."""
         ...
 
-    def first_key_factor(self, counts: SiftedCounts) -> float:
-        """How many times as long a block has to be to give any key."""
-        ...
-
 
 def without_proof(settings: DistillSettings | EntangledSettings) -> str:
     """Why no proof covers the source, in words; empty where one does."""
     return "" if isinstance(settings, EntangledSettings) else uncovered(settings.source)
 
 
-def proof_of(settings: DistillSettings | EntangledSettings) -> Promise | PairPromise | None:
+def proof_of(settings: DistillSettings | EntangledSettings) -> Promise | OneDecoyPromise | PairPromise | None:
     """The proof that a link's keys rest on; None where none covers its source: its blocks give no key.
 
-    UsageError for epsilons that promise nothing.
+    Two declared intensities take the proof for one decoy, three that for two. UsageError for epsilons that promise nothing.
     """
+    epsilons = settings.epsilon_secrecy, settings.epsilon_correctness
     if isinstance(settings, EntangledSettings):
-        return PairPromise(settings.epsilon_secrecy, settings.epsilon_correctness)
+        return PairPromise(*epsilons)
     if without_proof(settings):
         return None
-    return Promise(settings.source, settings.epsilon_secrecy, settings.epsilon_correctness)
+    decoys = Promise if len(settings.source.intensities) == 3 else OneDecoyPromise
+    return decoys(settings.source, *epsilons)

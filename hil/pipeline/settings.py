@@ -34,7 +34,7 @@ class DistillSettings:
     qber_limit: float = 0.08
     key_size_bits: int = 256
     test: bool = True
-    leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
+    leakage: Literal["both-directions", "error-pattern"] = "both-directions"
     reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
 
 
@@ -54,7 +54,7 @@ class EntangledSettings:
     qber_limit: float = 0.08
     key_size_bits: int = 256
     test: bool = True
-    leakage: Literal["error-pattern", "both-directions"] = "error-pattern"
+    leakage: Literal["both-directions", "error-pattern"] = "both-directions"
     reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
+from hil.physics.decoy_key import IntensityCounts, decoy_proof, first_decoy_key_factor
 from hil.physics.entropy import correction_leak_bits
-from hil.physics.finite_key import DecoyCounts, DecoyProof, first_key_factor
 from hil.physics.prediction import CORRECTION_EFFICIENCY
 from hil.slo._decide import Finding, above
 from hil.slo._words import bit_rate, duration, plural, spread
@@ -16,8 +16,6 @@ from hil.statistics.means import student_t, values_to_decide
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     import numpy.typing as npt
 
@@ -31,6 +29,10 @@ RULE = (
     "Student t over the blocks' net key rates (authentication paid, blocks without key count as they are): "
     "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
 )
+
+_EPSILONS = (1e-9, 1e-15)
+_DIRECTIONS = 2
+"""In which the error correction is charged, unless a bench says otherwise."""
 
 _HOPELESS_QBER = 0.08
 """Above this, errors are the reason, whatever the length of a block."""
@@ -124,28 +126,29 @@ def _no_key(run: LinkRun) -> str:
 def _measured_block_s(run: LinkRun) -> float | None:
     """How long a block would have to be at the rates measured; None where the run does not tell, or errors are the trouble."""
     source = run.source
-    if source is None or len(source.intensities) != 3 or not all(block.by_intensity for block in run.blocks):
+    if source is None or len(source.intensities) not in {2, 3} or not all(block.by_intensity for block in run.blocks):
         return None
-    sifted, errors = _sums(run)
-    key_bits, test_bits = sum(sifted[0]), sum(sifted[1])
-    qber = sum(errors) / test_bits if test_bits else 0.5
+    counts = _sums(run, len(source.intensities))
+    key_bits, test_bits = sum(counts.key), sum(counts.test)
+    qber = sum(counts.test_errors) / test_bits if test_bits else 0.5
     if qber > _HOPELESS_QBER:
         return None
-    proof = DecoyProof(_triple(source.intensities), _triple(source.probabilities))
-    counts = DecoyCounts(_triple(sifted[0]), _triple(sifted[1]), _triple(errors))
-    factor = first_key_factor(counts, proof, correction_leak_bits(key_bits, qber, CORRECTION_EFFICIENCY))
-    return factor * sum(block.end_s - block.start_s for block in run.blocks)
+    try:
+        proof = decoy_proof(source.intensities, source.probabilities, *_EPSILONS)
+    except UsageError:  # intensities that no proof covers: the blocks say so themselves
+        return None
+    leak_bits = correction_leak_bits(key_bits, qber, CORRECTION_EFFICIENCY * _DIRECTIONS)
+    return first_decoy_key_factor(counts, proof, leak_bits) * sum(block.end_s - block.start_s for block in run.blocks)
 
 
-def _sums(run: LinkRun) -> tuple[list[list[float]], list[float]]:
-    """Sifted bits by basis and intensity, and test-basis errors by intensity, over all blocks."""
-    sifted, test_errors = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [0.0, 0.0, 0.0]
+def _sums(run: LinkRun, intensities: int) -> IntensityCounts:
+    """Over all blocks; blocks that were not corrected count errors of the key basis as the test basis has them."""
+    bits, wrong = ([[0.0] * intensities, [0.0] * intensities] for _ in range(2))
     for block in run.blocks:
-        for intensity, basis, bits, errors in block.by_intensity:
-            sifted[basis][intensity] += bits
-            test_errors[intensity] += (errors or 0) if basis == 1 else 0
-    return sifted, test_errors
-
-
-def _triple(values: Sequence[float]) -> tuple[float, float, float]:
-    return (values[0], values[1], values[2])
+        for intensity, basis, sifted, errors in block.by_intensity:
+            bits[basis][intensity] += sifted
+            wrong[basis][intensity] += errors or 0
+    if any(block.key_errors is None for block in run.blocks):
+        ratios = [errors / sifted if sifted else 0.5 for errors, sifted in zip(wrong[1], bits[1], strict=True)]
+        wrong[0] = [sifted * ratio for sifted, ratio in zip(bits[0], ratios, strict=True)]
+    return IntensityCounts(bits[0], wrong[0], bits[1], wrong[1])

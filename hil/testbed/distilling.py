@@ -75,6 +75,7 @@ def settings_of(link: Link) -> DistillSettings:
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
         reconciliation=proof.reconciliation,
+        leakage=proof.leakage,
         key_size_bits=key_size_bits(link),
         test=True,
     )

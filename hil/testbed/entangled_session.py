@@ -83,6 +83,7 @@ def _settings_of(link: Link) -> EntangledSettings:
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
         reconciliation=proof.reconciliation,
+        leakage=proof.leakage,
         key_size_bits=key_size_bits(link),
     )
 

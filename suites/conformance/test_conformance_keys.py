@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.errors import MissingCapabilityError
-from hil.physics.finite_key import DecoyCounts, DecoyProof, key_length_bits
+from hil.physics.decoy_key import IntensityCounts, decoy_key_bits, decoy_proof
 from hil.physics.pair_finite_key import pair_key_length_bits
 
 if TYPE_CHECKING:
@@ -18,30 +18,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.hil_needs("receiver")
 
 
-def _decoy_counts(block: BlockReport) -> DecoyCounts:
+def _decoy_counts(block: BlockReport, intensities: int) -> IntensityCounts:
     """The block's counts by basis and intensity, as its report has them."""
     bits: Counter[tuple[int, int]] = Counter()
     errors: Counter[tuple[int, int]] = Counter()
     for intensity, basis, sifted, wrong in block.by_intensity:
         bits[basis, intensity] += sifted
         errors[basis, intensity] += wrong or 0
-    key, test, wrong_test = (
-        (counted[basis, 0], counted[basis, 1], counted[basis, 2]) for counted, basis in ((bits, 0), (bits, 1), (errors, 1))
-    )
-    return DecoyCounts(key, test, wrong_test)
+    parts = ([counted[basis, number] for number in range(intensities)] for basis in (0, 1) for counted in (bits, errors))
+    return IntensityCounts(*parts)
 
 
 def _decoy_bound(link: Link, block: BlockReport) -> int:
-    """Of a decoy-state link."""
+    """Of a decoy-state link; one decoy or two, as its source declares."""
     proof, source = link.declared.proof, link.source
-    if len(source.intensities) != 3:
+    if len(source.intensities) not in {2, 3}:
         raise MissingCapabilityError(
-            f"the bound takes a signal and two decoys; {link.name} has {len(source.intensities)} intensities"
+            f"the bounds take a signal and one or two decoys; {link.name} has {len(source.intensities)} intensities"
         )
-    strong, weak, vacuum = source.intensities
-    often, less_often, rarely = source.probabilities
-    ours = DecoyProof((strong, weak, vacuum), (often, less_often, rarely), proof.epsilon_secrecy, proof.epsilon_correctness)
-    return key_length_bits(_decoy_counts(block), ours, block.disclosed_bits)
+    epsilons = proof.epsilon_secrecy, proof.epsilon_correctness
+    ours = decoy_proof(source.intensities, source.probabilities, *epsilons)
+    counts = _decoy_counts(block, len(source.intensities))
+    return decoy_key_bits(counts, ours, block.disclosed_bits, credit_vacuum=proof.leakage == "both-directions")
 
 
 def _pair_bound(link: Link, block: BlockReport) -> int:

@@ -7,7 +7,6 @@ she prepared, Bob what he detected. Key material stays where it was made; the te
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -52,12 +51,12 @@ def distilled(alices_seed: int = SEED) -> tuple[list[dict[str, Any]], list[dict[
 
 
 def test_two_processes_make_the_same_keys_over_tcp() -> None:
-    """Block after block over one connection."""
+    """Two blocks at once over one connection."""
     alice, bob = distilled()
     assert [block["fate"] for block in alice] == ["released"] * BLOCKS
     assert alice == bob
     fingerprints = [fingerprint for block in alice for fingerprint in block["fingerprints"]]
-    assert len(set(fingerprints)) == len(fingerprints) > 500
+    assert len(set(fingerprints)) == len(fingerprints) > 300
 
 
 def test_an_alice_who_prepared_something_else_gets_no_key() -> None:
@@ -65,11 +64,3 @@ def test_an_alice_who_prepared_something_else_gets_no_key() -> None:
     alice, bob = distilled(alices_seed=SEED + 1)
     assert [block["fate"] for block in alice + bob] == ["discarded"] * 2 * BLOCKS
     assert "QBER of the test basis" in alice[0]["sentence"] == bob[0]["sentence"]
-
-
-def test_a_peer_that_hangs_up_ends_every_block_in_a_sentence() -> None:
-    with party("alice", 0) as alice:
-        socket.create_connection(("127.0.0.1", port_of(alice))).close()
-        blocks = outcome(alice)
-    assert [block["fate"] for block in blocks] == ["discarded"] * BLOCKS
-    assert "the other side closed the connection" in blocks[0]["sentence"]

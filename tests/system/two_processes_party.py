@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-import socket
 import sys
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hil.bench import load
 from hil.bench.model import ReceiverDevice, TransmitterDevice
 from hil.device_sims.world.world import World
-from hil.pipeline.authentication import KeyPool
-from hil.pipeline.binding import run_over_socket
+from hil.pipeline.connecting import Caller, Listener
 from hil.pipeline.distiller import Alice, Bob
+from hil.pipeline.endpoint import Endpoint
 from hil.pipeline.entropy import SeededEntropy
+from hil.pipeline.lanes import lane_pools
 from hil.pipeline.settings import BlockContext, DistillSettings
 from hil.ports.detections import DetectorRole, ReceiverDeclaration, SourceDeclaration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hil.pipeline.settings import BlockResult
 
 BLOCK_NS = 400_000_000
 TIMEOUT_S = 30.0
+LANES = 2
 
 
 def lit_world(seed: int) -> tuple[World, DistillSettings]:
@@ -44,36 +49,43 @@ def lit_world(seed: int) -> tuple[World, DistillSettings]:
     return world, DistillSettings("metro", source, ReceiverDeclaration(roles, "passive", bob.dead_time_s))
 
 
-def run(side: str, sock: socket.socket, seed: int, blocks: int) -> list[BlockResult]:
+def run(side: str, endpoint: Endpoint[BlockResult], seed: int, blocks: int) -> list[BlockResult]:
     world, settings = lit_world(seed)
-    pool = KeyPool(hashlib.shake_256(b"pre-shared").digest(2048))
-    entropy = SeededEntropy(seed, side)
-    alice, bob = Alice(settings, pool, entropy), Bob(settings, pool, entropy)
-    results = []
+    pools = lane_pools(hashlib.shake_256(b"pre-shared").digest(2048), LANES)
+    parties = [
+        (Alice(settings, pool, SeededEntropy(seed, side, lane)), Bob(settings, pool, SeededEntropy(seed, side, lane)))
+        for lane, pool in enumerate(pools)
+    ]
+    futures = []
     for number in range(blocks):
         start_ns, end_ns = number * BLOCK_NS, (number + 1) * BLOCK_NS
         context = BlockContext(number, start_ns / 1e9, end_ns / 1e9, BLOCK_NS / 1e9)
+        alice, bob = parties[number % LANES]
         if side == "alice":
-            results.append(run_over_socket(alice.block(context, lambda index: world.prepare("alice", index)), sock, TIMEOUT_S))
+            futures.append(endpoint.submit(partial(alice.block, context, lambda index: world.prepare("alice", index))))
         else:
             world.start_block("bob", start_ns)
-            results.append(run_over_socket(bob.block(context, world.stop_block("bob", end_ns)), sock, TIMEOUT_S))
-    return results
+            futures.append(endpoint.submit(partial(bob.block, context, world.stop_block("bob", end_ns))))
+    return [future.result() for future in futures]
 
 
-def connected(side: str, port: int) -> socket.socket:
-    if side == "bob":
-        return socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        listener.settimeout(TIMEOUT_S)
-        print(listener.getsockname()[1], flush=True)
-        return listener.accept()[0]
+@contextmanager
+def connected(side: str, port: int) -> Iterator[Endpoint[BlockResult]]:
+    address = ("127.0.0.1", port)
+    with ExitStack() as stack:
+        if side == "bob":
+            connect = Caller(address, LANES, TIMEOUT_S).connect
+        else:
+            listener = stack.enter_context(Listener(address, LANES, TIMEOUT_S))
+            print(listener.address[1], flush=True)
+            connect = listener.connect
+        yield stack.enter_context(Endpoint(side, connect, LANES, TIMEOUT_S))
 
 
 def main() -> None:
     side, port, seed, blocks = sys.argv[1], *map(int, sys.argv[2:])
-    with connected(side, port) as sock:
-        results = run(side, sock, seed, blocks)
+    with connected(side, port) as endpoint:
+        results = run(side, endpoint, seed, blocks)
     told = [
         {
             "fate": result.fate.value,

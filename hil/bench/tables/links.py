@@ -24,6 +24,8 @@ class Proof(Table, frozen=True, kw_only=True):
     """Above this, nothing is released from a block."""
     reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
     """Error correction; all but the first need numba."""
+    leakage: Literal["both-directions", "error-pattern"] = "both-directions"
+    """What of a two-way correction is charged to the key; the second is for comparison, and unproven."""
 
 
 class Contract(Table, frozen=True, kw_only=True):

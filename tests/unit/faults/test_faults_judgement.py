@@ -88,6 +88,17 @@ class TestFiberCut:
         assert not cut(look(0.1, 10), look(0.1, 2, channel=4)).shown
         assert cut(look(0.1, 100), look(0.1, 2, channel=4)).shown
 
+    def test_a_dim_link_loses_half_of_what_dark_counts_do_not_explain(self) -> None:
+        """Of 350 Hz, 200 are declared dark counts: 230 Hz left in 100 s are evidence, 280 Hz are not."""
+        before = look(100.0, 17_500, 17_500)
+        assert cut(before, look(100.0, 11_500, 11_500, channel=4)).shown
+        assert not cut(before, look(100.0, 14_000, 14_000, channel=4)).shown
+        healed = fiber_cut.SPEC.healed
+        during = look(100.0, 11_500, 11_500, channel=4)
+        lit = {"channel": 1, "emitting": 1.0, "biased": 1.0}
+        assert healed(BENCH, "switch", FiberCut(), during, look(100.0, 17_500, 17_500, **lit)).shown
+        assert not healed(BENCH, "switch", FiberCut(), during, look(100.0, 11_600, 11_600, **lit)).shown
+
     def test_dark_before(self) -> None:
         """No light, no evidence; the words ask for it."""
         finding = cut(look(0.1, 0, 0), look(0.1, 0, 0, channel=4))

@@ -11,8 +11,9 @@ import pytest
 from hil.errors import UsageError
 from hil.physics.decoy_asymptotic import gllp_rate, single_photon_error_upper, single_photon_yield_lower
 from hil.physics.decoy_gain import gain, qber, single_photon_error, single_photon_yield
+from hil.physics.decoy_key import IntensityCounts, decoy_key_bits, first_decoy_key_factor
 from hil.physics.entropy import binary_entropy, correction_leak_bits
-from hil.physics.finite_key import DecoyCounts, DecoyProof, first_key_factor, key_bound, key_length_bits
+from hil.physics.finite_key import DecoyCounts, DecoyProof, key_bound, key_length_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +115,7 @@ def test_no_counts_give_no_key() -> None:
     assert key_length_bits(DecoyCounts(key, (0, 0, 0), (0, 0, 0)), PROOF, 0.0) == 0
     noise = DecoyCounts(key, test, _triple(n / 2 for n in test))
     assert key_length_bits(noise, PROOF, 0.0) == 0
-    assert math.isinf(first_key_factor(noise, PROOF, 0.0))
+    assert math.isinf(first_decoy_key_factor(IntensityCounts(noise.key, (), noise.test, noise.test_errors), PROOF, 0.0))
 
 
 def test_no_errors_seen_are_not_none() -> None:
@@ -128,19 +129,19 @@ def test_no_errors_seen_are_not_none() -> None:
 def test_first_key_factor_is_the_edge() -> None:
     """A block a little longer than the factor says gives key, a little shorter gives none."""
     key, test, errors, observed, _ = VECTORS[0]
-    counts, leak = DecoyCounts(key, test, errors), correction_leak_bits(sum(key), observed, 1.16)
-    factor = first_key_factor(counts, PROOF, leak)
+    counts, leak = IntensityCounts(key, (), test, errors), correction_leak_bits(sum(key), observed, 1.16)
+    factor = first_decoy_key_factor(counts, PROOF, leak)
     assert factor < 1
-    assert key_length_bits(counts.scaled(factor * 1.002), PROOF, leak * factor * 1.002) > 0
-    assert key_length_bits(counts.scaled(factor * 0.998), PROOF, leak * factor * 0.998) == 0
+    assert decoy_key_bits(counts.scaled(factor * 1.002), PROOF, leak * factor * 1.002) > 0
+    assert decoy_key_bits(counts.scaled(factor * 0.998), PROOF, leak * factor * 0.998) == 0
 
 
 def test_a_very_long_block_is_no_error() -> None:
     """Of 10^13 events the sampling term of the phase error would be the root of a negative number; it is nothing."""
     key, test, errors, _, _ = VECTORS[0]
     proof = replace(PROOF, epsilon_secrecy=1e-4)
-    longest = DecoyCounts(key, test, errors).scaled(1e9)
-    assert 0 < key_length_bits(longest, proof, 0.0) < sum(longest.key)
+    longest = IntensityCounts(key, (), test, errors).scaled(1e9)
+    assert 0 < decoy_key_bits(longest, proof, 0.0) < sum(longest.key)
 
 
 def test_refuses_intensities_the_bound_does_not_cover() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -16,8 +17,8 @@ LONG_S = 1e9
 
 
 def _long_block_bps(bench: str) -> float:
-    """Key of one basis in blocks so long that their statistics cost nothing."""
-    model = link_model(load(bench), "main")
+    """Key of one basis in blocks so long that their statistics cost nothing; vacuum is credited, as in the papers."""
+    model = replace(link_model(load(bench), "main"), vacuum_credited=True)
     return expected_key_bits(model, sifted_rates(model), LONG_S) / LONG_S
 
 
@@ -45,8 +46,10 @@ def test_field_japan97_2008_makes_the_published_key() -> None:
 
 
 def test_field_tokyo45_2015_makes_the_published_key() -> None:
-    """Dixon et al. 2015: 299 kbit/s, to which the receiver's loss was fitted."""
-    assert predict(load("field-tokyo45-2015"), "main").key_rate_bps == pytest.approx(299e3, rel=0.02)
+    """Dixon et al. 2015: 299 kbit/s, to which the receiver's loss was fitted; vacuum is credited, as there."""
+    model = replace(link_model(load("field-tokyo45-2015"), "main"), vacuum_credited=True)
+    assert expected_key_bits(model, sifted_rates(model), model.block_s) / model.block_s == pytest.approx(299e3, rel=0.02)
+    assert 0.9 * 299e3 < predict(load("field-tokyo45-2015"), "main").key_rate_bps < 299e3
 
 
 def test_long_haul_100km_makes_key_in_its_own_block() -> None:

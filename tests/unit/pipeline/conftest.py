@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hil.pipeline.authentication import KeyPool
 from hil.pipeline.distiller import Alice, Bob
 from hil.pipeline.entropy import SeededEntropy
+from hil.pipeline.lanes import lane_pools
 from hil.pipeline.settings import BlockContext, DistillSettings
 from hil.pipeline.stepping import run_pair
 from hil.ports.detections import DetectionRecords, DetectorRole, Preparations, ReceiverDeclaration, SourceDeclaration
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from hil.pipeline.party import Party
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
+
+if TYPE_CHECKING:
+    Begin = Callable[[], Party[BlockResult]]
 
 PRE_SHARED = bytes(range(256)) * 2
 SPACING = 1000
@@ -61,8 +67,9 @@ class SmallLink:
         rng = stream(self.seed, "raw", self.context.sequence, events)
         basis, bases = ((rng.random(events) >= 0.7).astype(np.uint8) for _ in range(2))
         bit = rng.integers(0, 2, events, dtype=np.uint8)
-        gain = np.array(PROBABILITIES) * (1.0 - np.exp(-0.1 * np.array(INTENSITIES)))
-        intensity = rng.choice(3, events, p=gain / gain.sum()).astype(np.uint8)
+        source = self.settings.source
+        gain = np.array(source.probabilities) * (1.0 - np.exp(-0.1 * np.array(source.intensities)))
+        intensity = rng.choice(gain.size, events, p=gain / gain.sum()).astype(np.uint8)
         wrong = np.where(basis == bases, rng.random(events) < qber, rng.random(events) < 0.5)
         index = np.arange(1, events + 1, dtype=np.int64) * SPACING
 
@@ -85,6 +92,43 @@ class SmallLink:
         self.next_block(**about)
         prepare, records = self.raw(**raw)
         return run_pair(self.alice.block(self.context, prepare), self.bob.block(self.context, records), interceptor)
+
+
+@dataclass
+class SmallLanes:
+    """Small links side by side, one to a lane: blocks in flight. Lane keys are shares of ``pre_shared``."""
+
+    lanes: int
+    settings: DistillSettings = SETTINGS
+    seed: int = 1
+    pre_shared: bytes = PRE_SHARED * 4
+    events: int = 12_000
+    begun: int = 0
+
+    def __post_init__(self) -> None:
+        pools = (lane_pools(self.pre_shared, self.lanes), lane_pools(self.pre_shared, self.lanes))
+        self.alice = [Alice(self.settings, pool, SeededEntropy(self.seed, "alice", n)) for n, pool in enumerate(pools[0])]
+        self.bob = [Bob(self.settings, pool, SeededEntropy(self.seed, "bob", n)) for n, pool in enumerate(pools[1])]
+
+    def next_blocks(self, number: int, events: int | None = None) -> tuple[list[Begin], list[Begin]]:
+        """What begins the next blocks at either end."""
+        of_a: list[Begin] = []
+        of_b: list[Begin] = []
+        for sequence in range(self.begun, self.begun + number):
+            context = BlockContext(sequence, float(sequence), sequence + 1.0, 1.0)
+            raw = SmallLink(self.settings, self.seed, context=context)
+            prepare, records = raw.raw(self.events if events is None else events)
+            lane = sequence % self.lanes
+            of_a.append(partial(self.alice[lane].block, context, prepare))
+            of_b.append(partial(self.bob[lane].block, context, records))
+        self.begun += number
+        return of_a, of_b
+
+
+@pytest.fixture
+def small_lanes() -> Callable[..., SmallLanes]:
+    """Makes small links with blocks in flight."""
+    return SmallLanes
 
 
 @pytest.fixture

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hil.errors import AuthenticationKeyExhaustedError
+from hil.errors import AuthenticationKeyExhaustedError, ChannelClosedError
 from hil.pipeline.messages import Confirm, Hello, Seal, decode, encode
+from hil.pipeline.party import Outgoing
 from hil.pipeline.settings import KeyFate
+from hil.pipeline.stepping import run_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hil.pipeline.party import Party
+    from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor, Message
     from tests.unit.pipeline.conftest import SmallLink
 
@@ -68,6 +72,31 @@ def test_a_block_that_alice_never_released_is_discarded_at_bob(small: Callable[.
     assert (bob.settled.fate, bob.settled.keys) == (KeyFate.DISCARDED, ())
     assert "Alice had discarded the block" in bob.settled.report.sentence
     assert alice.fate is bob.fate is KeyFate.RELEASED
+
+
+def interrupted(party: Party[BlockResult]) -> Party[BlockResult]:
+    """Alice's party whose channel breaks as she says her last word, before it goes out."""
+    seals, request = 0, next(party)
+    try:
+        while True:
+            if isinstance(request, Outgoing) and isinstance(decode(request.data)[1], Seal):
+                seals += 1
+            request = party.throw(ChannelClosedError("cut")) if seals == 2 else party.send((yield request))
+    except StopIteration as end:
+        result: BlockResult = end.value
+        return result
+
+
+def test_a_channel_that_breaks_on_alices_last_word_does_not_take_her_key(small: Callable[..., SmallLink]) -> None:
+    """She will tell Bob that it is released, so she must have it."""
+    link = small()
+    context = link.next_block()
+    prepare, records = link.raw()
+    alice, bob = run_pair(interrupted(link.alice.block(context, prepare)), link.bob.block(context, records))
+    assert (alice.fate, bob.fate) == (KeyFate.RELEASED, KeyFate.IN_DOUBT)
+    _, bob = link.run()
+    assert bob.settled is not None
+    assert bob.settled.keys == alice.keys != ()
 
 
 def test_the_fate_is_told_also_when_the_next_block_gives_no_key(small: Callable[..., SmallLink]) -> None:

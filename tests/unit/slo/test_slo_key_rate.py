@@ -11,6 +11,8 @@ from msgspec.structs import replace as changed
 from hil.bench import load
 from hil.bench.model import Fibre
 from hil.errors import UsageError
+from hil.physics.decoy_key import IntensityCounts, decoy_proof, first_decoy_key_factor
+from hil.physics.entropy import binary_entropy
 from hil.physics.link_model import link_model
 from hil.physics.prediction import predict
 from hil.physics.receiver_rates import sifted_rates
@@ -132,7 +134,12 @@ def test_block_length_from_what_was_measured() -> None:
     blocks = [_block(0, "too few counts", by_intensity=table) for _ in range(2)]
     (verdict,) = SPEC.judge(_run(*blocks, source=source, prediction=_prediction(5e5, 0.2)), MINIMUM)
     said_s = float(verdict.reason.split("would take ")[1].split(" s")[0])
-    assert said_s == pytest.approx(predict(bench, "metro").first_key_block_s, rel=0.05)
+    # what is measured is the error ratio of the test basis; corrected in both directions at 1.15 of the limit
+    told = 2.0 * 1.15 * sum(rates.key) * binary_entropy(sum(rates.test_errors) / sum(rates.test))
+    proof = decoy_proof(source.intensities, source.probabilities, 1e-9, 1e-15)
+    counts = IntensityCounts(rates.key, rates.key_errors, rates.test, rates.test_errors)
+    assert said_s == pytest.approx(first_decoy_key_factor(counts, proof, told), rel=0.02)
+    assert said_s == pytest.approx(predict(bench, "metro").first_key_block_s, rel=0.2)
     noisy = tuple((number, basis, bits, errors and bits // 4) for number, basis, bits, errors in table)
     blocks = [_block(0, "QBER 25 %", by_intensity=noisy) for _ in range(2)]
     (verdict,) = SPEC.judge(_run(*blocks, source=source), MINIMUM)

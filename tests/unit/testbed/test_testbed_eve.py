@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from hil.physics.decoy_key import IntensityCounts, decoy_key_bits, decoy_proof
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -36,21 +39,42 @@ def test_splitting_is_no_key_at_the_usual_errors(link: Link) -> None:
 
 
 def test_a_source_without_a_proof_is_counted_and_gives_no_key(write_bench: Callable[..., Path], tmp_path: Path) -> None:
-    """One decoy: every block is sifted by both intensities and ends in words; the prediction says none either."""
+    """Phases that are not random: every block is sifted by both intensities and ends in words; the prediction says none too."""
     file = write_bench(
-        tmp_path / "one-decoy.toml",
+        tmp_path / "constant-phase.toml",
         ("intensities = [0.55, 0.25, 2e-4]", "intensities = [0.55, 0.2]"),
-        ("intensity_probabilities = [0.4, 0.4, 0.2]", "intensity_probabilities = [0.7, 0.3]"),
+        ("intensity_probabilities = [0.4, 0.4, 0.2]", 'intensity_probabilities = [0.7, 0.3]\nphase = "constant"'),
         ('block = "1 s"', 'block = "100 ms"'),
     )
     with Testbed.open(file, seed=7) as testbed:
-        testbed.begin("one decoy")
+        testbed.begin("constant phase")
         run = testbed.link("metro").run("200 ms")
         testbed.end()
     for block in run.blocks:
         assert not block.released
-        assert "no proof covers this source: the proof takes a signal and two decoys" in block.sentence
+        assert "no proof covers this source: the proof takes pulses of random phase" in block.sentence
         assert len(block.by_intensity) == 4
         assert all(bits > 0 for _, _, bits, _ in block.by_intensity)
     assert run.prediction is not None
     assert run.prediction.key_rate_bps == 0.0
+
+
+def test_one_decoy_gives_key(write_bench: Callable[..., Path], tmp_path: Path) -> None:
+    """Two intensities are distilled by the bound for one decoy, to a bit the yardstick's of the counts that were verified."""
+    file = write_bench(
+        tmp_path / "one-decoy.toml",
+        ("intensities = [0.55, 0.25, 2e-4]", "intensities = [0.55, 0.2]"),
+        ("intensity_probabilities = [0.4, 0.4, 0.2]", "intensity_probabilities = [0.7, 0.3]"),
+    )
+    with Testbed.open(file, seed=7) as testbed:
+        testbed.begin("one decoy")
+        run = testbed.link("metro").run("1 s")
+        testbed.end()
+    (block,) = run.blocks
+    assert block.released, block.sentence
+    assert run.prediction is not None
+    assert block.secret_bits == pytest.approx(run.prediction.key_rate_bps, rel=0.1)
+    rows = {(basis, number): (float(bits), float(errors or 0)) for number, basis, bits, errors in block.by_intensity}
+    counts = IntensityCounts(*([rows[basis, number][what] for number in (0, 1)] for basis in (0, 1) for what in (0, 1)))
+    proof = decoy_proof((0.55, 0.2), (0.7, 0.3), 1e-9, 1e-15)
+    assert abs(block.secret_bits - decoy_key_bits(counts, proof, block.disclosed_bits)) <= 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hil.testbed.relay_chain import RelayChain
     from hil.testbed.steps import Steps
 
-BLOCK_S = 0.25
+BLOCK_S = 0.4
 
 
 @pytest.fixture(scope="module")

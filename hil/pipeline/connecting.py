@@ -1,0 +1,193 @@
+"""How two parties come to a connection: A listens, B calls, over TCP or over TLS 1.3 where both show a certificate.
+
+TLS is transport: it keeps strangers and accidents off the channel, and proves nothing about the key, which rests on the
+one-time tags alone. Each party names the other by a DNS name in its certificate's subject alternative names, and takes no
+other, whoever signed it. A certificate that is not the peer's, is out of date or of another authority is refused at both ends
+with :class:`~hil.errors.ChannelRefusedError`, which no retry follows.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, cast
+
+from hil.errors import ChannelClosedError, ChannelRefusedError
+from hil.pipeline.wire import SocketWire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["Caller", "Listener", "TlsIdentity"]
+
+_GREETING = struct.Struct(">16sH")
+_MAGIC = b"hil-qkd-session1"
+_RETRY_S = 0.05
+_PARTING_S = 1.0
+
+
+@dataclass(frozen=True)
+class TlsIdentity:
+    """One party's PEM files, and the name that the other party's certificate has to carry."""
+
+    ca: Path
+    certificate: Path
+    private_key: Path
+    peer: str
+
+
+class Listener:
+    """A's end: waits for B at ``address`` (host, port; port 0 takes any). A context manager."""
+
+    def __init__(self, address: tuple[str, int], lanes: int, timeout_s: float, tls: TlsIdentity | None = None) -> None:
+        self._lanes, self._timeout_s, self._tls = lanes, timeout_s, tls
+        try:
+            self._socket = socket.create_server(address)
+        except OSError as error:
+            raise ChannelRefusedError(
+                f"cannot listen for the classical channel at {address[0]}:{address[1]}: {error}"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._socket.close()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return str(host), int(port)
+
+    def connect(self) -> SocketWire:
+        """The next connection that greets as B should: ChannelClosedError when none comes in time, or as it was refused.
+
+        A stranger who is refused does not keep B out.
+        """
+        deadline_s = time.monotonic() + self._timeout_s
+        last: ChannelClosedError | ChannelRefusedError = ChannelClosedError("nobody called")
+        while (left_s := deadline_s - time.monotonic()) > 0.0:
+            self._socket.settimeout(left_s)
+            try:
+                sock, _ = self._socket.accept()
+                return _greeted(sock, self._lanes, max(deadline_s - time.monotonic(), _RETRY_S), self._tls, server=True)
+            except (ChannelClosedError, ChannelRefusedError) as refused:
+                last = refused
+            except OSError:
+                break
+        if isinstance(last, ChannelRefusedError):
+            raise last
+        raise ChannelClosedError(f"no connection within {self._timeout_s:g} s: {last}")
+
+
+class Caller:
+    """B's end: calls ``address``."""
+
+    def __init__(self, address: tuple[str, int], lanes: int, timeout_s: float, tls: TlsIdentity | None = None) -> None:
+        self.address = address
+        self._lanes, self._timeout_s, self._tls = lanes, timeout_s, tls
+
+    def connect(self) -> SocketWire:
+        """A connection on which A greets; ChannelClosedError when none comes about in time."""
+        deadline_s = time.monotonic() + self._timeout_s
+        why = ""
+        while (left_s := deadline_s - time.monotonic()) > 0.0:
+            try:
+                sock = socket.create_connection(self.address, left_s)
+                return _greeted(sock, self._lanes, left_s, self._tls, server=False)
+            except (OSError, ChannelClosedError) as error:
+                why = str(error)
+                time.sleep(min(_RETRY_S, max(0.0, deadline_s - time.monotonic())))
+        raise ChannelClosedError(f"no connection to {_shown(self.address)} within {self._timeout_s:g} s: {why}")
+
+
+def _shown(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"
+
+
+def _greeted(sock: socket.socket, lanes: int, timeout_s: float, tls: TlsIdentity | None, *, server: bool) -> SocketWire:
+    """TLS, the peer's name, and one greeting each way, so that a refusal is known here and not in the first block."""
+    sock.settimeout(timeout_s)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            sock = _wrapped(sock, tls, server=server)
+            sock.do_handshake()
+            _check_name(sock, tls.peer)
+        sock.sendall(_GREETING.pack(_MAGIC, lanes))
+        _check_greeting(_exactly(sock, _GREETING.size), lanes)
+    except BaseException as error:
+        _dismiss(sock)
+        if isinstance(error, OSError):
+            raise _in_words(error) from error
+        raise
+    return SocketWire(sock)
+
+
+def _wrapped(sock: socket.socket, tls: TlsIdentity, *, server: bool) -> ssl.SSLSocket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False  # _check_name takes one name, at both ends
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(tls.certificate, tls.private_key)
+        context.load_verify_locations(tls.ca)
+    except OSError as error:
+        raise ChannelRefusedError(f"{tls.certificate}, {tls.private_key}, {tls.ca}: no usable PEM files ({error})") from error
+    return context.wrap_socket(sock, server_side=server, do_handshake_on_connect=False)
+
+
+def _check_name(sock: ssl.SSLSocket, expected: str) -> None:
+    shown = cast("Iterable[tuple[str, str]]", (sock.getpeercert() or {}).get("subjectAltName", ()))
+    names = [value for kind, value in shown if kind == "DNS"]
+    if expected not in names:
+        raise ChannelRefusedError(
+            f"the other end shows a certificate of {', '.join(names) or 'nobody'} where one of {expected} is expected"
+        )
+
+
+def _check_greeting(greeting: bytes, lanes: int) -> None:
+    magic, theirs = _GREETING.unpack(greeting)
+    if magic != _MAGIC:
+        raise ChannelClosedError("who answers is no party of a key distillation")
+    if theirs != lanes:
+        raise ChannelRefusedError(f"the other end has {theirs} blocks in flight, this one {lanes}; set both alike")
+
+
+def _dismiss(sock: socket.socket) -> None:
+    """Close without a reset, which would overtake the alert that tells the other end why."""
+    with suppress(OSError), sock:
+        sock.settimeout(_PARTING_S)
+        socket.socket.shutdown(sock, socket.SHUT_WR)
+        while socket.socket.recv(sock, 4096):
+            pass
+
+
+def _in_words(error: OSError) -> ChannelClosedError | ChannelRefusedError:
+    """A refusal by the other end comes as an alert that names the certificate; everything else is a broken connection."""
+    if isinstance(error, ChannelClosedError):
+        return error
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ChannelRefusedError(f"the other end's certificate is refused: {error.verify_message}")
+    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    if any(word in reason for word in ("ALERT", "CERT", "VERSION", "PROTOCOL")):
+        return ChannelRefusedError(
+            f"TLS was refused ({reason}): check the certificates of both ends, and that both speak TLS 1.3"
+        )
+    return ChannelClosedError(f"the connection broke before it was made: {error}")
+
+
+def _exactly(sock: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        piece = sock.recv(length - len(data))
+        if not piece:
+            raise ConnectionError("the other end closed the connection")
+        data += piece
+    return data
