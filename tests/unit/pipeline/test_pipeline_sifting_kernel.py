@@ -1,4 +1,4 @@
-"""The compiled way through Bob's rules gives the same events, bits and counts as numpy's, which the rules were worked out on."""
+"""The compiled way through Bob's rules gives the same events, bits and counts as numpy's."""
 
 from __future__ import annotations
 

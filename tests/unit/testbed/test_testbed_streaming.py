@@ -115,7 +115,7 @@ def test_keys_of_a_step_that_fails_are_offered_again_or_destroyed_at_both_sites(
     link.run(BLOCK_S)
     made = [key_id for key_id, _, _ in link.released()]
     with KeyDelivery(link) as stores:
-        kmes: Any = stores._kmes  # noqa: SLF001  (what breaks is inside)
+        kmes: Any = stores._kmes
         store = kmes._agreement.store(side)
         working = store.add_all_pending
 
