@@ -63,7 +63,7 @@ def test_a_run_in_a_stream_is_the_same_run(link: Link) -> None:
 
 
 def test_a_full_store_holds_the_link_back_until_an_application_has_drawn_keys(small: Link) -> None:
-    """Every 300 ms of bench time the application takes up to 128 keys; all keys come, in order, each once, at both sites."""
+    """Every 300 ms of bench time the application takes up to 32 keys; all keys come, in order, each once, at both sites."""
     drawn: list[str] = []
     most_waiting = 0
     clock = small.testbed.clock
@@ -74,7 +74,7 @@ def test_a_full_store_holds_the_link_back_until_an_application_has_drawn_keys(sm
             most_waiting = max(most_waiting, len(small.released()))
             stored = stores.a.status(stores.sae_b).stored_key_count
             if stored:
-                taken = stores.a.get_keys(stores.sae_b, min(stored, 128))
+                taken = stores.a.get_keys(stores.sae_b, min(stored, 32))
                 same = stores.b.get_keys_with_ids(stores.sae_a, tuple(one.key_id for one in taken))
                 assert [one.key for one in same] == [one.key for one in taken]
                 drawn.extend(one.key_id for one in taken)
