@@ -205,7 +205,8 @@ def _ranks(rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
         having[each, pivot] = False
         rows = np.where(having, rows ^ row[:, None], rows)
         free[each[there], pivot[there]] = False
-    return np.count_nonzero(~free, axis=1)
+    ranks: npt.NDArray[np.int64] = np.count_nonzero(~free, axis=1)
+    return ranks
 
 
 def _chi_squared(found: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> float:
