@@ -136,7 +136,7 @@ def _test(case: str, said: list[tuple[Event, TestEvent]]) -> model.TestEntry:
 
 
 def _latencies(events: list[Event]) -> tuple[model.LatencyEntry, ...]:
-    """One entry for each operation of a test; stages of blocks, which every run of a link times, are one for the whole record."""
+    """One entry for each operation of a test; stages of blocks, which every run times, are one for the whole record."""
     groups: dict[tuple[str, str, str], list[float]] = {}
     for event in events:
         if event.kind == "latency":
