@@ -20,7 +20,7 @@ from .cells import cells, expectations
 if TYPE_CHECKING:
     from .scene import Scene
 
-__all__ = ["BlackBox", "Telemetry"]
+__all__ = ["KEY_BITS", "BlackBox", "Telemetry"]
 
 KEY_BITS = 256
 MOST_KEYS = 1 << 20

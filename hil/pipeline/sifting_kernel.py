@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hil.compiled import kernel
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     Bytes = npt.NDArray[np.uint8]
@@ -59,11 +60,14 @@ def settled(
         pulse = index[start]
         live = pulse - before > blind_pulses
         end = start
-        kept = ones = of_key = 0
+        kept = ones = other_basis = 0
+        basis = np.uint8(0)
         while end < index.size and index[end] == pulse:
             if usable.size == 0 or usable[end]:
+                if kept == 0:
+                    basis = roles[detector[end], 0]
                 kept += 1
-                of_key += roles[detector[end], 0] == 0
+                other_basis += roles[detector[end], 0] != basis
                 ones += roles[detector[end], 1] == 1
             end += 1
         before = pulse
@@ -75,11 +79,11 @@ def settled(
             continue
         place = several
         several += kept > 1
-        if 0 < of_key < kept:
+        if other_basis > 0:
             crossed += 1
             continue
         of_index[events] = pulse
-        of_basis[events] = of_key == 0
+        of_basis[events] = basis
         if 0 < ones < kept:
             of_bit[events] = random[place]
             doubled += 1

@@ -11,6 +11,7 @@ from hil.pipeline.settings import BlockContext
 from hil.pipeline.stopwatch import Spent, Stopwatch
 from hil.ports.identity import EvidenceLevel
 from hil.ports.run import LinkRun
+from hil.record.events import STAGE
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
@@ -111,7 +112,7 @@ def _delivered(collected: Collected, deliver_to: KeyDelivery | None) -> bool:
 
 def _record_times(link: Link, collected: Collected, held_s: float) -> None:
     for stage, times in collected.stages.items():
-        link.testbed.record("latency", operation=f"block: {stage}", durations_s=times.process_s, link=link.name)
+        link.testbed.record("latency", operation=f"{STAGE}{stage}", durations_s=times.process_s, link=link.name)
     if held_s:
         text = f"no block was begun for {held_s:g} s: the key stores were full"
         link.testbed.record("note", text=text, time_s=link.testbed.now_s(), link=link.name)

@@ -108,7 +108,7 @@ def test_keys_look_random(link: Link) -> None:
         "table",
         title="Do the keys look random?",
         columns=("p-value",),
-        rows=tuple((p,) for p in found.values()),
+        rows=tuple((f"{p:.3g}",) for p in found.values()),
         row_names=tuple(found),
         row_title="test of NIST SP 800-22",
         sentences=(

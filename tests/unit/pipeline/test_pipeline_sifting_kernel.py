@@ -42,20 +42,23 @@ def both_ways(
 @pytest.mark.parametrize("common", [True, False], ids=["one dead time", "each its own"])
 @pytest.mark.parametrize("windowed", [False, True], ids=["all clicks", "some in the window"])
 @pytest.mark.parametrize("pulses", [300, 3_000, 300_000], ids=["crowded", "busy", "sparse"])
-def test_both_ways_agree(pulses: int, windowed: bool, common: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand clicks on few to many pulses: many of one pulse, in one basis and in both, dead and outside the window."""
-    rng = stream(5, "sifting", pulses)
+@pytest.mark.parametrize("settings", [2, 4])
+def test_both_ways_agree(settings: int, pulses: int, windowed: bool, common: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand clicks on few to many pulses: many of one pulse, in one basis and in several, dead and outside the window."""
+    rng = stream(5, "sifting", settings, pulses)
     index = np.sort(rng.integers(100, 100 + pulses, 1_000))
-    detector = rng.integers(0, 4, index.size, dtype=np.uint8)
+    detector = rng.integers(0, 2 * settings, index.size, dtype=np.uint8)
     usable = rng.random(index.size) < 0.7 if windowed else None
     records = DetectionRecords(95, 100 + pulses, index, detector, 1e-3)
-    receiver = replace(RECEIVER, common_dead_time=common)
+    roles = tuple(DetectorRole(str(number), number // 2, number % 2) for number in range(2 * settings))
+    receiver = replace(RECEIVER, detectors=roles, common_dead_time=common)
     one, other = both_ways(records, receiver, usable, monkeypatch)
     for part in ("index", "basis", "bit"):
         assert np.array_equal(getattr(one, part), getattr(other, part)), part
     assert (one.dead, one.crossed, one.doubled, one.clicks) == (other.dead, other.crossed, other.doubled, other.clicks)
     if pulses == 300 and not common:
         assert min(one.crossed, one.doubled) > 10
+        assert set(one.basis.tolist()) == set(range(settings))
 
 
 def test_no_click_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
