@@ -56,7 +56,7 @@ CASES = [
 
 
 def bench_file(folder: Path, case: Case) -> Path:
-    """The shipped link with another attenuation; where that is not enough, without loss in the receiver and with detectors that see more."""
+    """The shipped link with another attenuation; below that, with less loss in the receiver, then with better detectors."""
     text = shipped()["metro-25km"].read_text(encoding="utf-8")
     attenuation_db = AT_20_DB + case.loss_db - 20.0
     spare_db = max(0.0, -attenuation_db)
