@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from hil.errors import AuthenticationError, AuthenticationKeyExhaustedError, Cha
 from hil.pipeline.account import Account
 from hil.pipeline.authentication import Authenticator
 from hil.pipeline.conversation import Conversation
+from hil.pipeline.event_log import learned
 from hil.pipeline.messages import Seal, Stop
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.release import KEYS_A_TO_B, KEYS_B_TO_A
@@ -24,14 +24,9 @@ if TYPE_CHECKING:
     from hil.pipeline.party import Party, Request
     from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
 
-__all__ = ["NONCE_BYTES", "Session", "different_blocks", "settings_digest"]
+__all__ = ["NONCE_BYTES", "Session", "different_blocks"]
 
 NONCE_BYTES = 16
-
-
-def settings_digest(settings: DistillSettings | EntangledSettings, pool: KeyPool) -> bytes:
-    """Names everything that both ends have to be set up with alike."""
-    return hashlib.sha256(f"{settings!r} {pool.target_keys}".encode()).digest()
 
 
 def different_blocks(here: int, there: int) -> str:
@@ -63,7 +58,11 @@ class Session:
         AuthenticationKeyExhaustedError gets out, once the other side was told.
         """
         result = yield from self._ended(steps)
-        return replace(result, stages=self.watch.read())
+        return replace(result, log=tuple(self.talk.log), stages=self.watch.read())
+
+    def learned(self, stage: str) -> None:
+        """Put into the log what the books say when this stage is over."""
+        self.talk.log.extend(learned(self.talk.me, stage, self.account))
 
     def _ended(self, steps: Party[BlockResult]) -> Party[BlockResult]:
         try:
@@ -115,6 +114,7 @@ class Session:
         """Enter what authentication took."""
         self.account.spent_keys = self.auth.spent_keys
         self.account.transcript_bytes = sum(map(len, self.talk.sent)) + sum(map(len, self.talk.received))
+        self.account.messages = len(self.talk.sent) + len(self.talk.received)
 
     def _tell(self, reason: Reason | None) -> Generator[Request, bytes | None, None]:
         if reason is None:

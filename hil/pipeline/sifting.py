@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from hil.pipeline.entropy import Entropy
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverDeclaration
 
+    Prepare = Callable[[npt.NDArray[np.int64]], Preparations]
     _Bytes = npt.NDArray[np.uint8]
     _Usable = npt.NDArray[np.bool_] | None
     _Settled = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[int, int, int]]
 
-__all__ = ["MOST_EVENTS", "Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
+__all__ = ["MOST_EVENTS", "Events", "Sifted", "answer_bases", "detected_events", "of_sent_pulses", "sift_with_answer"]
 
 MOST_EVENTS = 1 << 28
 _ONE, _INTENSITY, _BIT, _BASIS = (np.uint8(number) for number in (1, 15, 4, 5))
@@ -186,6 +187,20 @@ def _settle_multiples(
             bit[pulse] = random[place]
             doubled += 1
     return crossed, doubled
+
+
+def of_sent_pulses(prepare: Prepare, first: int, end: int) -> Prepare:
+    """The same answers, but of pulses from ``first`` to before ``end`` alone; AuthenticationError for any other.
+
+    The settings of a pulse still to come would tell an eavesdropper what to expect.
+    """
+
+    def guarded(index: npt.NDArray[np.int64]) -> Preparations:
+        if index.size and not first <= int(index[0]) <= int(index[-1]) < end:
+            raise AuthenticationError("an event was announced in a pulse that was not sent in this block")
+        return prepare(index)
+
+    return guarded
 
 
 def answer_bases(

@@ -2,115 +2,148 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import time
-from dataclasses import replace
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hil.pipeline.settings import BlockContext
 from hil.pipeline.stopwatch import Spent, Stopwatch
+from hil.pipeline.stopwatch import together as both_parties
 from hil.ports.identity import EvidenceLevel
-from hil.ports.run import LinkRun
+from hil.ports.run import LinkRun, StageTimes
 from hil.record.events import STAGE
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
-from hil.testbed.counting import GATE_S, gated, joined
+from hil.testbed.classical import flowing, wrapped
+from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.sampling import Sampler
 from hil.testbed.steps import through
-from hil.testbed.streaming import Stream, Taken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
+    from hil.pipeline.transcript import TranscriptWriter
     from hil.ports.run import BlockReport
     from hil.record.series import Series
+    from hil.testbed.classical import Flow
     from hil.testbed.delivery import KeyDelivery
     from hil.testbed.link import Link
     from hil.testbed.steps import Steps
-    from hil.testbed.streaming import Collected
 
-__all__ = ["run", "steps"]
+__all__ = ["Extras", "run", "steps"]
 
 _LOOK_S = 0.1
 """Bench time after which a run that waits for room in the key stores looks again."""
 
 
-def run(
-    link: Link, duration: str | float, interceptor: Interceptor | None = None, deliver_to: KeyDelivery | None = None
-) -> LinkRun:
+@dataclass(frozen=True)
+class Extras:
+    """Who sits on the parties' channel, where its transcript is written, and who takes keys as the run goes on."""
+
+    interceptor: Interceptor | None = None
+    transcript: Path | None = None
+    deliver_to: KeyDelivery | None = None
+
+
+def run(link: Link, duration: str | float, extras: Extras | None = None) -> LinkRun:
     """Run the link as its evidence level allows; what comes out is recorded."""
-    own = steps(link, seconds(duration), interceptor, deliver_to, ahead=True)
-    return through(link.testbed.clock, own)
+    return through(link.testbed.clock, steps(link, seconds(duration), extras or Extras(), ahead=True))
 
 
-def steps(
-    link: Link,
-    duration_s: float,
-    interceptor: Interceptor | None = None,
-    deliver_to: KeyDelivery | None = None,
-    *,
-    ahead: bool = False,
-) -> Steps[LinkRun]:
+def steps(link: Link, duration_s: float, extras: Extras | None = None, *, ahead: bool = False) -> Steps[LinkRun]:
     """The same run, waited for by the caller, so that several links can run at once.
 
     ``ahead``: a block is taken while the one before is distilled; without it, keys are there as soon as a step is done.
     """
-    if interceptor is not None:
-        link.require(EvidenceLevel.L3, "attacks on messages between the parties")
-    if deliver_to is not None and link.level in {EvidenceLevel.L1, EvidenceLevel.L2}:
+    extras = extras or Extras()
+    if extras.interceptor is not None or extras.transcript is not None:
+        link.require(EvidenceLevel.L3, "attacks on messages between the parties, and transcripts of them,")
+    if extras.deliver_to is not None and link.level in {EvidenceLevel.L1, EvidenceLevel.L2}:
         link.require(EvidenceLevel.L3, "keys for a key store")
     link.ensure_up()
     if link.level is EvidenceLevel.L0:
         made = yield from black_box.run(link, duration_s)
-        if deliver_to is not None:
-            deliver_to.deliver()
+        if extras.deliver_to is not None:
+            extras.deliver_to.take_in()
     elif link.level < EvidenceLevel.L3:
         made = counting.run(link, duration_s)
     else:
-        made = yield from _run_blocks(link, duration_s, interceptor, deliver_to, ahead=ahead)
+        made = yield from _run_blocks(link, duration_s, extras, ahead=ahead)
     link.testbed.save_series(link.name, made.series)
     return made
 
 
-def _run_blocks(
-    link: Link, duration_s: float, interceptor: Interceptor | None, deliver_to: KeyDelivery | None, *, ahead: bool
-) -> Steps[LinkRun]:
+@dataclass
+class _Collected:
+    """What is kept of a run's blocks: their reports and gates, not their clicks; and who sits on their channel."""
+
+    interceptor: Interceptor | None
+    transcript: TranscriptWriter | None
+
+    blocks: list[BlockReport] = field(default_factory=list)
+    gates: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    gate_starts_s: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    spent: defaultdict[str, list[Spent]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def stages(self) -> dict[str, StageTimes]:
+        """What each stage took, block by block."""
+        return {
+            stage: StageTimes(tuple(one.process_s for one in several), tuple(one.cpu_s for one in several))
+            for stage, several in self.spent.items()
+        }
+
+
+def _run_blocks(link: Link, duration_s: float, extras: Extras, *, ahead: bool) -> Steps[LinkRun]:
     clock, block_ns = link.testbed.clock, round(link.declared.block_s * 1e9)
     gate_s = min(GATE_S, link.declared.block_s)
     start_ns = clock.now_ns()
     end_ns = start_ns + round(duration_s * 1e9)
-    held_s = 0.0
-    with (
-        Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}) as temperature,
-        Stream(link, gate_s, interceptor, ahead=ahead) as stream,
-    ):
-        while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
-            if _delivered(stream.collected, deliver_to):
-                stream.take((yield from _taken(link, min(block_ns, left_ns) / 1e9, gate_s)))
-                continue
-            wait_s = min(_LOOK_S, left_ns / 1e9)
-            yield wait_s
-            held_s += wait_s
+    with ExitStack() as stack:
+        writer = None if extras.transcript is None else stack.enter_context(link.transcript_writer(extras.transcript))
+        collected, held_s = _Collected(extras.interceptor, writer), 0.0
+        temperature = stack.enter_context(Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}))
+        flow = stack.enter_context(flowing(link, ahead=ahead))
+        try:
+            while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
+                if _delivered(collected, extras.deliver_to):
+                    yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, flow, collected)
+                    _note(link, flow.finished(), collected)
+                else:
+                    wait_s = min(_LOOK_S, left_ns / 1e9)
+                    yield wait_s
+                    held_s += wait_s
+        finally:  # whatever stops the run, blocks under way come to their end and their keys are kept
+            _note(link, flow.finished(all_of_them=True), collected)
         yield max(left_ns, 0) / 1e9
-        stream.finish()
-        _delivered(stream.collected, deliver_to)
-    _record_times(link, stream.collected, held_s)
-    made = _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, stream.collected, temperature.series())
-    return replace(made, held_s=held_s)
+        _delivered(collected, extras.deliver_to)
+    _record_times(link, collected, held_s)
+    made = _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, collected, temperature.series())
+    return replace(made, held_s=held_s, stages=collected.stages)
 
 
-def _delivered(collected: Collected, deliver_to: KeyDelivery | None) -> bool:
+def _delivered(collected: _Collected, deliver_to: KeyDelivery | None) -> bool:
     """Hand over what was released so far; False where there was no room for all of it."""
     if deliver_to is None:
         return True
-    began = time.perf_counter(), time.thread_time()
-    keys, all_of_them = deliver_to.take_in()
+    watch = Stopwatch()
+    keys, all_of_them = watch.call("deliver", deliver_to.take_in)
     if keys:
-        collected.spend("deliver", Spent(time.perf_counter() - began[0], time.thread_time() - began[1]))
+        collected.spent["deliver"].append(watch.read()["deliver"])
     return all_of_them
 
 
-def _record_times(link: Link, collected: Collected, held_s: float) -> None:
+def _record_times(link: Link, collected: _Collected, held_s: float) -> None:
     for stage, times in collected.stages.items():
         link.testbed.record("latency", operation=f"{STAGE}{stage}", durations_s=times.process_s, link=link.name)
     if held_s:
@@ -118,13 +151,13 @@ def _record_times(link: Link, collected: Collected, held_s: float) -> None:
         link.testbed.record("note", text=text, time_s=link.testbed.now_s(), link=link.name)
 
 
-def _taken(link: Link, block_s: float, gate_s: float) -> Steps[Taken]:
-    """Acquire, and count."""
-    tags = link.receiver_declared.timing == "tags"
-    first_pulse = link.transmitter.pulse_index() if tags else 0
+def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected: _Collected) -> Steps[None]:
+    """Acquire, count, and hand over to both parties; the clicks themselves are gone once these are done with them."""
+    first_pulse = link.sent_pulses()
     watch = Stopwatch()
     records, start_s, end_s = yield from acquire(link, block_s, watch)
-    pulses = (first_pulse, link.transmitter.pulse_index() if tags else 0)
+    collected.spent["acquire"].append(watch.read()["acquire"])
+    end_pulse = link.sent_pulses()
     by_receiver = zip(link.receivers, records, strict=True)
     gates = joined([gated(own, len(one.detectors), gate_s, link.pulse_rate_hz) for one, own in by_receiver])
     windows = link.windows.touching(start_s, end_s)
@@ -135,12 +168,27 @@ def _taken(link: Link, block_s: float, gate_s: float) -> Steps[Taken]:
         live_s=min(own.live_s for own in records),
         faults=tuple(dict.fromkeys(window.fault for window in windows)),
         only_in_fault=link.windows.cover(start_s, end_s),
-        pulses=pulses,
+        pulses=None if first_pulse is None or end_pulse is None else (first_pulse, end_pulse),
     )
-    return Taken(context, records, gates, watch.read()["acquire"])
+    collected.gates.append(gates)
+    collected.gate_starts_s.append(gate_series(start_s, gate_s, len(gates)))
+    begins = link.parties.begin(context, records)
+    flow.submit(*wrapped(begins, context.sequence, collected.interceptor, collected.transcript))
 
 
-def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: Collected, temperature: Series) -> LinkRun:
+def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collected: _Collected) -> None:
+    """Keep and record what both parties made of blocks."""
+    for of_a, of_b in results:
+        for stage, spent in both_parties((of_a.stages, of_b.stages)).items():
+            collected.spent[stage].append(spent)
+        report = link.conclude(of_a, of_b)
+        collected.blocks.append(report)
+        fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
+        del fields["key_fingerprints"]  # a key event holds one digest for all of them
+        link.testbed.record("block", link=link.name, **fields)
+
+
+def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:
     import numpy as np
 
     names = [name for receiver in link.receivers for name in link.detector_names(receiver)]
@@ -161,7 +209,6 @@ def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected
         prediction=link.prediction,
         faults=link.windows.touching(*span_s),
         series=series,
-        stages=collected.stages,
         **link.observed(collected.blocks),
     )
 

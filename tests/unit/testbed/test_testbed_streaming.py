@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from hil.errors import KeyStoreError, MissingCapabilityError
+from hil.testbed import classical
 from hil.testbed.delivery import KeyDelivery
 from hil.testbed.testbed import Testbed
 
@@ -139,8 +140,7 @@ def test_the_parties_have_two_blocks_in_hand_at_most(link: Link, monkeypatch: py
     starts = 0
     most = 0
     done = 0
-    real_start, session = link.receiver.start, link.session()
-    real_block = session.block
+    real_start, real_pair = link.receiver.start, classical.run_pair
     may_go = threading.Event()
 
     def start() -> int:
@@ -151,15 +151,15 @@ def test_the_parties_have_two_blocks_in_hand_at_most(link: Link, monkeypatch: py
             may_go.set()
         return real_start()
 
-    def block(*args: Any) -> Any:
+    def pair(*args: Any) -> Any:
         nonlocal done
         assert may_go.wait(60.0)  # until the second block has begun
-        result = real_block(*args)
+        result = real_pair(*args)
         done += 1
         return result
 
     monkeypatch.setattr(link.receiver, "start", start)
-    monkeypatch.setattr(session, "block", block)
+    monkeypatch.setattr(classical, "run_pair", pair)
     link.run(4 * BLOCK_S)
     assert starts == done == 4
     assert most == 2
@@ -184,6 +184,6 @@ def test_a_block_under_way_is_kept_when_the_next_cannot_be_taken(link: Link, mon
 def test_times_of_the_stages_are_recorded(link: Link, notebook: Any) -> None:
     run = link.run(2 * BLOCK_S)
     told = {event["operation"]: event["durations_s"] for event in notebook.of("latency")}
-    expected = {"acquire", "sift", "prepare", "estimate", "reconcile", "verify", "authenticate", "amplify", "cut", "settle"}
+    expected = {"acquire", "sift", "prepare", "estimate", "reconcile", "verify", "authenticate", "amplify", "cut"}
     assert {operation.removeprefix("block: ") for operation in told} == set(run.stages) == expected
     assert all(len(durations_s) == 2 and min(durations_s) > 0.0 for durations_s in told.values())
