@@ -31,7 +31,8 @@ def test_a_link_with_parity_checks_gives_key(bench_name: str, link_name: str | N
     assert report.released, report.sentence
     lines = {entry.what: entry.value for entry in report.ledger}
     assert lines["corrected by ldpc"] == report.sifted_key_bits
-    told = lines["parities disclosed by Alice"] + lines["parities disclosed by Bob"] + lines["hash disclosed"]
+    parities = lines["parities disclosed by Alice"] + lines["parities disclosed by Bob"]
+    told = parities + lines.get("counts of errors disclosed by Bob", 0.0) + lines["hash disclosed"]
     assert told == report.disclosed_bits
     # a bit for each frame, where Cascade's Bob tells as many as Alice
     assert 1 <= lines["parities disclosed by Bob"] < 100
