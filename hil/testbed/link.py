@@ -11,6 +11,7 @@ from hil.physics.prediction import predict
 from hil.pipeline.settings import KeyFate
 from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
+from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
 from hil.testbed.released import ReleasedKeys, batch_digest
@@ -229,7 +230,9 @@ class Link:
         """Have both parties distil one block; what they release is kept."""
         if self._session is None:
             self._session = self._make_session()
-        of_a, of_b = self._session.block(context, records, interceptor)
+        channel = self.testbed.broken_classical(self.name + SUFFIX)
+        between = interceptor if channel is None else channel.between(context.sequence, interceptor)
+        of_a, of_b = self._session.block(context, records, between)
         for end_a, end_b in ((of_a.settled, of_b.settled), (of_a, of_b)):
             self.keep(end_a.keys if end_a else (), end_b.keys if end_b else ())
         # a key that one end has released and the other has in doubt is not there yet
