@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ._scpi import COMMON_TREE, integer, no_parameters
 from ._scpi_tree import ScpiError, Tree
+from ._scpi_values import Number, number_with_unit, one, switch, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,69 +18,28 @@ __all__ = ["PM100D_TREE"]
 
 _AS_SHOWN = 1e-6
 """By how much at most a number changes when it is shown and read."""
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:E[+-]?\d{1,3})?)\s*([A-Z]*)")
 
 
-def _value(parameter: str, units: dict[str, float]) -> float:
-    match = _NUMBER.fullmatch(parameter)
-    if match is None:
-        raise ScpiError(-120)
-    if match[2] and match[2] not in units:
-        raise ScpiError(-131)
-    return float(match[1]) * units.get(match[2], 1.0)
+def _kept(name: str, limits: Callable[[Meter], tuple[float, float, float]], units: dict[str, float]) -> Number[Meter]:
+    """A number that is an attribute of the meter."""
+    return Number(lambda meter, _: getattr(meter, name), lambda meter, value, _: setattr(meter, name, value), limits, units)
 
 
-class _Limits:
-    """A number with MINimum, MAXimum and DEFault."""
-
-    def __init__(self, name: str, limits: Callable[[Meter], tuple[float, float, float]], units: dict[str, float]) -> None:
-        self._name = name
-        self._limits = limits
-        self._units = units
-
-    def set(self, meter: Meter, parameters: list[str], _now_ns: int) -> None:
-        """Take the one parameter, if it is inside."""
-        if len(parameters) != 1:
-            raise ScpiError(-108 if parameters else -109)
-        low, high, _ = self._limits(meter)
-        value = self._named(meter, parameters[0])
-        value = _value(parameters[0], self._units) if value is None else value
-        if not low <= value <= high:
-            raise ScpiError(-222)
-        setattr(meter, self._name, value)
-
-    def ask(self, meter: Meter, parameters: list[str], _now_ns: int) -> str:
-        """The value, or one of its limits."""
-        if not parameters:
-            return f"{getattr(meter, self._name):.6E}"
-        value = self._named(meter, parameters[0]) if len(parameters) == 1 else None
-        if value is None:
-            raise ScpiError(-108 if len(parameters) > 1 else -141)
-        return f"{value:.6E}"
-
-    def _named(self, meter: Meter, parameter: str) -> float | None:
-        low, high, default = self._limits(meter)
-        named = {"MIN": low, "MINIMUM": low, "MAX": high, "MAXIMUM": high, "DEF": default, "DEFAULT": default}
-        return named.get(parameter)
-
-
-_WAVELENGTH = _Limits(
+_WAVELENGTH = _kept(
     "wavelength_nm",
     lambda meter: (meter.reading.sensor.low_nm, meter.reading.sensor.high_nm, meter.reading.declared.wavelength_nm),
     {"NM": 1.0, "UM": 1e3},
 )
-_CORRECTION = _Limits("correction_db", lambda _: (-60.0, 60.0, 0.0), {"DB": 1.0})
-_BEAM = _Limits("beam_mm", lambda _: (0.1, 100.0, 9.5), {"MM": 1.0})
+_CORRECTION = _kept("correction_db", lambda _: (-60.0, 60.0, 0.0), {"DB": 1.0})
+_BEAM = _kept("beam_mm", lambda _: (0.1, 100.0, 9.5), {"MM": 1.0})
 _WATTS = {"W": 1.0, "MW": 1e-3, "UW": 1e-6, "NW": 1e-9}
 
 
 def _set_range(meter: Meter, parameters: list[str], _now_ns: int) -> None:
     """The smallest range that holds the power asked for; automatic ranging ends."""
-    if len(parameters) != 1:
-        raise ScpiError(-108 if parameters else -109)
-    ranges_w = meter.reading.ranges_w
+    wanted, ranges_w = one(parameters), meter.reading.ranges_w
     named = {"MIN": ranges_w[0], "MAX": ranges_w[-1], "DEF": ranges_w[-1]}
-    power_w = named[parameters[0]] if parameters[0] in named else _value(parameters[0], _WATTS)
+    power_w = named[wanted] if wanted in named else number_with_unit(wanted, _WATTS)
     if not 0.0 <= power_w <= ranges_w[-1] * (1.0 + _AS_SHOWN):
         raise ScpiError(-222)
     meter.manual_range_w = meter.reading.range_for(power_w * (1.0 - _AS_SHOWN))
@@ -94,24 +53,11 @@ def _range(meter: Meter, parameters: list[str], now_ns: int) -> str:
 
 
 def _set_automatic(meter: Meter, parameters: list[str], now_ns: int) -> None:
-    meter.manual_range_w = None if _switch(parameters) else meter.range_w(now_ns)
-
-
-def _switch(parameters: list[str]) -> bool:
-    words = {"ON": True, "OFF": False, "1": True, "0": False}
-    if len(parameters) != 1:
-        raise ScpiError(-108 if parameters else -109)
-    if parameters[0] not in words:
-        raise ScpiError(-141)
-    return words[parameters[0]]
+    meter.manual_range_w = None if switch(parameters) else meter.range_w(now_ns)
 
 
 def _set_unit(meter: Meter, parameters: list[str], _now_ns: int) -> None:
-    if len(parameters) != 1:
-        raise ScpiError(-108 if parameters else -109)
-    if parameters[0] not in {"W", "DBM"}:
-        raise ScpiError(-141)
-    meter.in_dbm = parameters[0] == "DBM"
+    meter.in_dbm = word(parameters, "W", "DBM") == "DBM"
 
 
 def _set_averages(meter: Meter, parameters: list[str], _now_ns: int) -> None:
@@ -200,14 +146,10 @@ PM100D_TREE: Tree[Meter] = Tree(
         "MEASure[:SCALar]:TEMPerature?": _not_of_this_sensor,
         "[SENSe:]AVERage[:COUNt]": _set_averages,
         "[SENSe:]AVERage[:COUNt]?": _tell(lambda meter: meter.averages),
-        "[SENSe:]CORRection[:LOSS][:INPut][:MAGNitude]": _CORRECTION.set,
-        "[SENSe:]CORRection[:LOSS][:INPut][:MAGNitude]?": _CORRECTION.ask,
-        "[SENSe:]CORRection:BEAMdiameter": _BEAM.set,
-        "[SENSe:]CORRection:BEAMdiameter?": _BEAM.ask,
-        "[SENSe:]CORRection:BEAM": _BEAM.set,
-        "[SENSe:]CORRection:BEAM?": _BEAM.ask,
-        "[SENSe:]CORRection:WAVelength": _WAVELENGTH.set,
-        "[SENSe:]CORRection:WAVelength?": _WAVELENGTH.ask,
+        **_CORRECTION.under("[SENSe:]CORRection[:LOSS][:INPut][:MAGNitude]"),
+        **_BEAM.under("[SENSe:]CORRection:BEAMdiameter"),
+        **_BEAM.under("[SENSe:]CORRection:BEAM"),
+        **_WAVELENGTH.under("[SENSe:]CORRection:WAVelength"),
         "[SENSe:]CORRection:POWer[:PDIOde][:RESPonse]?": _tell(lambda meter: f"{meter.response_a_per_w():.6E}"),
         "[SENSe:]CORRection:COLLect:ZERO[:INITiate]": _zero,
         "[SENSe:]CORRection:COLLect:ZERO:ABORt": _nothing,

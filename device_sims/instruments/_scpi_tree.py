@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ SCPI_ERRORS = {
 }
 """Numbers and texts of SCPI-99 volume 2, chapter 21.8."""
 
-_NODE = re.compile(r"(?P<open>\[)?:?(?P<short>[A-Z]+)(?P<rest>[a-z]*):?\]?")
+_NODE = re.compile(r"(?P<open>\[)?:?(?P<short>[A-Z]+)(?P<rest>[a-z]*)(?P<number>\d*):?\]?")
 _WORD = re.compile(r"([A-Z]+)(\d*)")
 
 
@@ -53,37 +54,46 @@ class ScpiError(Exception):
         super().__init__(f"{code} {SCPI_ERRORS[code]}")
 
 
+@dataclass(frozen=True)
+class _Node:
+    """Short and long form, number, and whether it may be left out."""
+
+    short: str
+    long: str
+    number: str
+    optional: bool
+
+
 class _Branch(Generic[D]):
     """One node: its children under both spellings, and what it does as a command and as a query."""
 
     def __init__(self) -> None:
-        self.children: dict[str, _Branch[D]] = {}
+        self.children: dict[tuple[str, str], _Branch[D]] = {}
         self.command: Handler[D] | None = None
         self.query: Handler[D] | None = None
 
 
 class Tree(Generic[D]):
-    """Commands by pattern as manuals print them: ``[SENSe:]POWer[:DC]:RANGe[:UPPer]?``."""
+    """Commands by pattern as manuals print them: ``[SENSe:]POWer[:DC]:RANGe[:UPPer]?``, ``OUTPut2[:STATe]``.
+
+    A node without a number goes by its name alone or with a 1 behind it.
+    """
 
     def __init__(self, commands: Mapping[str, Handler[D]]) -> None:
         self._root: _Branch[D] = _Branch()
         for pattern, handler in commands.items():
-            nodes = [
-                (found["short"], found["short"] + found["rest"].upper(), bool(found["open"]))
-                for found in _NODE.finditer(pattern)
-            ]
-            self._plant(self._root, nodes, handler, query=pattern.endswith("?"))
+            self._plant(self._root, _nodes(pattern), handler, query=pattern.endswith("?"))
 
     def find(self, words: Sequence[str], *, query: bool) -> Handler[D]:
         """The handler of a header given by its words in capitals; ScpiError when there is none."""
         branch = self._root
         for word in words:
             match = _WORD.fullmatch(word)
-            following = branch.children.get(match[1]) if match else None
-            if match is None or following is None:
+            if match is None:
                 raise ScpiError(-113)
-            if match[2] not in {"", "1"}:
-                raise ScpiError(-114)
+            following = branch.children.get((match[1], match[2] or "1"))
+            if following is None:
+                raise ScpiError(-114 if any(name == match[1] for name, _ in branch.children) else -113)
             branch = following
         handler = branch.query if query else branch.command
         if handler is None:
@@ -93,7 +103,7 @@ class Tree(Generic[D]):
     def _plant(
         self,
         branch: _Branch[D],
-        nodes: Sequence[tuple[str, str, bool]],
+        nodes: Sequence[_Node],
         handler: Handler[D],
         *,
         query: bool,
@@ -104,15 +114,17 @@ class Tree(Generic[D]):
             else:
                 branch.command = handler
             return
-        (short, long, optional), *rest = nodes
-        child = branch.children.get(short) or _Branch()
-        branch.children[short] = branch.children[long] = child
+        node, *rest = nodes
+        child = branch.children.get((node.short, node.number)) or _Branch()
+        branch.children[node.short, node.number] = branch.children[node.long, node.number] = child
         self._plant(child, rest, handler, query=query)
-        if optional:
+        if node.optional:
             self._plant(branch, rest, handler, query=query)
 
 
-def _nodes(pattern: str) -> list[tuple[str, str, bool]]:
-    """Short form, long form and whether it may be left out, of each node."""
-    found = _NODE.finditer(pattern)
-    return [(node["short"], node["short"] + node["rest"].upper(), bool(node["open"])) for node in found]
+def _nodes(pattern: str) -> list[_Node]:
+    """The nodes of a pattern in order."""
+    return [
+        _Node(found["short"], found["short"] + found["rest"].upper(), found["number"] or "1", bool(found["open"]))
+        for found in _NODE.finditer(pattern)
+    ]

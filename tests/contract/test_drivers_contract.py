@@ -8,11 +8,13 @@ import socket
 import sys
 import threading
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hil import discovery
+from hil.bench import load
 from hil.bench.model import RecordingDevice, SwitchDevice
 from hil.clock import VirtualClock
 from hil.drivers import (
@@ -29,6 +31,8 @@ from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+SHELF = Path(__file__).with_name("shelf.toml")
 
 needs_ptys = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no ptys")
 
@@ -283,5 +287,5 @@ def test_every_shipped_driver_is_bound_and_found_by_its_name():
         reference_transceiver.SPEC.name,
         recording.SPEC.name,
     }
-    assert set(discovery.names("driver")) == bound
+    assert set(discovery.names("driver")) == bound | {device.driver for device in load(SHELF).device.values()}
     assert {discovery.find("driver", name).name for name in bound} == bound

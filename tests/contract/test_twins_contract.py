@@ -152,7 +152,7 @@ def test_every_shipped_twin_is_bound_and_found_by_its_name() -> None:
     """A simulated device that nobody bound to the contract is not shipped; the pair of KMEs has tests of its own."""
     cases = [case for case in _leaves(OnTwin) if case.__name__.startswith("Test")]
     bound = {case.twin or load(case.bench_name).device[case.device].driver for case in cases}
-    assert set(discovery.names("twin")) == bound | {"etsi014"}
+    assert set(discovery.names("twin")) == bound | {"etsi014"} | set(_on_the_shelf())
     assert {discovery.find("twin", name).name for name in bound} == bound
 
 
@@ -160,6 +160,12 @@ def test_the_reference_page_lists_every_shipped_twin() -> None:
     """Names of the first table of docs/reference/simulated-devices.md are those that are found."""
     page = (Path(__file__).parents[2] / "docs" / "reference" / "simulated-devices.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([\w-]+)` \|", page, flags=re.MULTILINE)) == set(discovery.names("twin"))
+
+
+def _on_the_shelf() -> list[str]:
+    """Twins that test_shelf_contract.py binds."""
+    shelf = load(Path(__file__).with_name("shelf.toml"))
+    return [device.twin or device.driver for device in shelf.device.values()]
 
 
 def _leaves(cls: type[OnTwin]) -> list[type[OnTwin]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,3 +116,25 @@ def test_pymeasure_and_qmi_read_the_bench_and_agree_with_the_world(host: TwinHos
         stage.set_pid_gains(p_gain=100)
         assert stage.get_pid_gains() == (100, 50, 50)
         assert (stage.get_temperature_limit(), stage.get_power_limit(), stage.is_tuned()) == (200.0, 18.0, False)
+
+
+def test_pymeasure_drives_the_laser_of_a_link() -> None:
+    """PyMeasure's LDC500Series, its error check included: current, light, limits, and the light that leaves the transmitter."""
+    from pymeasure.instruments.srs.ldc500series import LDC500Series
+
+    bench = load(Path(__file__).parents[1] / "contract" / "shelf.toml")
+    with TwinHost(bench, ["ldc500"], 3, VirtualClock()) as twin:
+        resource = twin.addresses["ldc500"].resource
+        laser = LDC500Series(resource, visa_library="@py", read_termination="\n", write_termination="\n", timeout=20_000)
+        with closing(laser.adapter):
+            assert laser.id.startswith("Stanford_Research_Systems,LDC501,")
+            assert (laser.ld.interlock_closed, laser.ld.enabled, laser.ld.current_setpoint) == (True, False, 30.0)
+            laser.ld.enabled = True
+            laser.ld.current_setpoint = 20.0
+            assert (laser.ld.current, laser.pd.power, laser.pd.current) == (20.0, 0.5, 5.0)
+            assert twin.world.beside.lasing("ldc500")
+            assert math.isclose(twin.world.beside.current_a("ldc500"), 0.02)
+            with pytest.raises(Exception, match=r"\[1, 0\]"):
+                laser.tec.temperature_setpoint = 90.0
+            laser.shutdown()
+        assert twin.world.setpoint_c("ldc500") == 25.0

@@ -17,7 +17,7 @@ class LaserDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", tag=
 
     drives: str
     """Transmitter or pair source whose light it makes: none without it, less with less current."""
-    current_a: SomeAmperes = field(name="current")
+    current_a: Amperes = field(name="current")
     threshold_a: Amperes = field(name="threshold", default=0.0)
     """Below this current there is no light; above it, light grows in proportion."""
     limit_a: SomeAmperes = field(name="limit")

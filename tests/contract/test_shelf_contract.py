@@ -1,0 +1,68 @@
+"""Every instrument of the shelf keeps the driver contract through its own driver, over real sockets and ptys."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hil import discovery
+from hil.bench import envelope_of, load
+from hil.clock import VirtualClock
+from hil.device_sims.host import TwinHost
+from hil.errors import EnvelopeError
+from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.suites.contracts.driver_contract import DriverContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHELF = Path(__file__).with_name("shelf.toml")
+OTHERS = {"alice", "bob", "bright"}
+INSTRUMENTS = sorted(set(load(SHELF).device) - OTHERS)
+SERIAL_LINES = "tcp" if sys.platform == "win32" else "pty"
+
+
+class TestShelf(DriverContract):
+    """One instrument after the other."""
+
+    @pytest.fixture(params=INSTRUMENTS)
+    def instrument(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+    @pytest.fixture
+    def spec(self, instrument: str) -> DriverSpec:
+        found: DriverSpec = discovery.find("driver", load(SHELF).device[instrument].driver)
+        return found
+
+    @pytest.fixture
+    def settings(self, instrument: str) -> Iterator[DeviceSettings]:
+        bench, clock = load(SHELF), VirtualClock()
+        declared = bench.device[instrument]
+        with TwinHost(bench, [instrument], 5, clock, serial_lines=SERIAL_LINES) as host:
+            at = host.addresses[instrument]
+            yield DeviceSettings(
+                instrument,
+                at.resource,
+                clock,
+                data_resource=at.data_resource,
+                envelope=envelope_of(declared),
+                declared=declared,
+            )
+
+
+def test_a_laser_is_never_driven_beyond_its_diodes_limit() -> None:
+    """Also where the envelope would allow more, the bench file's limit holds: in the setter and in the device."""
+    bench, clock = load(SHELF), VirtualClock()
+    with TwinHost(bench, ["ldc500"], 5, clock) as host:
+        declared = bench.device["ldc500"]
+        settings = DeviceSettings(
+            "ldc500", host.addresses["ldc500"].resource, clock, envelope={"current_a": (0.0, 0.2)}, declared=declared
+        )
+        laser = discovery.find("driver", declared.driver).build(settings)
+        laser.open()
+        with pytest.raises(EnvelopeError, match=r"0\.07"):
+            laser.set_current_a(0.07)
+        laser.close()
