@@ -128,7 +128,7 @@ def _allowed(block: LedgerBlock) -> Iterator[Sum]:
     allowed = block.value("amplification", "allowed by the proof")
     single, phase = block.value("estimation", "single-photon events"), block.value("estimation", "phase errors")
     if _entangled(block):
-        single = float(block.sifted_key_bits)
+        single = block.value("estimation", "pairs detected alike") or float(block.sifted_key_bits)
     cost = _epsilon_cost_bits(block)
     if not allowed or single is None or phase is None or cost is None or not 0.0 <= phase <= 1.0:
         return
@@ -194,6 +194,9 @@ def _twice_told(block: LedgerBlock) -> Iterator[tuple[str, float | None, float |
     yield "errors of the key basis by intensity", block.sum(0, errors=True), block.key_errors
     yield "disclosed bits", get("correction", "charged to the key"), block.disclosed_bits
     yield "authentication bits", get("authentication", "one-time keys"), block.authentication_bits
+    price, cost = get("proof", "price of the epsilons"), _epsilon_cost_bits(block)
+    if price is not None and cost is not None and not math.isclose(price, cost, abs_tol=1e-6):
+        yield "price of the epsilons, in bits", price, cost
     if block.released:
         yield "secret bits", get("amplification", "secret bits"), block.secret_bits
 
@@ -209,13 +212,17 @@ def _entangled(block: LedgerBlock) -> bool:
 
 
 def _epsilon_cost_bits(block: LedgerBlock) -> float | None:
-    """Last terms of the bound: of two decoys, of one, of pairs."""
+    """Last terms of the bound: of two decoys, of one, of pairs, or of any with exact tails."""
     secrecy, correctness = block.value("proof", "secrecy"), block.value("proof", "correctness promised")
     if not secrecy or not correctness or min(secrecy, correctness) < 0.0:
         return None
-    if _entangled(block):
-        return 1.0 - 2.0 * math.log2(secrecy) - math.log2(correctness)
     line = block.line("proof", "secrecy")
-    if line is not None and "one decoy" in line.what:
-        return 4.0 * math.log2(15.0 / (secrecy * 2.0**0.25)) + math.log2(2.0 / correctness)
-    return 6.0 * math.log2(21.0 / secrecy) + math.log2(2.0 / correctness)
+    name = "" if line is None else line.what
+    if "exact tails" in name:
+        return math.log2(2.0 / correctness) - 2.0 * math.log2(secrecy)
+    given = block.value("proof", "of the secrecy: to the published formula") or secrecy
+    if _entangled(block):
+        return 1.0 - 2.0 * math.log2(given) - math.log2(correctness)
+    if "one decoy" in name:
+        return 4.0 * math.log2(15.0 / (given * 2.0**0.25)) + math.log2(2.0 / correctness)
+    return 6.0 * math.log2(21.0 / given) + math.log2(2.0 / correctness)

@@ -29,7 +29,7 @@ _STAGES = {
     "release": "where those bits went",
     "proof": "what the key promises, and what that rests on",
 }
-_ASSUMED = ("measured", "declared", "assumed", "not covered")
+_ASSUMED = ("measured", "declared", "covered", "assumed", "not covered")
 _WIDTH = 58
 
 

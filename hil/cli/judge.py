@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hil.errors import UsageError
 from hil.verdict import Outcome, exit_code, merge
 
 if TYPE_CHECKING:
@@ -25,13 +26,22 @@ _ENDINGS = {
 def declare(parser: argparse.ArgumentParser) -> None:
     """The file."""
     parser.add_argument("file", metavar="FILE", help="counters per block, .json or .csv, as the page on vendor counters says")
+    parser.add_argument(
+        "--epsilon",
+        type=float,
+        metavar="E",
+        help="secrecy that every key has to promise, if its device promises less",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Every block with its outcome and why; exit codes are those of outcomes."""
-    from hil.judge import judge, read_counters
+    from hil.judge import judge_all, read_counters
 
-    judgements = [judge(block) for block in read_counters(arguments.file)]
+    wanted: float | None = arguments.epsilon
+    if wanted is not None and not 0.0 < wanted < 1.0:
+        raise UsageError(f"--epsilon {wanted:g}: a secrecy lies above 0 and below 1")
+    judgements = judge_all(read_counters(arguments.file), epsilon_secrecy=wanted)
     for judgement in judgements:
         print("\n".join(_lines(judgement)))
     outcomes = [judgement.outcome for judgement in judgements]
@@ -46,7 +56,7 @@ def _lines(judgement: Judgement) -> list[str]:
     bound = judgement.bound
     if bound is not None:
         lines.append(
-            f"{'':<12}  single photons at least {bound.single_photon_events:,.0f}, their phase errors at most "
-            f"{100 * bound.phase_error_ratio:.3g} %, leakage charged {judgement.charged_bits:,.0f} bits"
+            f"{'':<12}  {bound.proof}: at least {bound.events:,.0f} events, their phase errors at most "
+            f"{100 * bound.phase_error_ratio:.3g} %, leakage charged {bound.charged_bits:,.0f} bits, secrecy {bound.secrecy:g}"
         )
     return lines

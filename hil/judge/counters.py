@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Accounting", "Triple", "VendorBlock"]
+__all__ = ["Accounting", "PerIntensity", "Protocol", "VendorBlock"]
 
-Triple = tuple[float, float, float]
+PerIntensity = tuple[float, ...]
+Protocol = Literal["bb84-decoy", "bbm92"]
 Accounting = Literal["both-directions", "error-pattern"]
 
 
 @dataclass(frozen=True)
 class VendorBlock:
     """One block by the device's own counters, strongest intensity first; None is what it does not tell.
+
+    Three intensities are two decoys, two are one; pairs (``bbm92``) have none, and one count each. ``start_s`` is when the
+    block began, on a clock that all blocks share.
 
     ``key_bits``: what left privacy amplification. ``key_counts`` and ``test_counts``: sifted bits of either basis, without
     sampled ones. ``sifted_bits``: of both bases together, before anything was disclosed;
@@ -24,14 +28,16 @@ class VendorBlock:
     block: str
     key_bits: float
     duration_s: float
-    intensities: Triple | None = None
-    probabilities: Triple | None = None
+    protocol: Protocol = "bb84-decoy"
+    start_s: float | None = None
+    intensities: PerIntensity | None = None
+    probabilities: PerIntensity | None = None
     epsilon_secrecy: float | None = None
     epsilon_correctness: float | None = None
-    key_counts: Triple | None = None
-    key_errors: Triple | None = None
-    test_counts: Triple | None = None
-    test_errors: Triple | None = None
+    key_counts: PerIntensity | None = None
+    key_errors: PerIntensity | None = None
+    test_counts: PerIntensity | None = None
+    test_errors: PerIntensity | None = None
     disclosed_bits: float | None = None
     accounting: Accounting = "both-directions"
     sifted_bits: float | None = None
@@ -43,7 +49,8 @@ class VendorBlock:
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of what the bound takes and the device does not tell."""
-        return tuple(name for name in _BOUND_TAKES if getattr(self, name) is None)
+        taken = _BOUND_TAKES if self.protocol == "bb84-decoy" else _BOUND_TAKES[2:]
+        return tuple(name for name in taken if getattr(self, name) is None)
 
 
 _BOUND_TAKES = (

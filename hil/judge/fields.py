@@ -13,7 +13,7 @@ from hil.judge.counters import VendorBlock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["FIELDS", "TRIPLES", "build_block"]
+__all__ = ["FIELDS", "LISTS", "MOST_INTENSITIES", "WORDS", "build_block"]
 
 _LARGEST = 1e18
 
@@ -26,7 +26,7 @@ class _Field:
     above: float | None = None
     below: float | None = None
     whole: bool = False
-    triple: bool = False
+    by_intensity: bool = False
 
     @property
     def accepted(self) -> str:
@@ -50,15 +50,17 @@ class _Field:
 
 
 _COUNT = _Field(least=0, whole=True)
-_COUNTS = _Field(least=0, whole=True, triple=True)
+_COUNTS = _Field(least=0, whole=True, by_intensity=True)
 _EPSILON = _Field(above=0, below=1)
 
 FIELDS: dict[str, _Field | None] = {
     "block": None,
     "key_bits": _COUNT,
     "duration_s": _Field(above=0),
-    "intensities": _Field(least=0, triple=True),
-    "probabilities": _Field(above=0, below=1, triple=True),
+    "start_s": _Field(),
+    "protocol": None,
+    "intensities": _Field(least=0, by_intensity=True),
+    "probabilities": _Field(above=0, below=1, by_intensity=True),
     "epsilon_secrecy": _EPSILON,
     "epsilon_correctness": _EPSILON,
     "key_counts": _COUNTS,
@@ -73,12 +75,14 @@ FIELDS: dict[str, _Field | None] = {
     "pulse_rate_hz": _Field(above=0),
     "loss_db": _Field(least=0),
 }
-"""Field -> what it accepts; None for the two that are words."""
+"""Field -> what it accepts; None for those that are words."""
 
-TRIPLES = tuple(name for name, kind in FIELDS.items() if kind is not None and kind.triple)
+LISTS = tuple(name for name, kind in FIELDS.items() if kind is not None and kind.by_intensity)
+WORDS = tuple(name for name, kind in FIELDS.items() if kind is None)
+MOST_INTENSITIES = 3
 _REQUIRED = ("block", "key_bits", "duration_s")
-_ACCOUNTINGS = ("both-directions", "error-pattern")
-_STRONGEST_FIRST = "three numbers, strongest intensity first"
+_CHOICES = {"accounting": ("both-directions", "error-pattern"), "protocol": ("bb84-decoy", "bbm92")}
+_STRONGEST_FIRST = "one to three numbers, strongest intensity first"
 
 
 def build_block(raw: Mapping[str, Any], place: Callable[[str], str], mistakes: list[Mistake]) -> VendorBlock | None:
@@ -106,12 +110,12 @@ def _value(name: str, value: Any, where: str, mistakes: list[Mistake]) -> Any:
     kind = FIELDS[name]
     if kind is None:
         return _word(name, value, where, mistakes)
-    if not kind.triple:
+    if not kind.by_intensity:
         if kind.accepts(value):
             return value
         mistakes.append(Mistake(where, show(value), kind.accepted))
         return None
-    if not isinstance(value, list) or len(value) != 3:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_INTENSITIES:
         mistakes.append(Mistake(where, show(value), f"{_STRONGEST_FIRST}, each {kind.accepted}"))
         return None
     wrong = [(number, item) for number, item in enumerate(value) if not kind.accepts(item)]
@@ -127,10 +131,10 @@ def _item(where: str, number: int) -> str:
 
 
 def _word(name: str, value: Any, where: str, mistakes: list[Mistake]) -> str | None:
-    if name == "accounting":
-        if value in _ACCOUNTINGS:
+    if name in _CHOICES:
+        if value in _CHOICES[name]:
             return cast("str", value)
-        mistakes.append(Mistake(where, show(value), nearest(str(value), _ACCOUNTINGS)))
+        mistakes.append(Mistake(where, show(value), nearest(str(value), _CHOICES[name])))
     elif isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
         return str(value)
     else:
@@ -141,8 +145,10 @@ def _word(name: str, value: Any, where: str, mistakes: list[Mistake]) -> str | N
 def _contradictions(values: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Field, what it says, and what the others of the block leave for it."""
     mu, chances = values.get("intensities"), values.get("probabilities")
-    if mu is not None and not (mu[0] > mu[1] + mu[2] and mu[1] > mu[2]):
-        yield "intensities", show(list(mu)), "mu1 > mu2 + mu3 and mu2 > mu3 >= 0, which the bound takes; else leave them out"
+    yield from _of_lists(values)
+    if mu is not None and not _covered(mu):
+        expected = "mu1 > mu2 > 0, or mu1 > mu2 + mu3 and mu2 > mu3 >= 0, which the bounds take; else leave them out"
+        yield "intensities", show(list(mu)), expected
     if chances is not None and not math.isclose(sum(chances), 1.0, abs_tol=1e-6):
         yield "probabilities", f"a sum of {sum(chances):g}", "probabilities that sum to 1"
     for basis in ("key", "test"):
@@ -150,8 +156,34 @@ def _contradictions(values: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterat
         if errors is not None and raw.get(f"{basis}_counts") is None:
             yield f"{basis}_counts", "nothing", f"the counts that {basis}_errors are part of"
         elif (
-            errors is not None and counts is not None and any(wrong > all_ for wrong, all_ in zip(errors, counts, strict=True))
+            errors is not None and counts is not None and any(wrong > all_ for wrong, all_ in zip(errors, counts, strict=False))
         ):
             yield f"{basis}_errors", show(list(errors)), f"no more errors than {basis}_counts {show(list(counts))}"
     if values.get("sampled_bits") is not None and raw.get("sifted_bits") is None:
         yield "sifted_bits", "nothing", "the sifted bits of both bases that sampled_bits were taken from"
+
+
+def _covered(mu: tuple[float, ...]) -> bool:
+    """Whether one of the bounds takes these intensities."""
+    if len(mu) == 2:
+        return mu[0] > mu[1] > 0.0
+    return len(mu) == 3 and mu[0] > mu[1] + mu[2] and mu[1] > mu[2]
+
+
+def _of_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Numbers by intensity are as many as there are intensities; pairs have none."""
+    told = {name: len(values[name]) for name in LISTS if values.get(name) is not None}
+    if values.get("protocol") == "bbm92":
+        for name in ("intensities", "probabilities"):
+            if name in told:
+                yield name, show(list(values[name])), "nothing: pairs (bbm92) have no intensities"
+        wanted, why = 1, "one number, as pairs (bbm92) have no intensities"
+    elif "intensities" in told:
+        wanted, why = told["intensities"], f"{told['intensities']} numbers, one for each of the intensities"
+    else:
+        wanted, why = max(told.values(), default=0), "as many numbers as the other lists of the block"
+    yield from (
+        (name, show(list(values[name])), why)
+        for name, length in told.items()
+        if length != wanted and not (values.get("protocol") == "bbm92" and name in {"intensities", "probabilities"})
+    )

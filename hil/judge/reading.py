@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.bench.wording import nearest, show
 from hil.errors import CountersFileError, Mistake, UsageError
-from hil.judge.fields import FIELDS, TRIPLES, build_block
+from hil.judge.fields import FIELDS, LISTS, MOST_INTENSITIES, WORDS, build_block
 
 if TYPE_CHECKING:
     from hil.judge.counters import VendorBlock
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["read_counters"]
 
 _COLUMNS = [
-    column for name in FIELDS for column in ([f"{name}_{number}" for number in (1, 2, 3)] if name in TRIPLES else [name])
+    column
+    for name in FIELDS
+    for column in ([f"{name}_{number + 1}" for number in range(MOST_INTENSITIES)] if name in LISTS else [name])
 ]
-_WORDS = ("block", "accounting")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _STAND_INS: dict[str, Any] = {"block": "1", "key_bits": 0, "duration_s": 1}
 """For what is required, where it is judged without a block."""
@@ -156,15 +157,17 @@ def _csv_block(where: str, cells: dict[str, str], mistakes: list[Mistake]) -> Ve
     values = {column: _cell(column, cell.strip()) for column, cell in cells.items() if column in _COLUMNS}
     raw: dict[str, Any] = {}
     for name in FIELDS:
-        if name not in TRIPLES:
+        if name not in LISTS:
             raw[name] = values.get(name)
             continue
-        three = [values.get(f"{name}_{number}") for number in (1, 2, 3)]
-        raw[name] = None if three == [None] * 3 else three
+        told = [values.get(f"{name}_{number + 1}") for number in range(MOST_INTENSITIES)]
+        while told and told[-1] is None:
+            told.pop()
+        raw[name] = told or None
     return build_block(raw, lambda name: f"{where}, {name}", mistakes)
 
 
 def _cell(column: str, cell: str) -> Any:
-    if not cell or column in _WORDS:
+    if not cell or column in WORDS:
         return cell or None
     return float(cell) if _NUMBER.fullmatch(cell) else cell

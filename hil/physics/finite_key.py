@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hil.errors import UsageError
 from hil.physics.entropy import binary_entropy
 
-__all__ = ["DecoyCounts", "DecoyProof", "KeyBound", "key_bound", "key_length_bits"]
+__all__ = ["DecoyCounts", "DecoyProof", "KeyBound", "key_bound", "key_length_bits", "phase_error_bound"]
 
 Triple = tuple[float, float, float]
 
@@ -83,7 +83,7 @@ def key_bound(counts: DecoyCounts, proof: DecoyProof, leak_bits: float) -> KeyBo
     vacuum, single = _events(counts.key, proof)
     _, single_test = _events(counts.test, proof)
     errors = _single_photon_errors(counts.test_errors, proof)
-    phase = _phase_error(errors, single_test, single, proof.epsilon_secrecy)
+    phase = phase_error_bound(errors, single_test, single, proof.epsilon_secrecy)
     raw = (
         vacuum
         + single * (1.0 - binary_entropy(phase))
@@ -122,7 +122,7 @@ def _bounded(counts: Triple, proof: DecoyProof) -> tuple[list[float], list[float
     return upper, lower
 
 
-def _phase_error(errors: float, test_events: float, key_events: float, epsilon: float) -> float:
+def phase_error_bound(errors: float, test_events: float, key_events: float, epsilon: float) -> float:
     """Upper bound on the phase error of the key's single photons, by random sampling (equation 5); at most one half."""
     if test_events <= 0.0 or key_events <= 0.0 or errors >= 0.5 * test_events:
         return 0.5

@@ -16,7 +16,7 @@ from hil.physics.channel_model import (
     sky_photons_hz,
     slot_shares,
 )
-from hil.physics.decoy_key import decoy_proof
+from hil.physics.decoy_key import Conditions, decoy_proof
 from hil.physics.preparation_error import combined_error, extinction_error
 from hil.physics.receiver_model import counting_of, seen_slots
 
@@ -70,6 +70,7 @@ class LinkModel:
     leak_directions: int
     """In how many directions the correction is charged."""
     vacuum_credited: bool
+    conditions: Conditions
     background_hz: tuple[float, float] = (0.0, 0.0)
     """Stray light at each detector of the key and of the test basis: Raman, night sky, light of neighbouring pulses."""
 
@@ -109,6 +110,7 @@ def link_model(bench: Bench, link: str) -> LinkModel:
         qber_limit=declared.proof.qber_limit,
         leak_directions=leak_directions(declared),
         vacuum_credited=declared.proof.leakage == "both-directions",
+        conditions=Conditions(declared.proof.bounds == "exact", sender.intensity_uncertainty, receiver.efficiency_ratio),
         background_hz=_background_hz(bench, link, strayed=2.0 * beside * transmittance, seen=opened, test_arm=test_arm),
     )
 

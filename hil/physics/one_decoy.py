@@ -16,7 +16,7 @@ from hil.errors import UsageError
 from hil.physics.entropy import binary_entropy
 from hil.physics.photon_number import poisson_probability
 
-__all__ = ["OneDecoyBound", "OneDecoyCounts", "OneDecoyProof", "one_decoy_bound"]
+__all__ = ["OneDecoyBound", "OneDecoyCounts", "OneDecoyProof", "one_decoy_bound", "serfling_phase_error"]
 
 _EVENTS_THAT_MAY_FAIL = 15.0
 
@@ -83,7 +83,7 @@ def one_decoy_bound(counts: OneDecoyCounts, proof: OneDecoyProof, leak_bits: flo
     single = _single_photon_events(counts.key, counts.key_errors, proof)
     single_test = _single_photon_events(counts.test, counts.test_errors, proof)
     errors = _single_photon_errors(counts.test_errors, sum(counts.test), proof)
-    phase = _phase_error(errors, single_test, single, proof.log_failure)
+    phase = serfling_phase_error(errors, single_test, single, proof.log_failure)
     raw = (
         single * (1.0 - binary_entropy(phase))
         - leak_bits
@@ -122,7 +122,7 @@ def _single_photon_errors(errors: Pair, total: float, proof: OneDecoyProof) -> f
     return _within(proof.emitted(1) / (signal - decoy) * (weight_signal * signal_upper - weight_decoy * decoy_lower), total)
 
 
-def _phase_error(errors: float, test_events: float, key_events: float, log_failure: float) -> float:
+def serfling_phase_error(errors: float, test_events: float, key_events: float, log_failure: float) -> float:
     """Upper bound on the phase error of the key's single photons, by Serfling's inequality; at most one half."""
     if test_events <= 0.0 or key_events <= 0.0 or errors >= 0.5 * test_events:
         return 0.5

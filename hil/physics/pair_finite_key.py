@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
+from hil.physics.decoy_key import AS_DECLARED, Conditions
 from hil.physics.entropy import binary_entropy
+from hil.physics.exact_key import hypergeometric_ratio, tagged_events
 
 __all__ = ["first_pair_key_factor", "pair_key_length_bits", "phase_error_bound"]
 
@@ -25,22 +27,51 @@ def phase_error_bound(key: float, test: float, test_errors: float, epsilon_secre
 
 
 def pair_key_length_bits(
-    key: float, test: float, test_errors: float, leak_bits: float, *, epsilon_secrecy: float, epsilon_correctness: float
+    key: float,
+    test: float,
+    test_errors: float,
+    leak_bits: float,
+    *,
+    epsilon_secrecy: float,
+    epsilon_correctness: float,
+    conditions: Conditions = AS_DECLARED,
 ) -> int:
-    """L = n (1 - h(Q + mu)) - leak - log2(2 / (eps_sec^2 eps_cor)), not below 0."""
-    private = key * (1.0 - binary_entropy(phase_error_bound(key, test, test_errors, epsilon_secrecy)))
-    price = math.log2(2.0 / (epsilon_secrecy**2 * epsilon_correctness))
+    """L = n (1 - h(Q + mu)) - leak - log2(2 / (eps_sec^2 eps_cor)), not below 0; with exact tails, of the exact bound."""
+    ratio, given, failure = conditions.efficiency_ratio, epsilon_secrecy, epsilon_secrecy**2 / 16.0
+    if ratio < 1.0:
+        if conditions.exact:
+            failure /= 3.0
+        else:
+            given, failure = epsilon_secrecy / 2.0, epsilon_secrecy**2 / 32.0
+        key, test = (tagged_events(n, ratio, failure) for n in (key, test))
+    phase = (
+        hypergeometric_ratio(test, test_errors, key, failure)
+        if conditions.exact
+        else phase_error_bound(key, test, test_errors, given)
+    )
+    if phase >= 0.5:
+        return 0
+    private = key * (1.0 - binary_entropy(phase))
+    price = math.log2(2.0 / ((epsilon_secrecy if conditions.exact else given) ** 2 * epsilon_correctness))
     return max(math.floor(private - leak_bits - price), 0)
 
 
 def first_pair_key_factor(
-    key: float, test: float, test_errors: float, leak_bits: float, *, epsilon_secrecy: float, epsilon_correctness: float
+    key: float,
+    test: float,
+    test_errors: float,
+    leak_bits: float,
+    *,
+    epsilon_secrecy: float,
+    epsilon_correctness: float,
+    conditions: Conditions = AS_DECLARED,
 ) -> float:
     """How many times as long a block has to be to give any key, to a percent; inf when none does."""
 
     def length(factor: float) -> int:
         counts = (factor * key, factor * test, factor * test_errors, factor * leak_bits)
-        return pair_key_length_bits(*counts, epsilon_secrecy=epsilon_secrecy, epsilon_correctness=epsilon_correctness)
+        epsilons = {"epsilon_secrecy": epsilon_secrecy, "epsilon_correctness": epsilon_correctness}
+        return pair_key_length_bits(*counts, **epsilons, conditions=conditions)
 
     low, high = 1e-6, _LONGEST
     if not length(high):

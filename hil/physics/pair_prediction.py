@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from hil.physics.channel_model import polarisation_error, raman_photons_hz, slot_shares
 from hil.physics.counting import counted
 from hil.physics.dead_time import all_alive
+from hil.physics.decoy_key import Conditions
 from hil.physics.entropy import correction_leak_bits
 from hil.physics.link_model import elements_loss_db, leak_directions
 from hil.physics.pair_coincidences import PairEnd, PairPulse, chsh_value, click_probability, coincidences
@@ -54,9 +55,11 @@ def predict_pairs(bench: Bench, link: str) -> Prediction:
     leak_hz = correction_leak_bits(rates.key_hz, qber_ratio, efficiency) if rates.key_hz else 0.0
     counts = (rates.key_hz, rates.test_hz, rates.test_errors_hz, leak_hz)
     epsilons = {"epsilon_secrecy": proof.epsilon_secrecy, "epsilon_correctness": proof.epsilon_correctness}
+    ends = (cast("ReceiverDevice", bench.device[name]) for name in declared.parties.values())
+    conditions = Conditions(proof.bounds == "exact", efficiency_ratio=math.prod(end.efficiency_ratio for end in ends))
     usable = rates.key_hz > 0.0 and qber_ratio <= proof.qber_limit
     block = tuple(rate * declared.block_s for rate in counts)
-    bits = pair_key_length_bits(block[0], block[1], block[2], block[3], **epsilons) if usable else 0
+    bits = pair_key_length_bits(block[0], block[1], block[2], block[3], **epsilons, conditions=conditions) if usable else 0
     receiver = cast("ReceiverDevice", bench.device[declared.parties["b"]])
     *_, opened = seen_slots(receiver, 1.0 / _rate_hz(bench, link))
     return Prediction(
@@ -65,7 +68,7 @@ def predict_pairs(bench: Bench, link: str) -> Prediction:
         qber_ratio=qber_ratio,
         key_rate_bps=bits / declared.block_s,
         block_s=declared.block_s,
-        first_key_block_s=first_pair_key_factor(*counts, **epsilons) if usable else math.inf,
+        first_key_block_s=first_pair_key_factor(*counts, **epsilons, conditions=conditions) if usable else math.inf,
     )
 
 

@@ -83,14 +83,16 @@ def expected_key_bits(model: LinkModel, rates: SiftedRates, block_s: float) -> i
     if not any(rates.key):
         return 0
     counts, leak_bits = _counts(rates).scaled(block_s), _leak_bits(model, rates) * block_s
-    return decoy_key_bits(counts, model.proof, leak_bits, credit_vacuum=model.vacuum_credited)
+    return decoy_key_bits(counts, model.proof, leak_bits, credit_vacuum=model.vacuum_credited, conditions=model.conditions)
 
 
 def _first_key_block_s(model: LinkModel, rates: SiftedRates) -> float:
     if model.proof is None or not any(rates.key) or _qber(rates) > model.qber_limit:
         return math.inf
     leak_bits = _leak_bits(model, rates)
-    return first_decoy_key_factor(_counts(rates), model.proof, leak_bits, credit_vacuum=model.vacuum_credited)
+    return first_decoy_key_factor(
+        _counts(rates), model.proof, leak_bits, credit_vacuum=model.vacuum_credited, conditions=model.conditions
+    )
 
 
 def _leak_bits(model: LinkModel, rates: SiftedRates) -> float:

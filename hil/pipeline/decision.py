@@ -70,12 +70,21 @@ def expected_leak_bits(settings: DistillSettings | EntangledSettings, counts: Si
     return 2.0 * told if two_way else told
 
 
-def first_key_factor(settings: DistillSettings | EntangledSettings, promise: Proof[Any], counts: SiftedCounts) -> float:
-    """How many times as long a block of these rates has to be to give any key; inf when none does."""
+def first_key_factor(
+    settings: DistillSettings | EntangledSettings,
+    promise: Proof[Any],
+    counts: SiftedCounts,
+    leak_bits: float | None = None,
+) -> float:
+    """How many times as long a block of these rates has to be to give any key; inf when none does.
+
+    ``leak_bits``: what this block was charged, once that is known.
+    """
 
     def gives_key(factor: float) -> bool:
         longer = counts.times(factor)
-        leak, credit = expected_leak_bits(settings, longer), settings.leakage == "both-directions"
+        leak = expected_leak_bits(settings, longer) if leak_bits is None else factor * leak_bits
+        credit = settings.leakage == "both-directions"
         return promise.length_bits(promise.estimate(longer), leak, credit_vacuum=credit) > 0
 
     return longer_by(gives_key) if sum(counts.test) else math.inf
@@ -96,8 +105,11 @@ def _within_limit(qber_ratio: float, limit: float, basis: str) -> None:
 def _too_short(account: Account, promise: Proof[Any]) -> str:
     """How long it would have to be, at these rates."""
     length_s = account.context.end_s - account.context.start_s
-    factor = first_key_factor(account.settings, promise, account.counts)
+    told = None if account.key_errors is None else account.disclosed_bits
+    factor = first_key_factor(account.settings, promise, account.counts, told)
     said = f"{sum(account.key):,} sifted bits at a QBER of {_percent(account.counts.test_qber)} in the test basis"
+    if account.key_errors is not None:
+        said += f" and of {_percent(account.key_qber)} in the key basis, {account.disclosed_bits:,} bits disclosed"
     if math.isinf(factor):
         return f"at this loss and error rate no block gives key, however long ({said})"
     needed = _seconds(length_s * factor)

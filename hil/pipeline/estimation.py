@@ -16,22 +16,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
+from hil.pipeline.intensities import Sent
+from hil.pipeline.split import Split, require_promise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hil.pipeline.split import Bounds
+    from hil.pipeline.tails import Tails
     from hil.ports.detections import SourceDeclaration
 
 __all__ = [
     "Estimate",
     "Promise",
     "SiftedCounts",
-    "emitted",
     "entropy_of",
     "estimate",
     "key_length_bits",
     "longer_by",
-    "require_epsilons",
     "uncovered",
 ]
 
@@ -70,21 +72,35 @@ class SiftedCounts:
 
 @dataclass(frozen=True)
 class Promise:
-    """Two decoys: source and security promise; UsageError for a source the bound does not cover (:func:`uncovered`)."""
+    """Two decoys: source and security promise; UsageError for a source the bound does not cover (:func:`uncovered`).
+
+    ``bounds`` and ``efficiency_ratio``: :mod:`hil.pipeline.split`; ``intensity_uncertainty``: :mod:`hil.pipeline.intensities`.
+    """
 
     source: SourceDeclaration
     epsilon_secrecy: float
     epsilon_correctness: float
+    bounds: Bounds = "published"
+    intensity_uncertainty: float = 0.0
+    efficiency_ratio: float = 1.0
 
     def __post_init__(self) -> None:
-        if words := uncovered(self.source) or ("" if len(self.source.intensities) == 3 else "two decoys are three intensities"):
+        if words := uncovered(self.source, self.intensity_uncertainty):
             raise UsageError(words)
-        require_epsilons(self.epsilon_secrecy, self.epsilon_correctness)
+        if len(self.source.intensities) != 3:
+            raise UsageError("two decoys are three intensities")
+        require_promise(self.epsilon_secrecy, self.epsilon_correctness, self.efficiency_ratio)
+
+    @property
+    def split(self) -> Split:
+        """21 events in the paper. Exact: five tails for the single photons of either basis, two of errors, one of sampling."""
+        return Split.of(self.epsilon_secrecy, self.bounds, {"published": 21, "exact": 13}, self.efficiency_ratio)
 
     @property
     def cost_bits(self) -> float:
         """What the epsilons take off every key."""
-        return 6.0 * math.log2(21.0 / self.epsilon_secrecy) + math.log2(2.0 / self.epsilon_correctness)
+        split = self.split
+        return split.price_bits(6.0 * math.log2(21.0 / split.in_formula), self.epsilon_correctness)
 
     def estimate(self, counts: SiftedCounts) -> Estimate:
         """See :func:`estimate`."""
@@ -95,13 +111,7 @@ class Promise:
         return key_length_bits(found, self.cost_bits, disclosed_bits, credit_vacuum=credit_vacuum)
 
 
-def require_epsilons(secrecy: float, correctness: float) -> None:
-    """UsageError for epsilons that promise nothing."""
-    if not (0.0 < secrecy < 1.0 and 0.0 < correctness < 1.0):
-        raise UsageError("epsilon_secrecy and epsilon_correctness lie between 0 and 1")
-
-
-def uncovered(source: SourceDeclaration) -> str:
+def uncovered(source: SourceDeclaration, intensity_uncertainty: float = 0.0) -> str:
     """Why the proof does not cover a source, in words; empty where it does."""
     mu = source.intensities
     if source.source != "weak-coherent":
@@ -112,15 +122,18 @@ def uncovered(source: SourceDeclaration) -> str:
         return f"the proof takes even bits; the source declares a bit 1 with probability {source.bit_one_probability:g}"
     if len(mu) not in {2, 3} or len(source.probabilities) != len(mu):
         return f"the proof takes a signal and one or two decoys; the source declares intensities {mu}"
+    sent = Sent.of(source, intensity_uncertainty)
+    least, most = sent.low, sent.high
     ordered, order = (
-        (mu[0] > mu[1] > 0.0, "mu1 > mu2 > 0")
+        (least[0] > most[1] and least[1] > 0.0, "mu1 > mu2 > 0")
         if len(mu) == 2
-        else (mu[0] > mu[1] + mu[2] and mu[1] > mu[2] >= 0.0, "mu1 > mu2 + mu3 and mu2 > mu3 >= 0")
+        else (least[0] > most[1] + most[2] and least[1] > most[2] and mu[2] >= 0.0, "mu1 > mu2 + mu3 and mu2 > mu3 >= 0")
     )
     if not (ordered and min(source.probabilities) > 0.0):
+        within = f", each to {100.0 * intensity_uncertainty:g} %" if intensity_uncertainty else ""
         return (
             f"the proof takes intensities {order}, each with a probability above 0; "
-            f"the source declares {mu} with {source.probabilities}"
+            f"the source declares {mu}{within} with {source.probabilities}"
         )
     return ""
 
@@ -150,13 +163,16 @@ def key_length_bits(found: Estimate, cost_bits: float, disclosed_bits: float, *,
 
 def estimate(counts: SiftedCounts, promise: Promise) -> Estimate:
     """All bounds for the counts of one block."""
-    vacuum, single = _lower_bounds(counts.key, promise)
-    _, tests = _lower_bounds(counts.test, promise)
-    low, high = _corridor(counts.test_errors, promise)
-    mu = promise.source.intensities
-    # a finite sample without any error does not show that there are none: one is assumed
-    errors = max(1.0, emitted(promise.source, 1) * (high[1] - low[2]) / (mu[1] - mu[2]))
-    return Estimate(vacuum, single, tests, errors, _phase_error(errors, tests, single, promise.epsilon_secrecy))
+    pieces, split = Sent.of(promise.source, promise.intensity_uncertainty).pieces(), promise.split
+    of_key, of_test, of_errors = (_corridor(part, split.tails) for part in (counts.key, counts.test, counts.test_errors))
+    in_key, in_test = ([_lower_bounds(*part, sent) for sent in pieces] for part in (of_key, of_test))
+    vacuum = min(none for none, _ in in_key)
+    single, tests = (split.alike(min(one for _, one in part), promise.efficiency_ratio) for part in (in_key, in_test))
+    errors = max(_single_photon_errors(*of_errors, sent) for sent in pieces)
+    if split.bounds == "exact":
+        return Estimate(vacuum, single, tests, errors, split.sampled_ratio(tests, errors, single))
+    errors = max(1.0, errors)  # a finite sample without any error does not show that there are none: one is assumed
+    return Estimate(vacuum, single, tests, errors, _phase_error(errors, tests, single, split.in_formula))
 
 
 def longer_by(gives_key: Callable[[float], bool]) -> float:
@@ -177,28 +193,31 @@ def entropy_of(ratio: float) -> float:
     return -ratio * math.log2(ratio) - (1.0 - ratio) * math.log2(1.0 - ratio)
 
 
-def emitted(source: SourceDeclaration, photons: int) -> float:
-    """Probability that a pulse holds this many photons, over all intensities."""
-    pairs = zip(source.intensities, source.probabilities, strict=True)
-    return sum(p * math.exp(-mu) * mu**photons / math.factorial(photons) for mu, p in pairs)
+def _corridor(counts: tuple[float, ...], tails: Tails) -> tuple[list[float], list[float]]:
+    """Least and most that is expected of each intensity."""
+    total = sum(counts)
+    return [tails.below(n, total) for n in counts], [tails.above(n, total) for n in counts]
 
 
-def _corridor(counts: tuple[float, ...], promise: Promise) -> tuple[list[float], list[float]]:
-    """Hoeffding's corridor around the counts of each intensity, low and high, divided by how often it is sent."""
-    spread = math.sqrt(0.5 * sum(counts) * math.log(21.0 / promise.epsilon_secrecy))
-    weights = [math.exp(mu) / p for mu, p in zip(promise.source.intensities, promise.source.probabilities, strict=True)]
-    low = [weight * (n - spread) for weight, n in zip(weights, counts, strict=True)]
-    return low, [weight * (n + spread) for weight, n in zip(weights, counts, strict=True)]
+def _single_photon_errors(least: list[float], most: list[float], sent: Sent) -> float:
+    """Most errors of single-photon events among errors in this corridor (equation 4)."""
+    difference = sent.weighed_most(most[1], 1) - sent.weighed_least(least[2], 2)
+    return max(0.0, sent.emitted_most(1) * difference / (sent.low[1] - sent.high[2]))
 
 
-def _lower_bounds(counts: tuple[float, ...], promise: Promise) -> tuple[float, float]:
-    """Vacuum and single-photon events among the counts."""
-    mu1, mu2, mu3 = promise.source.intensities
-    tau0, tau1 = emitted(promise.source, 0), emitted(promise.source, 1)
-    low, high = _corridor(counts, promise)
-    vacuum = max(0.0, tau0 * (mu2 * low[2] - mu3 * high[1]) / (mu2 - mu3))
-    numerator = low[1] - high[2] - (mu2**2 - mu3**2) / mu1**2 * (high[0] - vacuum / tau0)
-    return vacuum, max(0.0, tau1 * mu1 * numerator / (mu1 * (mu2 - mu3) - (mu2**2 - mu3**2)))
+def _lower_bounds(at_least: list[float], at_most: list[float], sent: Sent) -> tuple[float, float]:
+    """Vacuum and single-photon events among counts in this corridor (equations 2 and 3)."""
+    least = [sent.weighed_least(n, i) for i, n in enumerate(at_least)]
+    most = [sent.weighed_most(n, i) for i, n in enumerate(at_most)]
+    (mu1_least, mu2_least, mu3_least), (mu1_most, mu2_most, mu3_most) = sent.low, sent.high
+    # (mu2 a - mu3 b) / (mu2 - mu3) rises or falls with mu3 / mu2 throughout
+    ratios = mu3_least / mu2_most, mu3_most / mu2_least
+    none = max(0.0, min((least[2] - ratio * most[1]) / (1.0 - ratio) for ratio in ratios))
+    several = most[0] - none
+    squares = (mu2_most**2 - mu3_least**2, mu1_least) if several > 0.0 else (mu2_least**2 - mu3_most**2, mu1_most)
+    numerator = least[1] - most[2] - squares[0] / squares[1] ** 2 * several
+    denominator = (mu2_most - mu3_least) * (1.0 - (mu2_least + mu3_least) / mu1_most)
+    return sent.emitted_least(0) * none, max(0.0, sent.emitted_least(1) * numerator / denominator)
 
 
 def _phase_error(errors: float, tests: float, single: float, epsilon: float) -> float:

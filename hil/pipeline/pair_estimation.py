@@ -12,10 +12,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.pipeline.estimation import entropy_of, require_epsilons
+from hil.pipeline.estimation import entropy_of
+from hil.pipeline.split import Split, require_promise
 
 if TYPE_CHECKING:
     from hil.pipeline.estimation import SiftedCounts
+    from hil.pipeline.split import Bounds
 
 __all__ = ["PairEstimate", "PairPromise"]
 
@@ -34,21 +36,33 @@ class PairPromise:
 
     epsilon_secrecy: float
     epsilon_correctness: float
+    bounds: Bounds = "published"
+    efficiency_ratio: float = 1.0
+    """Of both ends together."""
 
     def __post_init__(self) -> None:
-        require_epsilons(self.epsilon_secrecy, self.epsilon_correctness)
+        require_promise(self.epsilon_secrecy, self.epsilon_correctness, self.efficiency_ratio)
+
+    @property
+    def split(self) -> Split:
+        """Sampling alone may fail."""
+        return Split.of(self.epsilon_secrecy, self.bounds, {"published": 1, "exact": 1}, self.efficiency_ratio)
 
     @property
     def cost_bits(self) -> float:
         """What the epsilons take off every key."""
-        return 1.0 - 2.0 * math.log2(self.epsilon_secrecy) - math.log2(self.epsilon_correctness)
+        split = self.split
+        return split.price_bits(-2.0 * math.log2(split.in_formula), self.epsilon_correctness)
 
     def estimate(self, counts: SiftedCounts) -> PairEstimate:
         """The bound for one block; a sample without any error still leaves its statistical doubt."""
-        key, test, wrong = sum(counts.key), sum(counts.test), sum(counts.test_errors)
+        split, wrong = self.split, sum(counts.test_errors)
+        key, test = (split.alike(sum(part), self.efficiency_ratio) for part in (counts.key, counts.test))
         if key <= 0.0 or test <= 0.0:
             return PairEstimate(key, 0.5)
-        doubt = math.log(4.0 / self.epsilon_secrecy)
+        if self.bounds == "exact":
+            return PairEstimate(key, split.sampled_ratio(test, wrong, key))
+        doubt = math.log(4.0 / split.in_formula)
         spread = math.sqrt((key + test) / (key * test) * (test + 1.0) / test * doubt)
         return PairEstimate(key, min(0.5, wrong / test + spread))
 

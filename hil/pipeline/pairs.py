@@ -5,7 +5,7 @@
     Bob    when his events were               (never in which channel)
     Alice  which of them have a partner, and her setting of each pair
     Bob    his setting of each pair
-    both   keep the pairs measured in one setting; Cascade makes Bob's bits Alice's and counts his errors exactly
+    both   keep the pairs measured in one setting; error correction makes Bob's bits Alice's and counts his errors exactly
     Alice  a hash of her bits; Bob says whether his give the same
 
 Besides the settings nothing but parities and that hash is disclosed. What comes out is no key, whatever the counts: a recording
@@ -30,7 +30,8 @@ from hil.pipeline.coincidences import pair_events
 from hil.pipeline.conversation import Conversation
 from hil.pipeline.messages import Check, Confirm, Corrected, EventTimes, PairedEvents, Settings, Stop
 from hil.pipeline.reasons import NoKeyError, Reason
-from hil.pipeline.reconciliation import cascade
+from hil.pipeline.reconciliation import choice
+from hil.pipeline.reconciliation.cascade import Disclosed
 from hil.pipeline.synchronisation import SearchLimits, synchronise
 from hil.pipeline.verification import CHECK_BITS, CHECK_KEY_BYTES, agrees, check_value
 from hil.ports.secret import SecretBytes
@@ -59,13 +60,15 @@ class PairSettings:
 
     Events up to ``half_window_ticks`` from the correlation's peak are pairs; None takes three standard deviations of the peak.
     ``settings``: how many a party has at most, ``common``: how many of them both have. ``expected_qber`` sizes the blocks of
-    error correction; a wrong guess costs parities, not correctness.
+    error correction, ``reconciliation`` (:mod:`hil.pipeline.reconciliation.choice`); a wrong guess costs parities, not
+    correctness.
     """
 
     half_window_ticks: int | None
     settings: int = 2
     common: int = 2
     expected_qber: float = 0.02
+    reconciliation: str = "cascade"
     limits: SearchLimits = field(default_factory=SearchLimits)
 
     def half_window(self, found: Synchronisation) -> int:
@@ -136,7 +139,7 @@ class _Exchange:
         self.events = np.empty(0, np.int64)
         self.sifted: tuple[int, ...] = (0,) * settings.common
         self.errors: tuple[int, ...] | None = None
-        self.disclosed = cascade.Disclosed()
+        self.disclosed = Disclosed()
         self.check_bits = 0
         self.synchronisation: Synchronisation | None = None
         self.no_claim = _UNKNOWN_CHOICE
@@ -218,7 +221,7 @@ class AlicePairs:
         yield from talk.send(PairedEvents(channel.size, width, steps, settings.pack(_setting(channel))))
         theirs = yield from talk.receive(Settings)
         bits, _ = exchange.sift(channel, settings.unpack(theirs.settings, channel.size))
-        told, exchange.disclosed = yield from cascade.answer(talk, bits)
+        told, exchange.disclosed = yield from choice.answer(talk, bits, settings.reconciliation)
         sifted = exchange.sifted
         if len(told.errors) != len(sifted) or any(not 0 <= n <= of for n, of in zip(told.errors, sifted, strict=True)):
             raise AuthenticationError(f"errors {told.errors} of {sifted} sifted bits")
@@ -252,7 +255,9 @@ class BobPairs:
         channel = tags.channel[exchange.events]
         yield from talk.send(Settings(settings.pack(_setting(channel))))
         raw, setting = exchange.sift(channel, settings.unpack(paired.settings, channel.size))
-        bits, exchange.disclosed = yield from cascade.correct(talk, raw, settings.expected_qber, exchange.entropy)
+        bits, exchange.disclosed = yield from choice.correct(
+            talk, raw, settings.expected_qber, exchange.entropy, settings.reconciliation
+        )
         exchange.errors = _by_setting(setting[bits != raw], settings.common)
         yield from talk.send(Corrected(exchange.errors))
         told = yield from talk.receive(Check)

@@ -32,7 +32,7 @@ class Proof(Protocol[E]):
 
 def without_proof(settings: DistillSettings | EntangledSettings) -> str:
     """Why no proof covers the source, in words; empty where one does."""
-    return "" if isinstance(settings, EntangledSettings) else uncovered(settings.source)
+    return "" if isinstance(settings, EntangledSettings) else uncovered(settings.source, settings.intensity_uncertainty)
 
 
 def proof_of(settings: DistillSettings | EntangledSettings) -> Promise | OneDecoyPromise | PairPromise | None:
@@ -42,8 +42,8 @@ def proof_of(settings: DistillSettings | EntangledSettings) -> Promise | OneDeco
     """
     epsilons = settings.epsilon_secrecy, settings.epsilon_correctness
     if isinstance(settings, EntangledSettings):
-        return PairPromise(*epsilons)
+        return PairPromise(*epsilons, settings.bounds, settings.efficiency_ratio)
     if without_proof(settings):
         return None
     decoys = Promise if len(settings.source.intensities) == 3 else OneDecoyPromise
-    return decoys(settings.source, *epsilons)
+    return decoys(settings.source, *epsilons, settings.bounds, settings.intensity_uncertainty, settings.efficiency_ratio)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from hil.pipeline.split import Bounds
     from hil.ports.detections import PairSourceDeclaration, ReceiverDeclaration, SourceDeclaration
     from hil.ports.run import BlockReport
     from hil.ports.secret import SecretBytes
@@ -20,7 +21,8 @@ class DistillSettings:
 
     Keys are delivered in pieces of ``key_size_bits``; ``test`` marks them TEST (simulated, or seen by the test host).
     ``leakage`` is how a two-way correction is charged (:mod:`hil.pipeline.estimation` says what each rests on).
-    ``reconciliation`` names the error correction (:mod:`hil.pipeline.reconciliation.choice`).
+    ``reconciliation`` names the error correction (:mod:`hil.pipeline.reconciliation.choice`). ``bounds`` and
+    ``efficiency_ratio``: :mod:`hil.pipeline.split`; ``intensity_uncertainty``: :mod:`hil.pipeline.intensities`.
     """
 
     link: str
@@ -32,6 +34,9 @@ class DistillSettings:
     key_size_bits: int = 256
     test: bool = True
     leakage: Literal["both-directions", "error-pattern"] = "both-directions"
+    bounds: Bounds = "published"
+    intensity_uncertainty: float = 0.0
+    efficiency_ratio: float = 1.0
     reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
 
 
@@ -52,6 +57,8 @@ class EntangledSettings:
     key_size_bits: int = 256
     test: bool = True
     leakage: Literal["both-directions", "error-pattern"] = "both-directions"
+    bounds: Bounds = "published"
+    efficiency_ratio: float = 1.0
     reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
 
 

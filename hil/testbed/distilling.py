@@ -76,6 +76,9 @@ def settings_of(link: Link) -> DistillSettings:
         qber_limit=proof.qber_limit,
         reconciliation=proof.reconciliation,
         leakage=proof.leakage,
+        bounds=proof.bounds,
+        intensity_uncertainty=link.transmitter_declared.intensity_uncertainty,
+        efficiency_ratio=link.receiver_declared.efficiency_ratio,
         key_size_bits=key_size_bits(link),
         test=True,
     )

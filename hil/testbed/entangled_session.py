@@ -84,6 +84,8 @@ def _settings_of(link: Link) -> EntangledSettings:
         qber_limit=proof.qber_limit,
         reconciliation=proof.reconciliation,
         leakage=proof.leakage,
+        bounds=proof.bounds,
+        efficiency_ratio=devices[0].efficiency_ratio * devices[1].efficiency_ratio,
         key_size_bits=key_size_bits(link),
     )
 

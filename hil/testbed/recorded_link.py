@@ -11,6 +11,7 @@ import numpy as np
 from hil.errors import MissingCapabilityError, SynchronisationError
 from hil.pipeline.entropy import SeededEntropy
 from hil.pipeline.pairs import AlicePairs, BobPairs, PairSettings
+from hil.pipeline.reconciliation.choice import require
 from hil.pipeline.stepping import run_pair
 from hil.pipeline.synchronisation import SearchLimits
 from hil.ports.identity import EvidenceLevel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Link as DeclaredLink
     from hil.bench.model import RecordingDevice
+    from hil.bench.tables.links import Proof
     from hil.pipeline.pairs import PairsResult
     from hil.ports.detections import TimeTags
     from hil.ports.roles import Recording
@@ -129,7 +131,7 @@ class RecordedLink:
 
     def _distil(self) -> _Distilled:
         if self._distilled is None:
-            self._distilled = _distil(self.name, self.recording, self._declared_device, self._seed)
+            self._distilled = _distil(self.name, self.recording, self._declared_device, self._seed, self.declared.proof)
         return self._distilled
 
 
@@ -148,12 +150,14 @@ def half_window_ticks(window_s: float, tick_s: float) -> int:
     return math.floor(window_s / tick_s / 2.0 * (1.0 + 1e-9))
 
 
-def _distil(link: str, recording: Recording, declared: RecordingDevice, seed: int) -> _Distilled:
+def _distil(link: str, recording: Recording, declared: RecordingDevice, seed: int, proof: Proof) -> _Distilled:
+    require(proof.reconciliation)
     tags, channels = (recording.alice(), recording.bob()), recording.channels
     settings = PairSettings(
         half_window_ticks=half_window_ticks(declared.window_s, recording.tick_s) if declared.window_s else None,
         settings=max(len(channels.settings_a), len(channels.settings_b)),
         common=len(channels.common),
+        reconciliation=proof.reconciliation,
         limits=SearchLimits.for_tick(recording.tick_s),
     )
     try:

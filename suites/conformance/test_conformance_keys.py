@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hil.bench.model import ReceiverDevice
 from hil.errors import MissingCapabilityError
-from hil.physics.decoy_key import IntensityCounts, decoy_key_bits, decoy_proof
+from hil.physics.decoy_key import Conditions, IntensityCounts, decoy_key_bits, decoy_proof
 from hil.physics.pair_finite_key import pair_key_length_bits
 
 if TYPE_CHECKING:
@@ -39,12 +41,20 @@ def _decoy_bound(link: Link, block: BlockReport) -> int:
     epsilons = proof.epsilon_secrecy, proof.epsilon_correctness
     ours = decoy_proof(source.intensities, source.probabilities, *epsilons)
     counts = _decoy_counts(block, len(source.intensities))
-    return decoy_key_bits(counts, ours, block.disclosed_bits, credit_vacuum=proof.leakage == "both-directions")
+    flaws = link.transmitter_declared.intensity_uncertainty, link.receiver_declared.efficiency_ratio
+    return decoy_key_bits(
+        counts,
+        ours,
+        block.disclosed_bits,
+        credit_vacuum=proof.leakage == "both-directions",
+        conditions=Conditions(proof.bounds == "exact", *flaws),
+    )
 
 
 def _pair_bound(link: Link, block: BlockReport) -> int:
     """Of an entangled link."""
-    proof = link.declared.proof
+    proof, devices = link.declared.proof, [link.testbed.bench.device[name] for name in link.declared.parties.values()]
+    ratio = math.prod(device.efficiency_ratio for device in devices if isinstance(device, ReceiverDevice))
     return pair_key_length_bits(
         block.sifted_key_bits,
         block.sifted_test_bits,
@@ -52,6 +62,7 @@ def _pair_bound(link: Link, block: BlockReport) -> int:
         block.disclosed_bits,
         epsilon_secrecy=proof.epsilon_secrecy,
         epsilon_correctness=proof.epsilon_correctness,
+        conditions=Conditions(exact=proof.bounds == "exact", efficiency_ratio=ratio),
     )
 
 

@@ -58,43 +58,37 @@ def theirs(variant: str, qber: float, frames: int) -> tuple[float, float]:
     return frames * FRAME / 1e6 / (time.process_time() - began), leak / FRAME
 
 
+@pytest.mark.parametrize("percent", [1, 2, 5, 8])
 @pytest.mark.parametrize(
-    ("style", "bits", "variant", "frames"),
-    [("fast", 4_000_000, "original", 60), ("efficient", 16_000_000, "nearoptimal", 60)],
+    ("style", "bits", "variant"), [("fast", 4_000_000, "original"), ("efficient", 16_000_000, "nearoptimal")]
 )
-def test_speed(figure: Any, seconds: Callable[..., list[float]], *, style: str, bits: int, variant: str, frames: int) -> None:
-    """Sifted bits a second at 2 %, and how many messages one correction of all of them takes."""
-    alice, bob = pair(bits, 0.02)
-    taken = seconds(lambda: correct(f"cascade-{style}", alice, bob, 0.02), rounds=3)
+def test_correction(
+    figure: Any, seconds: Callable[..., list[float]], *, style: str, bits: int, variant: str, percent: int
+) -> None:
+    """Sifted bits a second, messages of one correction of all of them, and parities over the limit that its errors set."""
+    qber, rounds = percent / 100, 3
+    alice, bob = pair(bits, qber)
+    taken = seconds(lambda: correct(f"cascade-{style}", alice, bob, qber), rounds=rounds)
+    peers = [theirs(variant, qber, 60) for _ in range(rounds)]
+    peer = f"qkd {qkd.__version__} {variant}"
     figure(
-        f"cascade.{style}.mbit_s.2pct",
+        f"cascade.{style}.mbit_s.{percent}pct",
         [bits / 1e6 / one for one in taken],
         "Mbit/s",
-        peer=f"qkd {qkd.__version__} {variant}, no messages",
-        peer_runs=[theirs(variant, 0.02, frames)[0] for _ in range(3)],
+        peer=f"{peer}, no messages",
+        peer_runs=[speed for speed, _ in peers],
     )
-    disclosed, messages = correct(f"cascade-{style}", alice, bob, 0.02)
-    figure(f"cascade.{style}.messages.2pct", [messages], f"messages for {bits // 1_000_000} Mbit")
-    if style == "fast":
-        figure("cascade.fast.f.2pct", [efficiency(disclosed, alice, bob)], "disclosed bits over the Slepian-Wolf limit")
-
-
-@pytest.mark.parametrize("percent", [1, 2, 5, 8])
-def test_efficiency(figure: Any, percent: int) -> None:
-    """Parities over the limit that the very errors of the key set."""
-    qber = percent / 100
-    alice, bob = pair(4_000_000, qber)
-    disclosed, _ = correct("cascade-efficient", alice, bob, qber)
-    entropy = -qber * math.log2(qber) - (1 - qber) * math.log2(1 - qber)
+    disclosed, messages = correct(f"cascade-{style}", alice, bob, qber)
+    figure(f"cascade.{style}.messages.{percent}pct", [messages], f"messages for {bits // 1_000_000} Mbit")
     figure(
-        f"cascade.efficient.f.{percent}pct",
-        [efficiency(disclosed, alice, bob)],
+        f"cascade.{style}.f.{percent}pct",
+        [disclosed / limit(bits, float((alice != bob).mean()))],
         "disclosed bits over the Slepian-Wolf limit",
-        peer=f"qkd {qkd.__version__} nearoptimal",
-        peer_runs=[theirs("nearoptimal", qber, 60)[1] / entropy],
+        peer=peer,
+        peer_runs=[leak / limit(1, qber) for _, leak in peers],
     )
 
 
-def efficiency(disclosed: int, alice: Bits, bob: Bits) -> float:
-    q = float((alice != bob).mean())
-    return disclosed / (alice.size * (-q * math.log2(q) - (1 - q) * math.log2(1 - q)))
+def limit(bits: int, q: float) -> float:
+    """Slepian and Wolf: bits that have to be told of so many with this share of errors."""
+    return bits * (-q * math.log2(q) - (1 - q) * math.log2(1 - q))

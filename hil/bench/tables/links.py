@@ -26,6 +26,8 @@ class Proof(Table, frozen=True, kw_only=True):
     """Error correction; all but the first need numba."""
     leakage: Literal["both-directions", "error-pattern"] = "both-directions"
     """What of a two-way correction is charged to the key; the second is for comparison, and unproven."""
+    bounds: Literal["published", "exact"] = "published"
+    """Inequalities and constants of the published proofs, or exact tails and a proof for lengths that follow the counts."""
 
 
 class Contract(Table, frozen=True, kw_only=True):

@@ -35,6 +35,8 @@ class ReceiverDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", t
 
     detectors: tuple[str, ...] = ("z0", "z1", "x0", "x1")
     efficiency: PositiveRatio
+    efficiency_ratio: PositiveRatio = 1.0
+    """Least efficiency of a detector over the greatest, whatever light arrives; key lengths hold down to it."""
     insertion_loss_db: Decibels = field(name="insertion_loss", default=0.0)
     dark_count_rate_hz: Hertz = field(name="dark_count_rate")
     """Per detector, without afterpulses, at the declared temperature."""

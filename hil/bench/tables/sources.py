@@ -41,6 +41,8 @@ class TransmitterDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role"
     intensities: tuple[float, ...]
     """Mean photon numbers of a pulse, strongest first."""
     intensity_probabilities: tuple[float, ...]
+    intensity_uncertainty: Annotated[float, Meta(ge=0.0, lt=0.5)] = 0.0
+    """Relative: an intensity of 0.5 to 0.01 is anything from 0.495 to 0.505, and key lengths hold for all of it."""
     g2: Ratio = 0.0
     """Of a single-photon source: second-order correlation at zero delay, 2 P(two photons) / mean²."""
     key_basis_probability: PositiveRatio

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hil.compiled import available
 from hil.errors import UsageError
-from hil.pipeline.reconciliation import cascade, frames
+from hil.pipeline.reconciliation import cascade, frames, lockstep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "correct", "require"]
 
-_STYLES = {"cascade-fast": frames.FAST, "cascade-efficient": frames.EFFICIENT}
+_COMPILED = {"cascade-fast", "cascade-efficient"}
 
 
 def require(name: str) -> None:
     """UsageError, with what to do, where the compiler that a correction needs is missing."""
-    if name in _STYLES and not available():
+    if name in _COMPILED and not available():
         raise UsageError(
             f'reconciliation = "{name}" needs numba: pip install "qkd-hil[fast]", or choose reconciliation = "cascade"'
         )
@@ -39,12 +39,18 @@ def correct(
 ) -> Generator[Request, bytes | None, tuple[Bits, cascade.Disclosed]]:
     """Bob's side of the named correction: his bits made equal to Alice's, and what was disclosed."""
     require(name)
-    if name in _STYLES:
-        return (yield from frames.correct(talk, bits, qber_ratio, entropy, _STYLES[name]))
+    if name == "cascade-fast":
+        return (yield from lockstep.correct(talk, bits, qber_ratio, entropy))
+    if name == "cascade-efficient":
+        return (yield from frames.correct(talk, bits, qber_ratio, entropy, frames.EFFICIENT))
     return (yield from cascade.correct(talk, bits, qber_ratio, entropy))
 
 
 def answer(talk: Conversation, bits: Bits, name: str) -> Generator[Request, bytes | None, tuple[Corrected, cascade.Disclosed]]:
     """Alice's side."""
     require(name)
-    return (yield from (frames.answer(talk, bits) if name in _STYLES else cascade.answer(talk, bits)))
+    if name == "cascade-fast":
+        return (yield from lockstep.answer(talk, bits))
+    if name == "cascade-efficient":
+        return (yield from frames.answer(talk, bits))
+    return (yield from cascade.answer(talk, bits))

@@ -1,4 +1,4 @@
-"""Cascade over frames of one size, with every parity of every pass reused: near the limit, or fast.
+"""Cascade over frames of one size, with every parity of every pass reused: near the limit.
 
 J. Martinez-Mateo, C. Pacher, M. Peev, A. Ciurana, V. Martin, "Demystifying the Information Reconciliation Protocol Cascade",
 Quantum Information and Computation 15, 453 (2015), arXiv:1407.3257: block sizes that are powers of two, sub-blocks kept, the
@@ -14,7 +14,7 @@ Needs numba (``pip install qkd-hil[fast]``); works with any exchange that has ``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, log2
+from math import ceil, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Bits = npt.NDArray[np.uint8]
 
-__all__ = ["EFFICIENT", "FAST", "Style", "answer", "correct", "plan"]
+__all__ = ["EFFICIENT", "Style", "answer", "correct", "plan"]
 
 SEED_BYTES = 16
 _MOST_PASSES = 32
@@ -48,15 +48,13 @@ _STACK = 256
 
 @dataclass(frozen=True)
 class Style:
-    """Frame length (as a power of two), searches side by side in a frame after the first pass, and how passes grow."""
+    """Frame length (as a power of two), and searches side by side in a frame after the first pass."""
 
     frame_log2: int
     width: int
-    near_limit: bool
 
 
-EFFICIENT = Style(frame_log2=16, width=3, near_limit=True)
-FAST = Style(frame_log2=13, width=256, near_limit=False)
+EFFICIENT = Style(frame_log2=16, width=3)
 
 
 def plan(bits: int, qber_ratio: float, style: Style) -> Frames:
@@ -65,11 +63,8 @@ def plan(bits: int, qber_ratio: float, style: Style) -> Frames:
     n = 1 << log
     ratio = min(max(qber_ratio, 1.0 / n), 0.25)
     first = log2(1.0 / ratio) - 0.5
-    if style.near_limit:
-        second = 1 << ceil(max(first, (first + 12.0) / 2.0))
-        sizes = [1 << ceil(first), second, max(4096, second)]
-    else:
-        sizes = [(1 << floor(first)) << doubled for doubled in (0, 2, 5)]
+    second = 1 << ceil(max(first, (first + 12.0) / 2.0))
+    sizes = [1 << ceil(first), second, max(4096, second)]
     # two errors stay together in a pass of two blocks half of the time; 18 such passes leave a pair in a quarter million
     blocks = [max(2, n // size) for size in sizes] + [2] * 18
     return Frames(log, tuple(blocks), b"")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Ways = tuple[Orders, Orders, Orders]
     Forest = tuple[Words, Words, Bits]
 
-__all__ = ["advance", "answers", "begin", "gather", "grow", "halves", "read", "scatter", "shuffle"]
+__all__ = ["advance", "answers", "begin", "gather", "grow", "halves", "read", "scatter", "shuffle", "turn"]
 
 ALL = np.uint64(2**64 - 1)
 ONE = np.uint64(1)
@@ -69,7 +69,7 @@ def scatter(octets: Bits, frames: Bits) -> None:
 
 
 @kernel
-def _turn(square: Words) -> None:
+def turn(square: Words) -> None:
     """A matrix of 64 by 64 bits becomes its transpose; H. S. Warren, "Hacker's Delight", section 7-3."""
     width, mask = 32, np.uint64(2**32 - 1)
     while width:
@@ -90,7 +90,7 @@ def _keep(nodes: Words, trees: Words, plane: int) -> None:
     for word in range(nodes.size >> 6):
         for i in range(64):
             square[i] = nodes[64 * word + i]
-        _turn(square)
+        turn(square)
         for frame in range(trees.shape[0]):
             trees[frame, word, plane] = square[frame]
 

@@ -101,7 +101,8 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
     )
     keys = (
         "role, driver, twin, address, data_address, firmware, serial, site, region, envelope, actual, chaos, calibration, "
-        "pulse_rate, source, intensities, intensity_probabilities, g2, key_basis_probability, bit_one_probability, "
+        "pulse_rate, source, intensities, intensity_probabilities, intensity_uncertainty, g2, key_basis_probability, "
+        "bit_one_probability, "
         "intensity_fluctuation, intensity_correlation, preparation_error, encoding, extinction, phase, "
         "pilot_power, calibration_every, level"
     )

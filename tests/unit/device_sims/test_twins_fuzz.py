@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from hil import discovery
 from hil.bench import load
+from hil.device_sims.spec import Later
 from hil.device_sims.world.world import World
 
 if TYPE_CHECKING:
@@ -34,6 +36,13 @@ QUERIES = {
     "middle": (b"*IDN?\n", b"START\n", b"SWAPS?\n", b"PAIRS? 0\n", b"PAIRS? -1\n", b"PARK\r\n"),
     "east": (b"START\n", b"PAIRS? 0\n", b"PAIRS? 999999999999999\n", b"PAIRS?\n", b"RUN?\n"),
     "bob": (b"BLOCK START\n", b"BLOCK STOP\n", b"COUNTERS?\n", b"HISTORY? 0 1e9\n", b"BIAS ON\n", b"TEMP?\n"),
+    "ldc500": (b"LDON ON\n", b"SILD 20;", b"SILD?\n", b"SMOD CP\n", b"SWPD 1\n", b"SILM 1e3\n", b"LEXE?;LCME?\n", b"TEMP 30\n"),
+    "n7761a": (b":INP1:ATT 12 dB\n", b"INP:OFFS 3;", b"OUTP 0\n", b"*RST\n", b":INP1:WAV? MAX\n", b"SYST:ERR?\n"),
+    "ted4015": (b"SOUR:TEMP 30C\n", b"MEAS:TEMP?;", b"OUTP OFF\n", b"SOUR:TEMP:LIM:HIGH 20\n", b"*STB?\n"),
+    "itc4001": (b"OUTP1:STATE 1\n", b"OUTP2 0;", b"SOUR:CURR 0.1\n", b"SOUR2:TEMP:SPO?\n", b"SENS3:CURR:DATA?\n"),
+    "polatis": (b":oxc:swit:conn:add (@1,2),(@9,10)\n", b":oxc:swit:conn:stat?\n", b"(@", b":oxc:swit:disc:all\n", b"(@1:9)"),
+    "spd": (b"hvolt 210;", b"counts?\r\n", b"time 5\r\n", b"temp?;", b"loop 0\n", b"settemp -20\r\n"),
+    "tdc1": (b"singles;counts?\r\n", b"pairs;", b"time 3;", b"level?\r\n", b"INPKT;", b"abort\r\n", b"NEG -0.6\r\n"),
 }
 """What each device understands, to be cut and mixed with noise."""
 
@@ -46,13 +55,24 @@ PROBES = {
     "middle": (b"\nSTOP\n", b"OK\n"),
     "east": (b"\nTIME?\n", b"0\n"),
     "bob": (b"\nROLE?\n", b"RECEIVER\n"),
+    "ldc500": (b"\nILOC?\n", b"CLOSED\n"),
+    "n7761a": (b"\n*OPC?\n", b"1\n"),
+    "ted4015": (b"\n*OPC?\n", b"1\n"),
+    "itc4001": (b"\n*OPC?\n", b"1\n"),
+    "polatis": (b"\n:oxc:swit:size?\n", b"8,8\n"),
+    "spd": (b"\r\nloop 1;loop?\r\n", b"1\r\n"),
+    "tdc1": (b"\r\neclock?\r\n", b"0\r\n"),
 }
 """A question each device answers after anything, and how that answer ends."""
 
 
+SHELF = Path(__file__).parents[2] / "contract" / "shelf.toml"
+
+
 @cache
 def bench(device: str) -> Bench:
-    return load("repeater-2" if device in {"middle", "east"} else "metro-25km")
+    found = next((name for name in ("metro-25km", "repeater-2") if device in load(name).device), None)
+    return load(found or SHELF)
 
 
 def session(device: str, endpoint: int = 0) -> Session:
@@ -61,7 +81,8 @@ def session(device: str, endpoint: int = 0) -> Session:
 
 
 def heard(conversation: Session, data: bytes) -> bytes:
-    return b"".join(reply.data for reply in conversation.received(data, 0))
+    replies = conversation.received(data, 0)
+    return b"".join(reply.make(0)[0] if isinstance(reply, Later) else reply.data for reply in replies)
 
 
 def pieces(device: str) -> st.SearchStrategy[bytes]:

@@ -100,3 +100,36 @@ class TestLaser:
         assert say("itc4001", "SOUR:CURR 0.21;:SYST:ERR?") == '-222,"Data out of range"\n'
         say("itc4001", "SOUR2:TEMP:SPO 21.5")
         assert say("itc4001", "SOUR2:TEMP?") == "2.150000E+01\n"
+
+
+class TestMatrixSwitch:
+    """Polatis, 8 by 8."""
+
+    def test_lines(self, say: Callable[..., str]) -> None:
+        """Size, connections as two lists, the peer of a port from either side; what is refused is in the queue."""
+        assert say("polatis", "*idn?").startswith("Polatis,I-OST-8x8-LU1-DMHNS,")
+        assert say("polatis", ":oxc:swit:size?") == "8,8\n"
+        assert say("polatis", ":oxc:swit:conn:stat?") == "(@1),(@10)\n"
+        say("polatis", ":oxc:swit:conn:add (@2,3),(@9,16)")
+        assert say("polatis", ":oxc:swit:conn:stat?") == "(@1,2,3),(@10,9,16)\n"
+        assert say("polatis", ":oxc:swit:conn:port? 16;port? 1;port? 4") == '"3";"10";""\n'
+        say("polatis", ":oxc:swit:conn:add (@2),(@10)")
+        assert say("polatis", ":oxc:swit:conn:stat?") == "(@2,3),(@10,16)\n"
+        say("polatis", ":oxc:swit:conn:sub (@3),(@16)")
+        say("polatis", ":oxc:swit:conn:add (@1),(@17)")
+        say("polatis", ":oxc:swit:conn:add (@9),(@1)")
+        assert say("polatis", ":syst:err:all?") == '-222,"Data out of range",-222,"Data out of range"\n'
+        say("polatis", ":oxc:swit:disc:all")
+        assert say("polatis", ":oxc:swit:conn:stat?") == "(@),(@)\n"
+        say("polatis", ":oxc:swit:port:dis (@2,4)")
+        assert say("polatis", ":oxc:swit:port:stat?") == "(E,D,E,D,E,E,E,E,E,E,E,E,E,E,E,E)\n"
+
+    def test_light_goes_where_port_1_leads(self, say: Callable[..., str], world: World) -> None:
+        """Channel n is egress port 8 + n; a port that is disabled or taken leaves the path dark."""
+        assert world.switch_channel("polatis", 0) == 2
+        say("polatis", ":oxc:swit:conn:only (@1),(@11)", SECOND)
+        assert world.switch_channel("polatis", SECOND) == 3
+        say("polatis", ":oxc:swit:port:dis (@11)", SECOND)
+        assert world.switch_channel("polatis", SECOND) == 0
+        say("polatis", ":oxc:swit:port:enab (@11);:oxc:swit:conn:add (@5),(@11)", SECOND)
+        assert world.switch_channel("polatis", SECOND) == 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hil.bench.model import LaserDevice
+from hil.bench.model import LaserDevice, SwitchDevice
 from hil.drivers.keysight_n776x import KeysightN776x
+from hil.drivers.polatis_osm import PolatisOsm
 from hil.drivers.thorlabs_itc4001 import ThorlabsItc4001
 from hil.drivers.thorlabs_ted4015 import ThorlabsTed4015
 from hil.errors import EnvelopeError, InstrumentError, ReplyError
@@ -89,3 +90,25 @@ class TestThorlabsItc4001:
         dark = opened(ThorlabsItc4001, asked(b"OUTP2:STATE?", b"0"), self.OPENING, declared=self.DECLARED)
         with pytest.raises(InstrumentError, match="its cooler is off"):
             dark.set_emitting(emitting=True)
+
+
+class TestPolatisOsm:
+    """:oxc:swit:conn."""
+
+    OPENING = (*NO_ERROR, *asked(b":oxc:swit:size?", b"24,24"))
+
+    def test_selects_an_egress_port_behind_the_ingress_ports(self, opened):
+        turns = [*told(b":oxc:swit:conn:add (@1),(@27)"), *asked(b":oxc:swit:conn:port? 1", b'"27"')]
+        opened(PolatisOsm, turns, self.OPENING).select(3)
+
+    def test_nothing_connected_is_channel_none(self, opened):
+        assert opened(PolatisOsm, asked(b":oxc:swit:conn:port? 1", b'""'), self.OPENING).channel() == 0
+
+    def test_parks_on_the_dark_channel(self, opened):
+        turns = [*told(b":oxc:swit:conn:add (@1),(@32)"), *asked(b":oxc:swit:conn:port? 1", b'"32"')]
+        declared = SwitchDevice(driver="polatis-osm", through_channel=2, dark_channel=8)
+        opened(PolatisOsm, turns, self.OPENING, declared=declared).park()
+
+    def test_no_more_channels_than_it_has(self, opened):
+        with pytest.raises(EnvelopeError, match="1 to 24 is allowed"):
+            opened(PolatisOsm, [], self.OPENING).select(25)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.judge import VendorBlock, judge
+from hil.judge import VendorBlock, judge, judge_all
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -122,9 +123,13 @@ class TestKnownMistakes:
 def test_vacuum_gives_no_key_where_the_error_pattern_is_given_away() -> None:
     """With a true vacuum decoy and dark counts the two accountings differ by the vacuum events."""
     assert LONGER.key_counts is not None
-    dark = replace(LONGER, intensities=(0.5, 0.1, 0.0), key_counts=(*LONGER.key_counts[:2], 5e6), key_errors=(6e7, 6e6, 2.5e6))
+    dark = replace(
+        LONGER, key_bits=1, intensities=(0.5, 0.1, 0.0), key_counts=(*LONGER.key_counts[:2], 5e6), key_errors=(6e7, 6e6, 2.5e6)
+    )
     both, pattern = judge(dark), judge(replace(dark, accounting="error-pattern"))
     assert both.bound is not None
+    assert pattern.outcome is Outcome.INCONCLUSIVE  # one direction's charge is unproven
+    assert "unproven" in pattern.reason
     assert both.allowed_bits is not None
     assert both.bound.vacuum_events > 1e7
     assert pattern.allowed_bits == pytest.approx(both.allowed_bits - both.bound.vacuum_events, abs=1)
@@ -171,3 +176,121 @@ class TestWithoutCounters:
         """Leaving one out never turns a key that fails into one that passes."""
         assert outcome(KNOWN, **{name: None}) is Outcome.INCONCLUSIVE
         assert outcome(KNOWN, **{name: None}, key_bits=2 * 10**8, sifted_bits=10**8) is Outcome.FAIL
+
+
+# Catalogue onedecoy-50km-1e+11: counts by its formulas, leakage (f = 1.16) and length of the code that the authors of
+# arXiv:2405.16578 published, which a second implementation gives to all digits.
+def _one_decoy() -> VendorBlock:
+    eta, dark = 0.1, 200.0 / 625e6
+    clicks = [n * (1.0 - math.exp(-mu * eta) * (1.0 - dark)) for mu, n in ((0.5, 0.9e11), (0.15, 0.1e11))]
+    wrong = [n * (0.02 * (1.0 - math.exp(-mu * eta)) + dark / 2.0) for mu, n in ((0.5, 0.9e11), (0.15, 0.1e11))]
+    key, key_errors, test, test_errors = (tuple(s * n for n in part) for s in (0.81, 0.01) for part in (clicks, wrong))
+    return VendorBlock(
+        block="one decoy",
+        key_bits=917_308_023,
+        duration_s=160.0,
+        intensities=(0.5, 0.15),
+        probabilities=(0.9, 0.1),
+        epsilon_secrecy=1e-12,
+        epsilon_correctness=1e-12,
+        key_counts=key,
+        key_errors=key_errors,
+        test_counts=test,
+        test_errors=test_errors,
+        disclosed_bits=603205137.5757422,
+        pulse_rate_hz=625e6,
+        loss_db=10.0,
+    )
+
+
+ONE_DECOY = _one_decoy()
+# n (1 - h(Q + mu)) - leak - log2(2 / (eps_sec^2 eps_cor)) (Tomamichel et al. 2012), worked out by hand for 10^6 key bits, as
+# many test bits, 20,000 errors: mu = sqrt(2e6 * 1000001 * ln(4e9) / 1e18) = 0.00664975, h(0.02664975) = 0.1773016, price 110.6.
+PAIRS = VendorBlock(
+    block="pairs",
+    key_bits=622_587,
+    duration_s=100.0,
+    protocol="bbm92",
+    epsilon_secrecy=1e-9,
+    epsilon_correctness=1e-15,
+    key_counts=(1_000_000,),
+    key_errors=(20_000,),
+    test_counts=(1_000_000,),
+    test_errors=(20_000,),
+    disclosed_bits=200_000,
+)
+
+
+class TestOtherProofs:
+    """One decoy and pairs have bounds of their own."""
+
+    def test_one_decoy(self) -> None:
+        found = judge(ONE_DECOY)
+        assert (found.outcome, found.allowed_bits) == (Outcome.PASS, ONE_DECOY.key_bits)
+        assert outcome(ONE_DECOY, key_bits=ONE_DECOY.key_bits + 1) is Outcome.FAIL
+        assert found.bound is not None
+        assert found.bound.proof.startswith("one decoy")
+
+    def test_one_decoy_takes_the_errors_of_the_key_basis(self) -> None:
+        """Without them its vacuum is not bounded, and nothing is confirmed."""
+        assert outcome(ONE_DECOY, key_errors=None) is Outcome.INCONCLUSIVE
+
+    def test_pairs(self) -> None:
+        found = judge(PAIRS)
+        assert found.outcome is Outcome.PASS
+        assert found.allowed_bits == pytest.approx(PAIRS.key_bits, abs=20)  # as far as six digits go
+        assert outcome(PAIRS, key_bits=PAIRS.key_bits + 40) is Outcome.FAIL
+
+    @pytest.mark.parametrize("block", [ONE_DECOY, PAIRS], ids=lambda block: block.block)
+    def test_known_mistakes_of_theirs(self, block: VendorBlock) -> None:
+        """Leakage never subtracted, and 256 bits out of a block of a hundred-thousandth of the counts."""
+        assert block.disclosed_bits is not None
+        assert outcome(block, key_bits=block.key_bits + round(block.disclosed_bits), disclosed_bits=0) is Outcome.FAIL
+        names = ("key_counts", "key_errors", "test_counts", "test_errors")
+        few = {name: tuple(round(1e-5 * n) for n in getattr(block, name)) for name in names}
+        assert outcome(block, **few, disclosed_bits=0, key_bits=256) is Outcome.FAIL
+
+
+class TestHiding:
+    """What a file could be made to hide is found."""
+
+    def test_decoys_that_click_too_much(self) -> None:
+        """Twice the weak decoy's clicks would show twice the single photons; no channel lets the signal through so little."""
+        assert KNOWN.key_counts is not None
+        strong, weak, vacuum = KNOWN.key_counts
+        found = judge(replace(KNOWN, key_counts=(strong, 8.0 * weak, vacuum), key_bits=30_000_000))
+        assert found.outcome is Outcome.FAIL
+        assert "key_counts of a weaker intensity too high for the stronger ones" in found.reason
+        fewer = judge(replace(KNOWN, key_counts=(strong, 2.0 * weak, vacuum), key_bits=30_000_000))
+        assert fewer.outcome is Outcome.FAIL
+        assert "the counters are false" in fewer.reason
+        assert outcome(KNOWN, test_counts=(978945.0, 98545.0, 2e6), test_errors=(23568.0, 2387.0, 8.0)) is Outcome.FAIL
+
+    def test_a_promise_that_is_none(self) -> None:
+        """Secrecy of 0.9 makes the key longer than its buyer may take."""
+        loose = replace(KNOWN, epsilon_secrecy=0.9)
+        more = judge(loose).allowed_bits
+        assert more is not None
+        assert more > KNOWN.key_bits
+        assert outcome(loose, key_bits=more) is Outcome.PASS
+        assert judge(replace(loose, key_bits=more), epsilon_secrecy=1e-9).outcome is Outcome.FAIL
+        assert judge(KNOWN, epsilon_secrecy=1e-6).allowed_bits == KNOWN.key_bits  # it promises more than asked
+
+    def test_a_block_told_twice(self) -> None:
+        """Under another name and at another time; a block that shares no more than its length is no copy."""
+        first, copy = replace(KNOWN, start_s=0.0), replace(KNOWN, block="again", start_s=10.0)
+        outcomes = [each.outcome for each in judge_all((first, LONGER, copy))]
+        assert outcomes == [Outcome.PASS, Outcome.PASS, Outcome.FAIL]
+        assert "every counter of block 25 km" in judge_all((first, copy))[1].reason
+
+    def test_blocks_that_share_their_time(self) -> None:
+        """The second begins a second before the first ends; the third, inside the first, too; one that follows does not."""
+        blocks = [
+            replace(LONGER, block="a", start_s=0.0),
+            replace(KNOWN, block="b", start_s=999.0),
+            replace(KNOWN, block="c", start_s=500.0, key_bits=17_645_000),
+            replace(KNOWN, block="d", start_s=1009.0, key_bits=17_644_000),
+        ]
+        found = {each.block: each for each in judge_all(blocks)}
+        assert [found[name].outcome for name in "abcd"] == [Outcome.PASS, Outcome.FAIL, Outcome.FAIL, Outcome.PASS]
+        assert "begins 1 s before block a ends: its pulses are counted twice" in found["b"].reason

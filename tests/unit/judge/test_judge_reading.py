@@ -106,7 +106,7 @@ def test_every_mistake_of_a_json_file(file: Callable[[object], Path]) -> None:
     assert found["epsilon_secrecy"] == "epsilon_secrecy: found 1; expected a number above 0 and below 1"
     assert "found an unknown field; expected 'pulse_rate_hz'" in found["pulse_rate"]
     assert found["blocks[0].key_bits"] == "blocks[0].key_bits: found -1; expected a whole number of at least 0"
-    assert "found [1, 2]; expected three numbers, strongest intensity first" in found["blocks[0].key_counts"]
+    assert "found [1, 2]; expected 3 numbers, one for each of the intensities" in found["blocks[0].key_counts"]
     assert "no more errors than test_counts [978945, 98545, 78]" in found["blocks[1].test_errors"]
     assert "'disclosed_bits'" in found["blocks[1].disclosed"]
     assert "both-directions, error-pattern" in found["blocks[1].accounting"]

@@ -50,11 +50,17 @@ def write(file: Path, settings: DistillSettings, blocks: list[dict[str, Any]]) -
     return file
 
 
-@pytest.mark.parametrize("leakage", ["error-pattern", "both-directions"])
-def test_an_honest_export_passes(
-    small: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], leakage: str
+@pytest.mark.parametrize(
+    ("leakage", "code", "words"),
+    [
+        ("both-directions", 0, "PASS: the device was never more optimistic than allowed (1 SKIPPED, 2 PASS of 3)"),
+        ("error-pattern", 11, "INCONCLUSIVE: cannot confirm that the device was never more optimistic"),
+    ],
+)
+def test_an_honest_export_passes(  # noqa: PLR0917
+    small: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], leakage: str, code: int, words: str
 ) -> None:
-    """Blocks with key pass under the accounting they were made with; one too short for any claims none."""
+    """Blocks with key pass with both directions charged, one is not confirmed; a block too short for any claims none."""
     link = small()
     link = small(settings=replace(link.settings, leakage=leakage))
     reports = [
@@ -62,9 +68,8 @@ def test_an_honest_export_passes(
     ]
     assert [report.released for report in reports] == [True, True, False]
     file = write(tmp_path / "ours.json", link.settings, [export(report) for report in reports])
-    assert main(["judge", str(file)]) == 0
-    said = capsys.readouterr().out
-    assert "PASS: the device was never more optimistic than allowed (1 SKIPPED, 2 PASS of 3)" in said
+    assert main(["judge", str(file)]) == code
+    assert words in capsys.readouterr().out
 
 
 def test_the_same_export_with_the_leakage_kept_fails(

@@ -97,7 +97,7 @@ def test_the_intensities_choose_the_proof(small: Callable[..., Any]) -> None:
     assert isinstance(proof_of(replace(link.settings, source=SMALL)), OneDecoyPromise)
     with pytest.raises(UsageError, match="one decoy is two intensities"):
         OneDecoyPromise(link.settings.source, 1e-9, 1e-15)
-    with pytest.raises(UsageError, match="two decoys are three intensities"):
+    with pytest.raises(UsageError, match="two decoys are three"):
         Promise(SMALL, 1e-9, 1e-15)
 
 

@@ -12,7 +12,8 @@ from scipy.stats import beta
 from hil.bench.loader import load
 from hil.clock import VirtualClock
 from hil.drivers.recording import RecordedTags
-from hil.errors import MissingCapabilityError, SynchronisationError
+from hil.errors import MissingCapabilityError, SynchronisationError, UsageError
+from hil.pipeline.reconciliation import choice
 from hil.ports.identity import EvidenceLevel
 from hil.ports.objective import Objective
 from hil.ports.spec import DeviceSettings
@@ -32,13 +33,17 @@ SINGLES = ((5408, 2732, 1753, 1424), (5242, 5811, 2792, 2179))
 MATRIX = ((279, 1, 0, 2), (0, 341, 1, 0), (0, 0, 95, 0), (0, 0, 0, 59))
 
 
-def _link(file: Path, *, seed: int = 1, record=lambda kind, **data: None, channels=()) -> RecordedLink:
+def _link(
+    file: Path, *, seed: int = 1, record=lambda kind, **data: None, channels=(), reconciliation: str = "cascade"
+) -> RecordedLink:
     """The shipped bench's link over the real driver, on this file."""
     bench = load("recorded-pairs")
     declared = msgspec.structs.replace(bench.device["recording"], channels=channels)
     driver = RecordedTags(DeviceSettings(name="recording", resource=str(file), clock=VirtualClock(), declared=declared))
     driver.open()
-    return RecordedLink("pairs", bench.link["pairs"], driver, declared, seed=seed, record=record)
+    proof = msgspec.structs.replace(bench.link["pairs"].proof, reconciliation=reconciliation)
+    link = msgspec.structs.replace(bench.link["pairs"], proof=proof)
+    return RecordedLink("pairs", link, driver, declared, seed=seed, record=record)
 
 
 def _write(path: Path, channel: np.ndarray, ticks: np.ndarray) -> Path:
@@ -187,6 +192,20 @@ class TestAnyRecording:
         first, again, other = (_link(two_bases, seed=seed).analysis().exchanged for seed in (1, 1, 2))
         assert (first.disclosed_bits, first.fingerprints) == (again.disclosed_bits, again.fingerprints)
         assert other.fingerprints == first.fingerprints
+
+    @pytest.mark.parametrize("name", ["cascade-fast", "cascade-efficient"])
+    def test_each_correction_gives_the_same_bits_for_other_parities(self, two_bases, name):
+        """The link's `reconciliation` is the one that runs."""
+        pytest.importorskip("numba")
+        plain, chosen = (_link(two_bases, reconciliation=each).analysis().exchanged for each in ("cascade", name))
+        assert chosen.fingerprints == plain.fingerprints
+        assert chosen.corrected_errors == plain.corrected_errors
+        assert chosen.disclosed_bits != plain.disclosed_bits
+
+    def test_a_correction_that_cannot_be_had_is_refused_with_that_reason(self, two_bases, monkeypatch):
+        monkeypatch.setattr(choice, "available", lambda: False)
+        with pytest.raises(UsageError, match="needs numba: pip install"):
+            _link(two_bases, reconciliation="cascade-fast").analysis()
 
     def test_unrelated_events_are_an_error_of_the_bench(self, tmp_path):
         """The message names the link."""

@@ -1,0 +1,73 @@
+"""S-Fifteen's instruments on a serial line: commands and answers are lines that end with CR LF. As in their own library.
+
+Counting is an acquisition: it is asked for once, waited for on the bench's clock, and never repeated by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.drivers._lines import decoded
+from hil.drivers._setting import number
+from hil.errors import ReplyError, UsageError
+from hil.ports.identity import Identity
+from hil.transports import Marker, SerialLine, Transport, Until, over_raw
+
+if TYPE_CHECKING:
+    from hil.ports.spec import DeviceSettings
+
+__all__ = ["SFifteenLine"]
+
+_LINE = Until(b"\r\n")
+_LONGEST_GATE_MS, _SHORTEST_GATE_MS = 65_535, 1
+
+
+class SFifteenLine:
+    """The line to one instrument; ``kind`` is the word its ``*idn?`` begins with."""
+
+    def __init__(self, settings: DeviceSettings, kind: str, transport: Transport | None) -> None:
+        self.name, self._settings, self._kind = settings.name, settings, kind
+        marker = Marker(b"*idn?\r\n", _LINE, lambda reply: kind.encode() in reply)
+        self.transport = transport or over_raw(
+            settings.name,
+            settings.resource,
+            timeout_s=settings.timeout_s,
+            line=SerialLine(115_200),
+            markers=(marker,),
+        )
+
+    def identity(self) -> Identity:
+        """Serial number and firmware are the words behind the maker's name and behind ``firmware``."""
+        said = self.ask("*idn?")
+        words = said.replace(",", " ").split()
+        if not words or words[0].upper() != self._kind:
+            raise ReplyError(self.name, f"*idn? answered {said[:60]!r}; expected an instrument that calls itself {self._kind}")
+        after = {word.lower(): following for word, following in zip(words, [*words[1:], ""], strict=True)}
+        return Identity("S-Fifteen Instruments", self._kind, after.get("instruments", ""), after.get("firmware", ""))
+
+    def ask(self, query: str) -> str:
+        """One line out, one line back."""
+        reply = self.transport.query(query.encode("ascii") + b"\r\n", _LINE, idempotent=True)
+        return decoded(self.name, reply).strip()
+
+    def number(self, query: str) -> float:
+        """One line out, a number back."""
+        return number(self.name, query, self.ask(query))
+
+    def tell(self, command: str) -> None:
+        """One line out; nothing comes back."""
+        self.transport.write(command.encode("ascii") + b"\r\n")
+
+    def count(self, command: str, gate_s: float) -> list[int]:
+        """Set the integration time, ask, wait for its end, and read the numbers; UsageError for a gate it cannot have."""
+        gate_ms = round(gate_s * 1e3)
+        if not _SHORTEST_GATE_MS <= gate_ms <= _LONGEST_GATE_MS:
+            raise UsageError(f"{self.name}: a gate of {gate_s:g} s; the device counts for 0.001 to 65.535 s")
+        with self.transport.exchange() as line:
+            line.send(f"time {gate_ms}\r\n{command}\r\n".encode("ascii"))
+            self._settings.clock.sleep(gate_ms / 1e3)
+            text = decoded(self.name, _LINE.read(line, self._settings.timeout_s))
+        words = text.split()
+        if not words or not all(word.isdecimal() for word in words):
+            raise ReplyError(self.name, f"{command}: expected counts, got {text[:60]!r}")
+        return [int(word) for word in words]
