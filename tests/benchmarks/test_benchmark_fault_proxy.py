@@ -97,3 +97,5 @@ def test_round_trips(seconds, figure, server):
     with ProxyHost(seed=1) as host:
         direct, through = measured(server), measured(host.proxy("echo", server).address)
     figure("proxy.round_trip_s", through, "s", peer="direct connection", peer_runs=direct)
+    added = [one - other for one, other in zip(sorted(through), sorted(direct), strict=True)]
+    figure("proxy.added_latency_s", added, "s")
