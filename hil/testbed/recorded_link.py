@@ -11,7 +11,6 @@ import numpy as np
 from hil.errors import MissingCapabilityError, SynchronisationError
 from hil.pipeline.entropy import SeededEntropy
 from hil.pipeline.pairs import AlicePairs, BobPairs, PairSettings
-from hil.pipeline.reconciliation.choice import require
 from hil.pipeline.stepping import run_pair
 from hil.pipeline.synchronisation import SearchLimits
 from hil.ports.identity import EvidenceLevel
@@ -151,7 +150,6 @@ def half_window_ticks(window_s: float, tick_s: float) -> int:
 
 
 def _distil(link: str, recording: Recording, declared: RecordingDevice, seed: int, proof: Proof) -> _Distilled:
-    require(proof.reconciliation)
     tags, channels = (recording.alice(), recording.bob()), recording.channels
     settings = PairSettings(
         half_window_ticks=half_window_ticks(declared.window_s, recording.tick_s) if declared.window_s else None,
