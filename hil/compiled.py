@@ -38,7 +38,7 @@ def kernel(function: F) -> F:
     from numba import njit
 
     _tell_who_waits()
-    return cast("F", njit(cache=True, nogil=True)(function))
+    return cast("F", njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 @cache

@@ -1,7 +1,8 @@
-"""Which candidates click where a fixed dead time decides, with vector operations: only crowds of them need a decision."""
+"""Which candidates click: one by one, or with vector operations where a fixed dead time decides, as only crowds need one."""
 
 from __future__ import annotations
 
+from math import exp
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
+    Reals = npt.NDArray[np.float64]
+    Small = npt.NDArray[np.uint8]
 
-__all__ = ["NEVER", "settled", "survivors"]
+__all__ = ["NEVER", "settled", "survivors", "walked"]
 
 NEVER = -(1 << 52)
 """A time, in ticks, too long ago to matter."""
@@ -28,7 +31,7 @@ def settled(
 ) -> Flags:
     """Which candidates click: ``main`` first, then ``extra``.
 
-    Arguments are those of :func:`.kernels.settle`. Each detector's candidates are laid out on a lane of their own. Whether an
+    Arguments are those of :func:`walked`. Each detector's candidates are laid out on a lane of their own. Whether an
     afterpulse comes depends on an earlier click only: repeating the decision settles one more of them, in order of time, in
     every round, and in practice all within a few.
     """
@@ -101,3 +104,57 @@ def _crowd(every: Indices, own: Indices) -> Indices:
     touched[1:] |= near
     touched[:-1] |= near
     return np.flatnonzero(touched)
+
+
+def walked(
+    main: tuple[Indices, Small],
+    extra: tuple[Indices, Small, Indices],
+    rules: tuple[Indices, Reals, tuple[int, int], bool],
+    chance: tuple[Reals, Reals],
+    memory: tuple[Indices, Indices],
+) -> tuple[Indices, Small, Flags]:
+    """Go through candidates in order of time: time and detector of each click, and which candidates clicked.
+
+    ``main`` are time and detector, ``extra`` the same with the number of the candidate without whose click it never comes
+    (main first, then extra; -1: it comes anyway). ``rules`` are dead time, recovery time, (gap, reset time) of latching, and
+    whether what is not seen prolongs the dead time. ``chance`` is each candidate's luck while its detector recovers, or empty.
+    ``memory`` holds each detector's last event and the end of its silence, and is updated.
+    """
+    main_time, main_detector = main
+    extra_time, extra_detector, parent = extra
+    blind, recovery, latching, paralysable = rules
+    latch_gap, latch_reset = latching
+    main_chance, extra_chance = chance
+    last, silent = memory
+    mains, extras = len(main_time), len(extra_time)
+    time, detector = np.empty(mains + extras, dtype=np.int64), np.empty(mains + extras, dtype=np.uint8)
+    clicked = np.zeros(mains + extras, dtype=np.bool_)
+    i, j, found = 0, 0, 0
+    while i < mains or j < extras:
+        if j == extras or (i < mains and main_time[i] <= extra_time[j]):
+            t, d, event = main_time[i], main_detector[i], i
+            i += 1
+        else:
+            t, d, event = extra_time[j], extra_detector[j], mains + j
+            j += 1
+            if parent[j - 1] >= 0 and not clicked[parent[j - 1]]:
+                continue
+        gap = t - last[d]
+        if gap <= blind[d]:
+            if paralysable:
+                last[d] = t
+            continue
+        if t < silent[d]:
+            continue
+        if len(main_chance) + len(extra_chance) > 0 and recovery[d] > 0.0:
+            luck = main_chance[event] if event < mains else extra_chance[event - mains]
+            if luck >= 1.0 - exp(-(gap - blind[d]) / recovery[d]):
+                continue
+        last[d] = t
+        if gap < latch_gap:
+            silent[d] = t + latch_reset
+        clicked[event] = True
+        time[found] = t
+        detector[found] = d
+        found += 1
+    return time[:found], detector[:found], clicked

@@ -6,60 +6,28 @@ what marks of their own. Which candidates click is then a matter of order alone,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import kernels
-from .crowds import NEVER, settled
-from .draws import negative_log, scrambled, uniform
+from .crowds import settled, walked
+from .draws import CHILD, DELAY, FAMILY, LUCK, negative_log, scrambled, uniform
 from .dynamics import TICKS
-from .engine import CompiledEngine
 from .sampler import Candidates, Events, chained, gate_open, joined, no_events
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from .carry import Carry
     from .dynamics import Dynamics
-    from .engine import Engine
 
-__all__ = ["Carry", "afterpulses", "resolve"]
+__all__ = ["afterpulses", "resolve"]
 
-_FAMILY, _DELAY, _CHILD, _LUCK = 0x8BB84B93962EACC9, 0x2D358DCCAA6C78A5, 0x4B33A62ED433D4A3, 0xD6E8FEB86659FD93
 _WORD = 2**64 - 1
 
 
-@dataclass(frozen=True)
-class Carry:
-    """What D detectors remember from one window to the next.
-
-    ``last`` event that counts for the dead time of each, and end of its silence (``silent``), in ticks from pulse 0 on, None
-    where long over; candidates ``pending`` (afterpulses still to come, photons on their way), timed from pulse ``base``.
-    """
-
-    last: tuple[int | None, ...]
-    silent: tuple[int | None, ...]
-    pending: Events
-    base: int = 0
-
-    @classmethod
-    def idle(cls, detectors: int) -> Carry:
-        return cls((None,) * detectors, (None,) * detectors, no_events())
-
-    def same(self, other: Carry) -> bool:
-        """Whether both lead to the same clicks from here on; for carries of one moment."""
-        mine, theirs = self.pending, other.pending
-        return (
-            (self.last, self.silent, self.base) == (other.last, other.silent, other.base)
-            and np.array_equal(mine.time, theirs.time)
-            and np.array_equal(mine.detector, theirs.detector)
-            and np.array_equal(mine.mark, theirs.mark)
-        )
-
-
 def resolve(
-    engine: Engine, main: Events, extra: Events, *, dynamics: Dynamics, carry: Carry, span: tuple[int, int]
+    main: Events, extra: Events, *, dynamics: Dynamics, carry: Carry, span: tuple[int, int]
 ) -> tuple[Candidates, Carry]:
     """Clicks of all that comes before a pulse, and what the detectors remember there; ``span`` is (base, that pulse).
 
@@ -67,9 +35,7 @@ def resolve(
     """
     base, end = span
     horizon = (end - base) * TICKS
-    if carry.pending.time.size:
-        pending = carry.pending
-        extra = joined([extra, Events(pending.time + (carry.base - base) * TICKS, pending.detector, pending.mark)])
+    extra = carry.joining(extra, base)
     late, later = (int(np.searchsorted(part.time, horizon)) for part in (main, extra))
     waiting = [main.part(slice(late, None)), extra.part(slice(later, None))]
     main, extra = main.part(slice(0, late)), extra.part(slice(0, later))
@@ -83,20 +49,14 @@ def resolve(
     parent[of_few] = place[parent[of_few] - late] + late
     few, parent = few.part(order), parent[order]
     now = int(np.searchsorted(few.time, horizon))
-    last, silent = _relative(carry.last, base), _relative(carry.silent, base)
-    time, detector, clicked = _settle(
-        engine, main, few.part(slice(0, now)), parent=parent[:now], dynamics=dynamics, memory=(last, silent)
-    )
+    memory = carry.memory(base)
+    time, detector, clicked = _settle(main, few.part(slice(0, now)), parent=parent[:now], dynamics=dynamics, memory=memory)
     waiting.append(few.part(now + np.flatnonzero(clicked[parent[now:]])))
-    pending = joined(waiting)
-    rest = Events(pending.time - horizon, pending.detector, pending.mark)
     phase = (time & (TICKS - 1)).astype(np.uint16) if dynamics.fine else None
     time >>= 16
     time += base
     clicks = Candidates(time, detector, phase)
-    oldest = horizon - dynamics.memory_ticks
-    ended = np.full(silent.size, horizon)
-    return clicks, Carry(_absolute(last, oldest, base), _absolute(silent, ended, base), rest, end)
+    return clicks, carry.after(joined(waiting), memory, dynamics, span)
 
 
 def afterpulses(main: Events, extra: Events, dynamics: Dynamics, span: tuple[int, int]) -> tuple[Events, npt.NDArray[np.int64]]:
@@ -130,22 +90,20 @@ def afterpulses(main: Events, extra: Events, dynamics: Dynamics, span: tuple[int
 def _offspring(parent: Events, dynamics: Dynamics, family: int, horizon: int) -> tuple[npt.NDArray[np.int64], Events]:
     """Which events would leave an afterpulse of one family of traps, and those afterpulses."""
     traps = dynamics.afterpulses[family]
-    luck = parent.mark if family == 0 else scrambled(parent.mark ^ np.uint64(_FAMILY * family & _WORD))
-    most = float(traps.probability.max(initial=0.0))
-    if most <= 0.0:
+    luck = parent.mark if family == 0 else scrambled(parent.mark ^ np.uint64(FAMILY * family & _WORD))
+    if traps.likely == 0:
         return np.empty(0, dtype=np.int64), no_events()
-    chosen = np.flatnonzero(luck < np.uint64(min(int(most * 2.0**64), _WORD)))
+    chosen = np.flatnonzero(luck < np.uint64(traps.likely))
     detector = parent.detector[chosen]
     chosen = chosen[(uniform(luck[chosen]) < traps.probability[detector]) & (parent.time[chosen] < horizon)]
     detector, luck = parent.detector[chosen], luck[chosen]
-    wait = negative_log(scrambled(luck ^ np.uint64(_DELAY))) * traps.decay_ticks[detector]
+    wait = negative_log(scrambled(luck ^ np.uint64(DELAY))) * traps.decay_ticks[detector]
     least = 1 if dynamics.fine else TICKS
     delay = ((wait / least).astype(np.int64) + 1) * least + dynamics.blind_ticks[detector]
-    return chosen, Events(parent.time[chosen] + delay, detector, scrambled(luck ^ np.uint64(_CHILD)))
+    return chosen, Events(parent.time[chosen] + delay, detector, scrambled(luck ^ np.uint64(CHILD)))
 
 
 def _settle(
-    engine: Engine,
     main: Events,
     extra: Events,
     *,
@@ -154,8 +112,7 @@ def _settle(
     memory: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Time and detector of each click, and which candidates clicked; ``memory`` is updated."""
-    size = main.time.size + extra.time.size
-    if dynamics.plain and not isinstance(engine, CompiledEngine):
+    if dynamics.plain:
         last = memory[0]
         extras = (extra.time, extra.detector, parent)
         clicked = settled((main.time, main.detector), extras, dynamics.blind_ticks, last)
@@ -167,28 +124,14 @@ def _settle(
             own = np.flatnonzero(detector == number)
             last[number] = time[own[-1]] if own.size else last[number]
         return time, detector, clicked
-    out = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.uint8), np.zeros(size, dtype=np.bool_)
     recovery = np.zeros(memory[0].size) if dynamics.recovery_ticks is None else dynamics.recovery_ticks
     luck = [np.empty(0), np.empty(0)]
     if dynamics.recovery_ticks is not None:
-        luck = [uniform(scrambled(part.mark ^ np.uint64(_LUCK))) for part in (main, extra)]
-    settle = engine.settle if isinstance(engine, CompiledEngine) else kernels.settle
-    found = settle(
+        luck = [uniform(scrambled(part.mark ^ np.uint64(LUCK))) for part in (main, extra)]
+    return walked(
         (main.time, main.detector),
         (extra.time, extra.detector, parent),
         (dynamics.blind_ticks, recovery, (dynamics.latch_gap_ticks, dynamics.latch_reset_ticks), dynamics.paralysable),
         (luck[0], luck[1]),
         memory,
-        out,
     )
-    return out[0][:found], out[1][:found], out[2]
-
-
-def _relative(ticks: tuple[int | None, ...], base: int) -> npt.NDArray[np.int64]:
-    return np.array([NEVER if each is None else max(each - base * TICKS, NEVER) for each in ticks], dtype=np.int64)
-
-
-def _absolute(ticks: npt.NDArray[np.int64], oldest: npt.NDArray[np.int64], base: int) -> tuple[int | None, ...]:
-    """As they are kept; None for what lies before ``oldest``."""
-    kept = zip(ticks.tolist(), oldest.tolist(), strict=True)
-    return tuple(None if each < limit else each + base * TICKS for each, limit in kept)

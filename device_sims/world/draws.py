@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "CHILD",
+    "DELAY",
+    "FAMILY",
     "FIRST",
     "FRACTION_BITS",
     "LANES",
     "LN2",
+    "LUCK",
     "NORMAL_BINS",
     "NORMAL_OCTAVES",
     "SECOND",
@@ -38,6 +42,8 @@ __all__ = [
 
 FIRST = 0xBF58476D1CE4E5B9
 SECOND = 0x94D049BB133111EB
+FAMILY, DELAY, CHILD, LUCK = 0x8BB84B93962EACC9, 0x2D358DCCAA6C78A5, 0x4B33A62ED433D4A3, 0xD6E8FEB86659FD93
+"""What a mark is mixed with to say more: luck with further traps, wait for an afterpulse, that one's mark, luck in recovery."""
 LANES = 4
 """Draws of one candidate: 0 the gap before it, 1 what becomes of it, 2 its mark, 3 its jitter."""
 FRACTION_BITS = 24

@@ -37,6 +37,11 @@ class Afterpulses:
     probability: npt.NDArray[np.float64]
     decay_ticks: npt.NDArray[np.float64]
 
+    @property
+    def likely(self) -> int:
+        """The largest probability in units of 2^-64: marks from there on leave nothing at any detector."""
+        return min(int(float(self.probability.max(initial=0.0)) * 2.0**64), 2**64 - 1)
+
 
 @dataclass(frozen=True)
 class Dynamics:

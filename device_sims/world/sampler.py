@@ -133,37 +133,48 @@ def photo_detections(
         return no_events()
     index = engine.arrivals(draws, first, reception.proposals_per_pulse, stop - first)
     straight, tilt = reception.straight.cumsum(axis=1), reception.tilt.cumsum(axis=1)
+    place = (first, at, reception.dynamics.jitter_ticks)
     if callable(misalignment) or callable(survival):
         varying = tuple(part(index) if callable(part) else np.full(index.size, part) for part in (misalignment, survival))
-        number, detector = engine.outcomes(draws, receiver, index, (straight, tilt), (varying[0], varying[1]))
+        number, found = engine.detections(
+            draws, receiver, index, (straight, tilt), varying=(varying[0], varying[1]), place=place
+        )
     else:
-        number, detector = engine.outcomes(draws, receiver, index, ((straight + misalignment * tilt) * survival, tilt), None)
-    if at > first:
-        late = index[number] >= at
-        number, detector = number[late], detector[late]
-    proposed = Candidates(index, detector)
-    strayed = reception.stray_share
-    return stamped(engine, draws, reception.dynamics, first=first, proposed=proposed, number=number, stray_share=strayed)
+        here = (straight + misalignment * tilt) * survival
+        number, found = engine.detections(draws, receiver, index, (here, tilt), varying=None, place=place)
+    return _displaced(
+        engine, draws, reception.dynamics, found, origin=(first, index, number), stray_share=reception.stray_share
+    )
 
 
 def stamped(
-    engine: Engine,
-    draws: Draws,
-    dynamics: Dynamics,
-    *,
-    first: int,
-    proposed: Candidates,
-    number: npt.NDArray[np.int64],
-    stray_share: float = 0.0,
+    engine: Engine, draws: Draws, dynamics: Dynamics, *, first: int, proposed: Candidates, number: npt.NDArray[np.int64]
 ) -> Events:
     """Time and mark of detections: ``number`` counts in ``proposed.index``, and has the detectors ``proposed.detector``.
 
-    Dispersion puts a share of them in the slot before or after their own, but none before the first. Jitter is added to a
-    pulse's time; what falls outside the gate is gone.
+    Jitter is added to a pulse's time, or to a phase where ``proposed`` has one; what falls outside the gate is gone.
     """
     time, mark = engine.stamps(draws, proposed.index, number, first, dynamics.jitter_ticks)
     if proposed.phase is not None:
         time += proposed.phase[number].astype(np.int64) - MIDDLE
+    return _displaced(engine, draws, dynamics, Events(time, proposed.detector, mark), origin=(first, proposed.index, number))
+
+
+def _displaced(
+    engine: Engine,
+    draws: Draws,
+    dynamics: Dynamics,
+    found: Events,
+    *,
+    origin: tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    stray_share: float = 0.0,
+) -> Events:
+    """The same with the tail of their jitter, in order and inside the gate; ``origin`` is (first, index, number).
+
+    Dispersion puts a share of them in the slot before or after their own, but none before the first.
+    """
+    first, index, number = origin
+    time = found.time
     if dynamics.tail_share > 0.0:
         luck = scrambled(draws.lane(3, number) ^ _TAIL)
         late = np.flatnonzero(uniform(luck) < dynamics.tail_share)
@@ -171,9 +182,8 @@ def stamped(
     if stray_share > 0.0:
         side = uniform(scrambled(draws.lane(3, number) ^ _STRAY))
         step = (side >= 1.0 - stray_share / 2.0).astype(np.int64)
-        step -= (side < stray_share / 2.0) & (proposed.index[number] > first)
+        step -= (side < stray_share / 2.0) & (index[number] > first)
         time += step * TICKS
-    found = Events(time, proposed.detector, mark)
     if dynamics.fine or stray_share > 0.0:
         engine.put_in_order(found)
     return found.part(gate_open(time, dynamics, first)) if dynamics.gate_ticks else found

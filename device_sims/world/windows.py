@@ -15,8 +15,8 @@ import numpy as np
 
 from hil.seeds import derive
 
+from .carry import Carry
 from .counted_light import SourceLight
-from .detectors import Carry, resolve
 from .draws import Draws
 from .engine import pick
 from .sampler import Candidates, dark_counts, joined, photo_detections, stamped
@@ -124,7 +124,7 @@ class Walk:
         first = window.first
         light = self._light(engine, reception, window, span=span)
         dark = self._background(engine, reception, window, (first, at, stop))
-        clicks, carry = resolve(engine, light, dark, dynamics=reception.dynamics, carry=until[1], span=(first, until[0]))
+        clicks, carry = engine.resolve(light, dark, dynamics=reception.dynamics, carry=until[1], span=(first, until[0]))
         # jitter may put a click before the first pulse
         return (clicks.within(self.first, until[0]) if at == self.first else clicks), carry
 

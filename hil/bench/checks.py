@@ -15,6 +15,7 @@ from hil import discovery
 from hil.bench import model
 from hil.bench.checks_auxiliary import check_auxiliary
 from hil.bench.checks_chain import check_chain
+from hil.bench.checks_classical import check_classical
 from hil.bench.checks_link import check_link
 from hil.bench.checks_slo import check_slo
 from hil.bench.checks_source import check_source
@@ -64,6 +65,7 @@ def check(bench: Walked, *, simulate: bool) -> list[Mistake]:
     for name, link in bench.tables("link").items():
         mistakes += check_link(link, f"link.{name}", bench)
         real = [each for each in (link.get("parties") or {}).values() if each in names and each not in twins]
+        mistakes += check_classical(link, f"link.{name}", real=bool(real))
         if link.get("eve") is not None and real:
             wanted = f"no eavesdropper on a link of real devices ({', '.join(real)}); she is for twins"
             mistakes.append(Mistake(f"link.{name}.eve", "a table", wanted))

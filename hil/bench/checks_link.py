@@ -33,6 +33,7 @@ _OF_KEYS: dict[str, object] = {
     "drift": None,
     "maintenance": (),
     "proof": model.Proof(),
+    "classical": model.Classical(),
     "contract": None,
     "kmes": {},
     "eve": None,

@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 from hil.bench.tables.auxiliaries import DetectorDevice, LaserDevice, PowerOutletDevice, TimeTaggerDevice
 from hil.bench.tables.chains import Chain
 from hil.bench.tables.channels import Dispersion, Element, Fibre, Polarisation, Traffic
+from hil.bench.tables.classical import Classical, ClassicalEnd
 from hil.bench.tables.device import Calibration
 from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
@@ -34,6 +35,8 @@ __all__ = [
     "BenchInfo",
     "Calibration",
     "Chain",
+    "Classical",
+    "ClassicalEnd",
     "Contract",
     "DetectorDevice",
     "Device",

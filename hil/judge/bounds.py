@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hil.physics.decoy_key import IntensityCounts, decoy_bound, decoy_proof
+from hil.physics.decoy_key import Conditions, IntensityCounts, decoy_bound, decoy_key_bits, decoy_proof
+from hil.physics.exact_key import ExactTerms, exact_decoy_bound, hypergeometric_ratio
 from hil.physics.pair_finite_key import pair_key_length_bits, phase_error_bound
 
 if TYPE_CHECKING:
     from hil.judge.counters import VendorBlock
+    from hil.physics.exact_key import ExactBound
+    from hil.physics.finite_key import KeyBound
+    from hil.physics.one_decoy import OneDecoyBound
 
 __all__ = ["Bound", "bound_of", "gain_excess"]
 
@@ -47,10 +51,9 @@ def bound_of(block: VendorBlock, epsilon_secrecy: float | None) -> Bound | None:
         return None
     secrecy = min(block.epsilon_secrecy, epsilon_secrecy or 1.0)
     charged = _charged_bits(block)
+    exact = block.bounds == "exact"
     if block.protocol == "bbm92":
-        counts = sum(block.key_counts), sum(block.test_counts), sum(block.test_errors)
-        bits = pair_key_length_bits(*counts, charged, epsilon_secrecy=secrecy, epsilon_correctness=block.epsilon_correctness)
-        return Bound("pairs, BBM92", counts[0], phase_error_bound(*counts, secrecy), 0.0, charged, bits, secrecy)
+        return _of_pairs(block, secrecy, charged, exact=exact)
     if block.intensities is None or block.probabilities is None:
         return None
     proof = decoy_proof(block.intensities, block.probabilities, secrecy, block.epsilon_correctness)
@@ -60,12 +63,30 @@ def bound_of(block: VendorBlock, epsilon_secrecy: float | None) -> Bound | None:
             return None  # one decoy: they bound the vacuum
         key_errors = (0.0,) * 3
     counted = IntensityCounts(block.key_counts, key_errors, block.test_counts, block.test_errors)
-    found = decoy_bound(counted, proof, charged)
-    allowed = found.length_bits
-    if allowed and block.accounting == "error-pattern":
-        allowed = max(0, math.floor(found.unrounded_bits - found.vacuum_events))
+    found: KeyBound | OneDecoyBound | ExactBound = decoy_bound(counted, proof, charged)
     name = "one decoy, arXiv:2405.16578" if len(block.intensities) == 2 else "two decoys, Lim et al. 2014"
+    if exact:
+        name += ", exact tails"
+        terms = ExactTerms(block.intensities, block.probabilities, secrecy, block.epsilon_correctness)
+        found = exact_decoy_bound(counted.key, counted.key_errors, counted.test, counted.test_errors, terms=terms)
+    both = block.accounting == "both-directions"
+    allowed = decoy_key_bits(counted, proof, charged, credit_vacuum=both, conditions=Conditions(exact))
     return Bound(name, found.single_photon_events, found.phase_error_ratio, found.vacuum_events, charged, allowed, secrecy)
+
+
+def _of_pairs(block: VendorBlock, secrecy: float, charged: float, *, exact: bool) -> Bound:
+    key, test, wrong = (sum(part or ()) for part in (block.key_counts, block.test_counts, block.test_errors))
+    bits = pair_key_length_bits(
+        key,
+        test,
+        wrong,
+        charged,
+        epsilon_secrecy=secrecy,
+        epsilon_correctness=block.epsilon_correctness or 1.0,
+        conditions=Conditions(exact),
+    )
+    phase = hypergeometric_ratio(test, wrong, key, secrecy**2 / 16.0) if exact else phase_error_bound(key, test, wrong, secrecy)
+    return Bound(f"pairs, BBM92, {block.bounds} bound", key, phase, 0.0, charged, bits, secrecy)
 
 
 def _charged_bits(block: VendorBlock) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Accounting", "PerIntensity", "Protocol", "VendorBlock"]
+__all__ = ["Accounting", "Bounds", "PerIntensity", "Protocol", "VendorBlock"]
 
 PerIntensity = tuple[float, ...]
 Protocol = Literal["bb84-decoy", "bbm92"]
+Bounds = Literal["published", "exact"]
 Accounting = Literal["both-directions", "error-pattern"]
 
 
@@ -30,6 +31,7 @@ class VendorBlock:
     duration_s: float
     protocol: Protocol = "bb84-decoy"
     start_s: float | None = None
+    bounds: Bounds = "published"
     intensities: PerIntensity | None = None
     probabilities: PerIntensity | None = None
     epsilon_secrecy: float | None = None

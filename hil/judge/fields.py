@@ -59,6 +59,7 @@ FIELDS: dict[str, _Field | None] = {
     "duration_s": _Field(above=0),
     "start_s": _Field(),
     "protocol": None,
+    "bounds": None,
     "intensities": _Field(least=0, by_intensity=True),
     "probabilities": _Field(above=0, below=1, by_intensity=True),
     "epsilon_secrecy": _EPSILON,
@@ -81,7 +82,11 @@ LISTS = tuple(name for name, kind in FIELDS.items() if kind is not None and kind
 WORDS = tuple(name for name, kind in FIELDS.items() if kind is None)
 MOST_INTENSITIES = 3
 _REQUIRED = ("block", "key_bits", "duration_s")
-_CHOICES = {"accounting": ("both-directions", "error-pattern"), "protocol": ("bb84-decoy", "bbm92")}
+_CHOICES = {
+    "accounting": ("both-directions", "error-pattern"),
+    "protocol": ("bb84-decoy", "bbm92"),
+    "bounds": ("published", "exact"),
+}
 _STRONGEST_FIRST = "one to three numbers, strongest intensity first"
 
 

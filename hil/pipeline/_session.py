@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.errors import AuthenticationError, AuthenticationKeyExhaustedError, ChannelClosedError
 from hil.pipeline.account import Account
 from hil.pipeline.authentication import Authenticator
 from hil.pipeline.conversation import Conversation
+from hil.pipeline.event_log import learned
 from hil.pipeline.messages import Seal, Stop
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.release import KEYS_A_TO_B, KEYS_B_TO_A
@@ -22,14 +23,9 @@ if TYPE_CHECKING:
     from hil.pipeline.party import Party, Request
     from hil.pipeline.settings import BlockContext, DistillSettings, EntangledSettings
 
-__all__ = ["NONCE_BYTES", "Session", "different_blocks", "settings_digest"]
+__all__ = ["NONCE_BYTES", "Session", "different_blocks"]
 
 NONCE_BYTES = 16
-
-
-def settings_digest(settings: DistillSettings | EntangledSettings, pool: KeyPool) -> bytes:
-    """Names everything that both ends have to be set up with alike."""
-    return hashlib.sha256(f"{settings!r} {pool.target_keys}".encode()).digest()
 
 
 def different_blocks(here: int, there: int) -> str:
@@ -59,6 +55,14 @@ class Session:
 
         AuthenticationKeyExhaustedError gets out, once the other side was told.
         """
+        result = yield from self._ended(steps)
+        return replace(result, log=tuple(self.talk.log))
+
+    def learned(self, stage: str) -> None:
+        """Put into the log what the books say when this stage is over."""
+        self.talk.log.extend(learned(self.talk.me, stage, self.account))
+
+    def _ended(self, steps: Party[BlockResult]) -> Party[BlockResult]:
         try:
             return (yield from steps)
         except NoKeyError as end:
@@ -108,6 +112,7 @@ class Session:
         """Enter what authentication took."""
         self.account.spent_keys = self.auth.spent_keys
         self.account.transcript_bytes = sum(map(len, self.talk.sent)) + sum(map(len, self.talk.received))
+        self.account.messages = len(self.talk.sent) + len(self.talk.received)
 
     def _tell(self, reason: Reason | None) -> Generator[Request, bytes | None, None]:
         if reason is None:

@@ -47,6 +47,7 @@ class Account:
     pool_bits: int = 0
     spent_keys: int = 0
     transcript_bytes: int = 0
+    messages: int = 0
 
     def sifted(self, sifted: Sifted | PairSifted) -> None:
         """Take over the counts."""

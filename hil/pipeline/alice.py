@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from hil.errors import AuthenticationError, ChannelClosedError
-from hil.pipeline._session import NONCE_BYTES, Session, different_blocks, settings_digest
+from hil.pipeline._session import NONCE_BYTES, Session, different_blocks
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
 from hil.pipeline.decision import allow_correction, allow_release, key_sentence
@@ -17,9 +17,9 @@ from hil.pipeline.proof import proof_of
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import choice
 from hil.pipeline.release import Output, shares
-from hil.pipeline.settings import BlockResult, KeyFate
-from hil.pipeline.sifting import answer_bases
-from hil.pipeline.timing import disclose_brightness
+from hil.pipeline.settings import BlockResult, KeyFate, settings_digest
+from hil.pipeline.sifting import answer_bases, of_sent_pulses
+from hil.pipeline.timing import SEARCH_S, disclose_brightness
 from hil.pipeline.verification import CHECK_KEY_BYTES, check_value
 
 if TYPE_CHECKING:
@@ -76,13 +76,17 @@ class AliceSide(Generic[Raw]):
         talk, account = session.talk, session.account
         only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
         bits = yield from self._sift(session, raw)
+        session.learned("sifting")
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
+        session.learned("estimation")
         corrected, account.disclosed = yield from choice.answer(talk, bits, self._all_settings.reconciliation)
         account.key_errors = tuple(corrected.errors)
         if len(account.key_errors) != len(account.key) or min(account.key_errors) < 0:
             raise AuthenticationError("errors of the key basis that cannot be")
+        session.learned("reconciliation")
         length = allow_release(account, self._promise)
         account.secret_bits = length
+        session.learned("amplification")
         to_pool = shares(length, self.pool.target_keys, sent_keys, heard_keys)
         account.pool_bits = KEY_BITS * sum(to_pool)
         if not account.adds_up():
@@ -159,6 +163,9 @@ class Alice(AliceSide["Prepare"]):
         account, prepare = session.account, raw
         if self.settings.receiver.timing is not None:
             prepare = yield from disclose_brightness(session, raw, len(self.settings.source.intensities))
+        elif (pulses := account.context.pulses) is not None:
+            on_the_way = round(SEARCH_S * self.settings.source.pulse_rate_hz)  # sent before the block began
+            prepare = of_sent_pulses(raw, pulses[0] - on_the_way, pulses[1])
         announced = yield from session.talk.receive(Detections)
         answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
         account.announced = announced

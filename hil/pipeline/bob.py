@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from hil.errors import AuthenticationError, ChannelClosedError, UsageError
-from hil.pipeline._session import NONCE_BYTES, Session, settings_digest
+from hil.pipeline._session import NONCE_BYTES, Session
 from hil.pipeline.alice import FATE_DISCARDED, FATE_RELEASED, fate_parts
 from hil.pipeline.amplification import amplify, seed_bits
 from hil.pipeline.authentication import KEY_BITS
@@ -19,7 +19,7 @@ from hil.pipeline.proof import proof_of
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation import choice
 from hil.pipeline.release import IN_DOUBT_LIMIT_S, Output, shares
-from hil.pipeline.settings import BlockResult, KeyFate
+from hil.pipeline.settings import BlockResult, KeyFate, settings_digest
 from hil.pipeline.sifting import detected_events, sift_with_answer
 from hil.pipeline.timing import BobTiming, TimedRecords
 from hil.pipeline.verification import agrees
@@ -75,10 +75,14 @@ class BobSide(Generic[Clicks]):
         account = session.account
         only_in_fault, heard_keys, sent_keys = yield from self._greet(session)
         sifted = yield from self._sift(session, records)
+        session.learned("sifting")
         allow_correction(account, self._promise, only_in_fault=only_in_fault)
+        session.learned("estimation")
         bits = yield from self._correct(session, sifted)
+        session.learned("reconciliation")
         allow_release(account, self._promise)
         output = yield from self._shorten(session, bits, heard_keys, sent_keys)
+        session.learned("amplification")
         return (yield from self._confirm(session, output))
 
     def _greet(self, session: Session) -> Generator[Request, bytes | None, tuple[bool, tuple[int, int], tuple[int, int]]]:

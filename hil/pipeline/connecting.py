@@ -75,7 +75,7 @@ class Listener:
         while (left_s := deadline_s - time.monotonic()) > 0.0:
             self._socket.settimeout(left_s)
             try:
-                sock, _ = self._socket.accept()
+                sock = self._newest(self._socket.accept()[0])
                 return _greeted(sock, self._lanes, max(deadline_s - time.monotonic(), _RETRY_S), self._tls, server=True)
             except (ChannelClosedError, ChannelRefusedError) as refused:
                 last = refused
@@ -85,9 +85,22 @@ class Listener:
             raise last
         raise ChannelClosedError(f"no connection within {self._timeout_s:g} s: {last}")
 
+    def _newest(self, sock: socket.socket) -> socket.socket:
+        """Of all calls that wait, the last: B has given the others up."""
+        self._socket.settimeout(0.0)
+        with suppress(BlockingIOError):
+            while True:
+                newer, _ = self._socket.accept()
+                sock.close()
+                sock = newer
+        return sock
+
 
 class Caller:
-    """B's end: calls ``address``."""
+    """B's end: calls ``address``.
+
+    It waits for the greeting for twice the timeout: so long A may sit on a connection that is dead before it takes this one.
+    """
 
     def __init__(self, address: tuple[str, int], lanes: int, timeout_s: float, tls: TlsIdentity | None = None) -> None:
         self.address = address
@@ -100,7 +113,7 @@ class Caller:
         while (left_s := deadline_s - time.monotonic()) > 0.0:
             try:
                 sock = socket.create_connection(self.address, left_s)
-                return _greeted(sock, self._lanes, left_s, self._tls, server=False)
+                return _greeted(sock, self._lanes, 2.0 * self._timeout_s, self._tls, server=False)
             except (OSError, ChannelClosedError) as error:
                 why = str(error)
                 time.sleep(min(_RETRY_S, max(0.0, deadline_s - time.monotonic())))

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from hil.errors import AuthenticationError, ChannelClosedError
+from hil.pipeline.event_log import Spoken
 from hil.pipeline.messages import Header, Hello, Stop, decode, encode
 from hil.pipeline.party import RECEIVE, Outgoing
 from hil.pipeline.reasons import NoKeyError, Reason
@@ -13,6 +14,7 @@ from hil.pipeline.reasons import NoKeyError, Reason
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from hil.pipeline.event_log import Event
     from hil.pipeline.messages import Message
     from hil.pipeline.party import Request
 
@@ -31,7 +33,7 @@ class Conversation:
     A message that names another block is an old one and is passed over; anything else but the next message of the other side is
     refused. ``sent`` and ``received`` hold what the tags are made of; ``nonce`` is this side's own, once it has one. A greeting
     in the middle of a block means that the other side has gone on: this block ends, and the greeting stays in ``early`` for the
-    next one.
+    next one. ``log`` holds every message said or taken, in order.
     """
 
     def __init__(self, me: str, early: list[bytes] | None = None) -> None:
@@ -43,6 +45,7 @@ class Conversation:
         self.nonce = b""
         self.sent: list[bytes] = []
         self.received: list[bytes] = []
+        self.log: list[Event] = []
 
     def name_block(self, *nonces: bytes) -> None:
         """From here on messages carry the block's own ID, the beginning of a digest that both nonces went into."""
@@ -52,6 +55,7 @@ class Conversation:
     def send(self, message: Message) -> Generator[Request, bytes | None, None]:
         """Say something."""
         data = encode(Header(self.me, len(self.sent), self.block), message)
+        self.log.append(Spoken(self.me, "sent", type(message).__name__, len(self.sent), len(data)))
         self.sent.append(data)
         yield Outgoing(data)
 
@@ -80,14 +84,19 @@ class Conversation:
                 self._early.append(data)
                 raise ChannelClosedError(f"{_NAMES[self.peer]} has gone on to another block")
         if isinstance(message, Stop):
+            self._heard(message, header, data)
             raise _given_up(message, _NAMES[self.peer])
         if header.number != len(self.received) or not isinstance(message, expected):
             raise AuthenticationError(
                 f"message {header.number} ({type(message).__name__}) of {_NAMES[self.peer]} came where message "
                 f"{len(self.received)} ({' or '.join(kind.__name__ for kind in expected)}) was due"
             )
+        self._heard(message, header, data)
         self.received.append(data)
         return message
+
+    def _heard(self, message: Message, header: Header, data: bytes) -> None:
+        self.log.append(Spoken(self.me, "heard", type(message).__name__, header.number, len(data)))
 
     def forget_last(self) -> None:
         """The message that came last was not meant for this block."""

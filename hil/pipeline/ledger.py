@@ -33,6 +33,7 @@ def entries(account: Account, *, released: bool) -> tuple[LedgerEntry, ...]:
         *_estimation(account),
         *_correction(account),
         *_authentication(account),
+        *(_channel(account) if released else ()),
     ]
     if account.estimate is not None:
         lines += _amplification(account, released=released)
@@ -144,6 +145,12 @@ def _authentication(account: Account) -> Iterator[LedgerEntry]:
     if account.spent_keys:
         chance = account.spent_keys * forgery_chance(account.transcript_bytes)
         yield LedgerEntry("authentication", "chance of a forgery, at most", chance, "epsilon")
+
+
+def _channel(account: Account) -> Iterator[LedgerEntry]:
+    """What both sides said."""
+    yield LedgerEntry("channel", "messages of both sides", account.messages, "messages")
+    yield LedgerEntry("channel", "length of them", account.transcript_bytes, "bytes")
 
 
 def _amplification(account: Account, *, released: bool) -> Iterator[LedgerEntry]:

@@ -12,7 +12,7 @@ from hil.errors import ChannelClosedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MemoryWire", "memory_wires"]
+__all__ = ["MemoryMeeting", "MemoryWire", "memory_wires"]
 
 
 class _Way:
@@ -90,3 +90,20 @@ def memory_wires(delay_s: float = 0.0) -> tuple[MemoryWire, MemoryWire]:
     """Two joined ends; every message arrives ``delay_s`` after it was sent."""
     there, back = _Way(delay_s), _Way(delay_s)
     return MemoryWire(there, back), MemoryWire(back, there)
+
+
+class MemoryMeeting:
+    """Where two ends find each other again and again: each call of ``connect`` gives an end of the newest pair."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left: dict[str, MemoryWire] = {}
+
+    def connect(self, side: str) -> MemoryWire:
+        """The end that the other side's last call left for this one (``a`` or ``b``), or one of a new pair."""
+        with self._lock:
+            if (found := self._left.pop(side, None)) is not None:
+                return found
+            own, others = memory_wires()
+            self._left["b" if side == "a" else "a"] = others
+            return own

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from hil.pipeline.authentication import KeyPool
+    from hil.pipeline.event_log import Event
     from hil.pipeline.split import Bounds
     from hil.ports.detections import PairSourceDeclaration, ReceiverDeclaration, SourceDeclaration
     from hil.ports.run import BlockReport
     from hil.ports.secret import SecretBytes
 
-__all__ = ["BlockContext", "BlockResult", "DistillSettings", "EntangledSettings", "KeyFate"]
+__all__ = ["BlockContext", "BlockResult", "DistillSettings", "EntangledSettings", "KeyFate", "settings_digest"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class BlockContext:
     """What the bench knows of a block, in bench seconds; ``faults`` name the fault windows that touch it.
 
     ``only_in_fault``: some fault was in at every moment of it, so it gives no key. ``pulses``: what Alice's own count was when
-    the block began and when it ended, good to milliseconds; only a receiver with tags needs it.
+    the block began and when it ended, good to milliseconds; she answers no event of another pulse. None where nobody counts
+    (an entangled link); a receiver with tags needs it.
     """
 
     sequence: int
@@ -76,7 +80,7 @@ class BlockContext:
     live_s: float
     faults: tuple[str, ...] = ()
     only_in_fault: bool = False
-    pulses: tuple[int, int] = (0, 0)
+    pulses: tuple[int, int] | None = None
 
 
 class KeyFate(Enum):
@@ -92,9 +96,16 @@ class BlockResult:
     """One party's end of a block; ``keys`` holds (key ID, key), and is empty unless the fate is RELEASED.
 
     ``settled``: an earlier block of this party that was in doubt and found its fate at the start of this one, keys included.
+    ``log``: what the party sent, heard and learned, in order.
     """
 
     fate: KeyFate
     report: BlockReport
     keys: tuple[tuple[str, SecretBytes], ...] = ()
     settled: BlockResult | None = None
+    log: tuple[Event, ...] = field(default=(), repr=False)
+
+
+def settings_digest(settings: DistillSettings | EntangledSettings, pool: KeyPool) -> bytes:
+    """Names everything that both ends have to be set up with alike."""
+    return hashlib.sha256(f"{settings!r} {pool.target_keys}".encode()).digest()

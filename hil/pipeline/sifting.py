@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from hil.pipeline.entropy import Entropy
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverDeclaration
 
-__all__ = ["MOST_EVENTS", "Events", "Sifted", "answer_bases", "detected_events", "sift_with_answer"]
+    Prepare = Callable[[npt.NDArray[np.int64]], Preparations]
+
+__all__ = ["MOST_EVENTS", "Events", "Sifted", "answer_bases", "detected_events", "of_sent_pulses", "sift_with_answer"]
 
 MOST_EVENTS = 1 << 28
 
@@ -151,6 +153,20 @@ def _settle_multiples(
             bit[pulse] = random[place]
             doubled += 1
     return crossed, doubled
+
+
+def of_sent_pulses(prepare: Prepare, first: int, end: int) -> Prepare:
+    """The same answers, but of pulses from ``first`` to before ``end`` alone; AuthenticationError for any other.
+
+    The settings of a pulse still to come would tell an eavesdropper what to expect.
+    """
+
+    def guarded(index: npt.NDArray[np.int64]) -> Preparations:
+        if index.size and not first <= int(index[0]) <= int(index[-1]) < end:
+            raise AuthenticationError("an event was announced in a pulse that was not sent in this block")
+        return prepare(index)
+
+    return guarded
 
 
 def answer_bases(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hil.pipeline.party import Direction, Party, Request
 
-__all__ = ["Interceptor", "Message", "run_pair"]
+__all__ = ["Interceptor", "Message", "intercepted", "run_pair"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -127,3 +127,25 @@ def run_pair(alice: Party[A], bob: Party[B], interceptor: Interceptor | None = N
         bob.close()
         raise
     return cast("A", pair.a.result), cast("B", pair.b.result)
+
+
+def intercepted(party: Party[R], direction: Direction, interceptor: Interceptor) -> Party[R]:
+    """The same party with somebody on its way out, for runs in threads of their own."""
+    number = 0
+    try:
+        request = next(party)
+        while True:
+            if isinstance(request, Outgoing):
+                for data in interceptor(Message(direction, number, request.data)):
+                    yield Outgoing(data)
+                number += 1
+                request = party.send(None)
+                continue
+            try:
+                answer = yield request
+            except ChannelClosedError as closed:
+                request = party.throw(closed)
+            else:
+                request = party.send(answer)
+    except StopIteration as end:
+        return cast("R", end.value)

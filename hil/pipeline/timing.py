@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hil.errors import AuthenticationError, SynchronisationError
+from hil.errors import AuthenticationError, SynchronisationError, UsageError
 from hil.pipeline.bits import pack_numbers, unpack_numbers
 from hil.pipeline.messages import BlockPulses, Brightness, Stretches, Synchronised
 from hil.pipeline.pulse_offset import brightness_weights, find_offset, needed_score
@@ -224,6 +224,8 @@ def disclose_brightness(session: Session, prepare: Prepare, intensities: int) ->
 
     Her source has that many intensities. She tells those of pulses of this block only: the next block's are still to be sent.
     """
+    if session.account.context.pulses is None:
+        raise UsageError("a receiver with tags takes Alice's own count of pulses: BlockContext.pulses")
     first, end = session.account.context.pulses
     yield from session.talk.send(BlockPulses(first, end))
     asked = yield from session.talk.receive(Stretches)

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hil.bench.model import KmeDevice
 from hil.errors import BenchError, UsageError
-from hil.pipeline.authentication import KEY_BYTES, KeyPool
+from hil.pipeline.authentication import KEY_BYTES
 from hil.pipeline.distiller import Alice, Bob
+from hil.pipeline.lanes import lane_pools
 from hil.pipeline.reconciliation.choice import require
-from hil.pipeline.settings import DistillSettings
-from hil.pipeline.stepping import run_pair
+from hil.pipeline.settings import DistillSettings, settings_digest
 from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagTiming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from hil.pipeline.authentication import KeyPool
+    from hil.pipeline.entropy import Entropy
+    from hil.pipeline.party import Party
     from hil.pipeline.settings import BlockContext, BlockResult
-    from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.testbed.link import Link
 
-__all__ = ["PRE_SHARED_KEYS", "Session", "declared_source", "key_size_bits", "receiver_declaration", "settings_of"]
+    Begin = Callable[[], Party[BlockResult]]
+
+__all__ = [
+    "PRE_SHARED_KEYS",
+    "Session",
+    "declared_source",
+    "key_size_bits",
+    "lane_shares",
+    "receiver_declaration",
+    "settings_of",
+]
 
 PRE_SHARED_KEYS = 256
 """One-time authentication keys that both directions of a link start with, together."""
@@ -44,20 +57,30 @@ _TOLD = (
 
 
 class Session:
-    """Alice and Bob of one link for one test: what they share grows and is spent from block to block."""
+    """Alice and Bob of one link for one test: what they share grows and is spent from block to block, lane by lane."""
 
     def __init__(self, link: Link) -> None:
         self._prepare = link.transmitter.prepare
         settings = settings_of(link)
-        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
-        self._alice = Alice(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "alice"))
-        self._bob = Bob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
+        self._alice = [Alice(settings, pool, entropy) for pool, entropy in lane_shares(link, "alice")]
+        self._bob = [Bob(settings, pool, entropy) for pool, entropy in lane_shares(link, "bob")]
+        self.settings_digest = settings_digest(settings, self._alice[0].pool)
 
-    def block(
-        self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...], interceptor: Interceptor | None
-    ) -> tuple[BlockResult, BlockResult]:
-        """One block, by both parties; each sees its own device and what the other sends."""
-        return run_pair(self._alice.block(context, self._prepare), self._bob.block(context, records[0]), interceptor)
+    def begin(self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...]) -> tuple[Begin, Begin]:
+        """What starts a block at either end; each sees its own device and what the other sends."""
+        lane = context.sequence % len(self._alice)
+        alice, bob = self._alice[lane], self._bob[lane]
+        return partial(alice.block, context, self._prepare), partial(bob.block, context, records[0])
+
+
+def lane_shares(link: Link, party: str) -> list[tuple[KeyPool, Entropy]]:
+    """Pool and random bits of each lane at one end of a link.
+
+    The pre-shared key is made afresh for each test, as both ends are on this host; nothing of a pool outlives it.
+    """
+    pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
+    pools = lane_pools(pre_shared, link.declared.classical.lanes)
+    return [(pool, link.testbed.entropy(link.name, party, lane)) for lane, pool in enumerate(pools)]
 
 
 def settings_of(link: Link) -> DistillSettings:

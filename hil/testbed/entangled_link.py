@@ -50,6 +50,9 @@ class EntangledLink(Link):
             self._pair_source = declared_pair_source(cast("PairSource", self.emitter), self.testbed.bench)
         return self._pair_source
 
+    def sent_pulses(self) -> None:
+        """None: both ends detect."""
+
     def forget(self) -> None:
         """As of any link."""
         super().forget()

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from hil.errors import BenchError, UsageError
-from hil.pipeline.authentication import KEY_BYTES, KeyPool
 from hil.pipeline.entangled import EntangledAlice, EntangledBob
 from hil.pipeline.reconciliation.choice import require
-from hil.pipeline.settings import EntangledSettings
-from hil.pipeline.stepping import run_pair
+from hil.pipeline.settings import EntangledSettings, settings_digest
 from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagRecords
-from hil.testbed.distilling import PRE_SHARED_KEYS, key_size_bits
+from hil.testbed.distilling import key_size_bits, lane_shares
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.bench.model import Bench, PairSourceDevice, ReceiverDevice
+    from hil.pipeline.party import Party
     from hil.pipeline.settings import BlockContext, BlockResult
-    from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, PairSourceDeclaration
     from hil.ports.roles import PairSource
     from hil.testbed.link import Link
+
+    Begin = Callable[[], Party[BlockResult]]
 
 __all__ = ["EntangledSession", "declared_pair_source"]
 
@@ -28,20 +31,19 @@ _CHSH = ((0, 2), (0, 3), (1, 2), (1, 3))
 
 
 class EntangledSession:
-    """Alice and Bob of one link for one test; records come as (b's, a's)."""
+    """Alice and Bob of one link for one test, a pair to each lane; records come as (b's, a's)."""
 
     def __init__(self, link: Link) -> None:
         settings = _settings_of(link)
-        pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
-        self._alice = EntangledAlice(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "alice"))
-        self._bob = EntangledBob(settings, KeyPool(pre_shared), link.testbed.entropy(link.name, "bob"))
+        self._alice = [EntangledAlice(settings, pool, entropy) for pool, entropy in lane_shares(link, "alice")]
+        self._bob = [EntangledBob(settings, pool, entropy) for pool, entropy in lane_shares(link, "bob")]
+        self.settings_digest = settings_digest(settings, self._alice[0].pool)
 
-    def block(
-        self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...], interceptor: Interceptor | None
-    ) -> tuple[BlockResult, BlockResult]:
-        """One block, by both parties; each sees its own detections and what the other sends."""
+    def begin(self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...]) -> tuple[Begin, Begin]:
+        """What starts a block at either end; each sees its own detections and what the other sends."""
         of_b, of_a = (_slots(own) for own in records)
-        return run_pair(self._alice.block(context, of_a), self._bob.block(context, of_b), interceptor)
+        lane = context.sequence % len(self._alice)
+        return partial(self._alice[lane].block, context, of_a), partial(self._bob[lane].block, context, of_b)
 
 
 def _slots(records: DetectionRecords | TagRecords) -> DetectionRecords:

@@ -9,9 +9,9 @@ from hil.bench.wording import nearest
 from hil.errors import MissingCapabilityError, UnknownNameError
 from hil.physics.prediction import predict
 from hil.pipeline.settings import KeyFate
+from hil.pipeline.transcript import TranscriptWriter
 from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
-from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
 from hil.testbed.released import ReleasedKeys, batch_digest
@@ -20,16 +20,17 @@ from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
     from hil.device_sims.world.month import Survey
-    from hil.pipeline.settings import BlockContext
+    from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
-    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
+    from hil.ports.detections import SourceDeclaration
     from hil.ports.roles import Attenuator, OpticalSwitch, PairSource, PowerMeter, Receiver, TemperatureController, Transmitter
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
-    from hil.testbed.entangled_session import EntangledSession
+    from hil.testbed.classical import TwoParties
     from hil.testbed.measuring import Condition
     from hil.testbed.released import ReleasedKey
     from hil.testbed.testbed import Testbed
@@ -61,7 +62,7 @@ class Link:
         self.windows = FaultWindows()
         self.is_up = False
         self._released = ReleasedKeys()
-        self._session: Session | EntangledSession | None = None
+        self._session: TwoParties | None = None
         self._source: SourceDeclaration | None = None
         self._sequence = 0
 
@@ -173,13 +174,16 @@ class Link:
 
     # --- runs and measurements ----------------------------------------------------------------------------------------
 
-    def run(self, duration: str | float = "10 s", *, interceptor: Interceptor | None = None) -> LinkRun:
+    def run(
+        self, duration: str | float = "10 s", *, interceptor: Interceptor | None = None, transcript: Path | None = None
+    ) -> LinkRun:
         """Make key for that long; a link that is down is brought up first.
 
         Blocks have the declared length; a rest of half a block or more makes a shorter one, a smaller rest makes none.
-        ``interceptor`` stands between the parties' messages. Of a black box (L0) the run holds what it claims and delivers.
+        ``interceptor`` stands between the parties' messages, and ``transcript`` is a file that they are written to, for
+        :func:`hil.pipeline.replaying.replay`. Of a black box (L0) the run holds what it claims and delivers.
         """
-        return running.run(self, duration, interceptor)
+        return running.run(self, duration, interceptor, transcript)
 
     def released(self) -> tuple[ReleasedKey, ...]:
         """Keys that both parties released and no key store was given yet: (key ID, Alice's key, Bob's key)."""
@@ -219,20 +223,28 @@ class Link:
 
     # --- for the runs themselves --------------------------------------------------------------------------------------
 
+    def sent_pulses(self) -> int | None:
+        """Alice's own count of the pulses that have left; None where nobody prepares any."""
+        return self.transmitter.pulse_index()
+
     def next_sequence(self) -> int:
         """Number of the next block of this test, from 1."""
         self._sequence += 1
         return self._sequence
 
-    def distil(
-        self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...], interceptor: Interceptor | None
-    ) -> BlockReport:
-        """Have both parties distil one block; what they release is kept."""
+    @property
+    def parties(self) -> TwoParties:
+        """Alice and Bob of this test, who share what they made so far."""
         if self._session is None:
             self._session = self._make_session()
-        channel = self.testbed.broken_classical(self.name + SUFFIX)
-        between = interceptor if channel is None else channel.between(context.sequence, interceptor)
-        of_a, of_b = self._session.block(context, records, between)
+        return self._session
+
+    def transcript_writer(self, path: Path) -> TranscriptWriter:
+        """Writes what both parties of a run say and hear; a context manager."""
+        return TranscriptWriter(path, self.name, self.parties.settings_digest, self.declared.classical.lanes)
+
+    def conclude(self, of_a: BlockResult, of_b: BlockResult) -> BlockReport:
+        """Both ends of a block: what they released is kept."""
         for end_a, end_b in ((of_a.settled, of_b.settled), (of_a, of_b)):
             self.keep(end_a.keys if end_a else (), end_b.keys if end_b else ())
         # a key that one end has released and the other has in doubt is not there yet
@@ -272,7 +284,7 @@ class Link:
     def _emitter_name(self) -> str:
         return self.declared.parties["a"]
 
-    def _make_session(self) -> Session | EntangledSession:
+    def _make_session(self) -> TwoParties:
         return Session(self)
 
     def _driver(self, name: str) -> Any:

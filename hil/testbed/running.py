@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,73 +14,88 @@ from hil.ports.run import LinkRun
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
+from hil.testbed.classical import flowing, wrapped
+from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.sampling import Sampler
 from hil.testbed.steps import through
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
 
+    from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
+    from hil.pipeline.transcript import TranscriptWriter
     from hil.ports.run import BlockReport
     from hil.record.series import Series
+    from hil.testbed.classical import Flow
     from hil.testbed.link import Link
     from hil.testbed.steps import Steps
 
 __all__ = ["run", "steps"]
 
 
-def run(link: Link, duration: str | float, interceptor: Interceptor | None = None) -> LinkRun:
+def run(link: Link, duration: str | float, interceptor: Interceptor | None = None, transcript: Path | None = None) -> LinkRun:
     """Run the link as its evidence level allows; what comes out is recorded."""
-    return through(link.testbed.clock, steps(link, seconds(duration), interceptor))
+    return through(link.testbed.clock, steps(link, seconds(duration), interceptor, transcript))
 
 
-def steps(link: Link, duration_s: float, interceptor: Interceptor | None = None) -> Steps[LinkRun]:
+def steps(
+    link: Link, duration_s: float, interceptor: Interceptor | None = None, transcript: Path | None = None
+) -> Steps[LinkRun]:
     """The same run, waited for by the caller, so that several links can run at once."""
-    if interceptor is not None:
-        link.require(EvidenceLevel.L3, "attacks on messages between the parties")
+    if interceptor is not None or transcript is not None:
+        link.require(EvidenceLevel.L3, "attacks on messages between the parties, and transcripts of them,")
     link.ensure_up()
     if link.level is EvidenceLevel.L0:
         made = yield from black_box.run(link, duration_s)
     elif link.level < EvidenceLevel.L3:
         made = counting.run(link, duration_s)
     else:
-        made = yield from _run_blocks(link, duration_s, interceptor)
+        made = yield from _run_blocks(link, duration_s, interceptor, transcript)
     link.testbed.save_series(link.name, made.series)
     return made
 
 
 @dataclass
 class _Collected:
-    """What is kept of a run's blocks: their reports and gates, not their clicks."""
+    """What is kept of a run's blocks: their reports and gates, not their clicks; and who sits on their channel."""
+
+    interceptor: Interceptor | None
+    transcript: TranscriptWriter | None
 
     blocks: list[BlockReport] = field(default_factory=list)
     gates: list[npt.NDArray[np.int64]] = field(default_factory=list)
     gate_starts_s: list[npt.NDArray[np.float64]] = field(default_factory=list)
 
 
-def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None) -> Steps[LinkRun]:
+def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None, transcript: Path | None) -> Steps[LinkRun]:
     clock, block_ns = link.testbed.clock, round(link.declared.block_s * 1e9)
     gate_s = min(GATE_S, link.declared.block_s)
     start_ns = clock.now_ns()
     end_ns = start_ns + round(duration_s * 1e9)
-    collected = _Collected()
-    with Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}) as temperature:
+    with ExitStack() as stack:
+        writer = None if transcript is None else stack.enter_context(link.transcript_writer(transcript))
+        collected = _Collected(interceptor, writer)
+        temperature = stack.enter_context(Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}))
+        flow = stack.enter_context(flowing(link))
         while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
-            yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, interceptor, collected)
+            yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, flow, collected)
+            _note(link, flow.finished(), collected)
+        _note(link, flow.finished(all_of_them=True), collected)
         yield max(left_ns, 0) / 1e9
     return _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, collected, temperature.series())
 
 
-def _one_block(
-    link: Link, block_s: float, gate_s: float, interceptor: Interceptor | None, collected: _Collected
-) -> Steps[None]:
-    """Acquire, count, distil, record; the clicks themselves are gone afterwards."""
-    tags = link.receiver_declared.timing == "tags"
-    first_pulse = link.transmitter.pulse_index() if tags else 0
+def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected: _Collected) -> Steps[None]:
+    """Acquire, count, and hand over to both parties; the clicks themselves are gone once these are done with them."""
+    first_pulse = link.sent_pulses()
     records, start_s, end_s = yield from acquire(link, block_s)
-    pulses = (first_pulse, link.transmitter.pulse_index() if tags else 0)
+    end_pulse = link.sent_pulses()
     by_receiver = zip(link.receivers, records, strict=True)
     gates = joined([gated(own, len(one.detectors), gate_s, link.pulse_rate_hz) for one, own in by_receiver])
     windows = link.windows.touching(start_s, end_s)
@@ -90,15 +106,29 @@ def _one_block(
         live_s=min(own.live_s for own in records),
         faults=tuple(dict.fromkeys(window.fault for window in windows)),
         only_in_fault=link.windows.cover(start_s, end_s),
-        pulses=pulses,
+        pulses=None if first_pulse is None or end_pulse is None else (first_pulse, end_pulse),
     )
-    report = link.distil(context, records, interceptor)
-    collected.blocks.append(report)
     collected.gates.append(gates)
     collected.gate_starts_s.append(gate_series(start_s, gate_s, len(gates)))
-    fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
-    del fields["key_fingerprints"]  # a key event holds one digest for all of them
-    link.testbed.record("block", link=link.name, **fields)
+    begins = link.parties.begin(context, records)
+    interceptor = _on_the_channel(link, context.sequence, collected.interceptor)
+    flow.submit(*wrapped(begins, context.sequence, interceptor, collected.transcript))
+
+
+def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collected: _Collected) -> None:
+    """Keep and record what both parties made of blocks."""
+    for of_a, of_b in results:
+        report = link.conclude(of_a, of_b)
+        collected.blocks.append(report)
+        fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
+        del fields["key_fingerprints"]  # a key event holds one digest for all of them
+        link.testbed.record("block", link=link.name, **fields)
+
+
+def _on_the_channel(link: Link, sequence: int, interceptor: Interceptor | None) -> Interceptor | None:
+    """Whoever sits on the channel, and behind him what a fault of this test does to it."""
+    channel = link.testbed.broken_classical(link.name + SUFFIX)
+    return interceptor if channel is None else channel.between(sequence, interceptor)
 
 
 def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field, structs
 
 from hil.bench.tables.channels import Element, Fibre
+from hil.bench.tables.classical import Classical
 from hil.bench.tables.drift import Drift, Maintenance
 from hil.bench.tables.free_space import FreeSpace
 from hil.bench.tables.quantities import BitsPerSecond, Ratio, Seconds, SomeSeconds, Table, Watts
@@ -79,6 +80,7 @@ class Link(Table, frozen=True, kw_only=True):
     maintenance: tuple[Maintenance, ...] = ()
     block_s: SomeSeconds = field(name="block", default=1.0)
     proof: Proof = field(default_factory=Proof)
+    classical: Classical = field(default_factory=Classical)
     contract: Contract | None = None
     eve: Eve | None = None
     kmes: dict[Literal["a", "b"], str] = {}

@@ -9,11 +9,13 @@ from math import exp
 import numpy as np
 import pytest
 
+from hil.device_sims.world.carry import Carry
 from hil.device_sims.world.crowds import survivors
-from hil.device_sims.world.detectors import Carry, afterpulses, resolve
+from hil.device_sims.world.detectors import afterpulses
 from hil.device_sims.world.dynamics import TICKS, Afterpulses, Dynamics
-from hil.device_sims.world.engine import NumpyEngine, pick
+from hil.device_sims.world.engine import pick
 from hil.device_sims.world.sampler import Events, no_events
+from hil.device_sims.world.vectors import NumpyEngine
 
 START = 10**13
 
@@ -94,7 +96,7 @@ def test_clicks_are_those_of_events_taken_one_by_one(
     pulses = int(spacing * 2500)
     last: list[int | None] = [(START - 2) * TICKS] + [None] * (len(blind) - 1)
     carry = replace(Carry.idle(len(blind)), last=tuple(last))
-    clicks, after = resolve(pick(0), main, no_events(), dynamics=dynamics, carry=carry, span=(START, START + pulses))
+    clicks, after = pick(0).resolve(main, no_events(), dynamics=dynamics, carry=carry, span=(START, START + pulses))
     seen = [-2 * TICKS] + [-(10**18)] * (len(blind) - 1)
     expected = _one_by_one(main, dynamics, pulses * TICKS, seen)
     got = sorted(zip(((clicks.index - START) * TICKS).tolist(), clicks.detector.tolist(), strict=True))
@@ -108,12 +110,12 @@ def test_clicks_are_those_of_events_taken_one_by_one(
 def test_cuts_change_nothing(cuts: list[int]) -> None:
     """A stretch resolved in pieces gives the clicks of the whole: dead time and pending afterpulses pass the cuts."""
     dynamics, main = _dynamics([50, 20], 0.5, 400.0), _events(60.0, 2, 1600)
-    whole, _ = resolve(NumpyEngine(), main, no_events(), dynamics=dynamics, carry=Carry.idle(2), span=(0, 100_000))
+    whole, _ = NumpyEngine().resolve(main, no_events(), dynamics=dynamics, carry=Carry.idle(2), span=(0, 100_000))
     carry, index, detector, begin = Carry.idle(2), [], [], 0
     for end in [*cuts, 100_000]:
         some = main.part((main.time >= begin * TICKS) & (main.time < end * TICKS))
         piece = Events(some.time - begin * TICKS, some.detector, some.mark)
-        clicks, carry = resolve(NumpyEngine(), piece, no_events(), dynamics=dynamics, carry=carry, span=(begin, end))
+        clicks, carry = NumpyEngine().resolve(piece, no_events(), dynamics=dynamics, carry=carry, span=(begin, end))
         index += clicks.index.tolist()
         detector += clicks.detector.tolist()
         begin = end
@@ -127,6 +129,6 @@ def test_recovery_lets_through_what_its_law_says() -> None:
     time = (np.arange(pairs)[:, None] * 100_000 + np.array([0, 110])).ravel() * TICKS
     marks = np.random.default_rng(5).integers(0, 2**64, time.size, dtype=np.uint64)
     main = Events(time, np.zeros(time.size, dtype=np.uint8), marks)
-    clicks, _ = resolve(NumpyEngine(), main, no_events(), dynamics=dynamics, carry=Carry.idle(1), span=(0, pairs * 100_000))
+    clicks, _ = NumpyEngine().resolve(main, no_events(), dynamics=dynamics, carry=Carry.idle(1), span=(0, pairs * 100_000))
     chance = 1 - exp(-1)
     assert abs(clicks.index.size - pairs * (1 + chance)) < 5 * (pairs * chance * (1 - chance)) ** 0.5

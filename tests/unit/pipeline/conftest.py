@@ -83,7 +83,7 @@ class SmallLink:
     def next_block(self, **about: Any) -> BlockContext:
         """Go on to the next block."""
         number = self.context.sequence + 1
-        self.context = replace(BlockContext(number, float(number), number + 1.0, 1.0), **about)
+        self.context = replace(BlockContext(number, float(number), number + 1.0, 1.0, pulses=(0, 1_000_000_000)), **about)
         return self.context
 
     def run(self, interceptor: Interceptor | None = None, **about: Any) -> tuple[BlockResult, BlockResult]:
@@ -102,7 +102,8 @@ class SmallLanes:
     settings: DistillSettings = SETTINGS
     seed: int = 1
     pre_shared: bytes = PRE_SHARED * 4
-    events: int = 12_000
+    events: int = 20_000
+    qber: float = 0.01
     begun: int = 0
 
     def __post_init__(self) -> None:
@@ -117,7 +118,7 @@ class SmallLanes:
         for sequence in range(self.begun, self.begun + number):
             context = BlockContext(sequence, float(sequence), sequence + 1.0, 1.0)
             raw = SmallLink(self.settings, self.seed, context=context)
-            prepare, records = raw.raw(self.events if events is None else events)
+            prepare, records = raw.raw(self.events if events is None else events, self.qber)
             lane = sequence % self.lanes
             of_a.append(partial(self.alice[lane].block, context, prepare))
             of_b.append(partial(self.bob[lane].block, context, records))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hil.pipeline.messages import Amplify, Corrected, Detections, Header, Hello, Message, TestErrors, decode, encode
 from hil.pipeline.settings import KeyFate
+from hil.pipeline.stepping import run_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -171,6 +172,33 @@ def test_plausible_words_of_somebody_else_give_no_key(
     alice, bob = link.run()
     assert alice.fate is bob.fate is KeyFate.RELEASED
     assert bob.settled is None or bob.settled.fate is KeyFate.DISCARDED
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(0, ""), (1, "a pulse that was not sent in this block")])
+def test_alice_tells_nothing_of_a_pulse_still_to_come(small: Callable[..., SmallLink], ahead: int, said: str) -> None:
+    """Her count ends with the last pulse that clicked, or one before it: its settings are nobody's business yet."""
+    link = small()
+    _, records = link.raw(EVENTS)
+    asked: list[int] = []
+    context = link.next_block(pulses=(0, int(records.index[-1]) + 1 - ahead))
+    prepare, records = link.raw(EVENTS)
+
+    def noted(index: Any) -> Any:
+        asked.extend(index.tolist())
+        return prepare(index)
+
+    alice, bob = run_pair(link.alice.block(context, noted), link.bob.block(context, records))
+    assert (alice.fate is bob.fate is KeyFate.RELEASED) == (not ahead)
+    assert said in alice.report.sentence
+    assert bool(asked) == (not ahead)
+
+
+def test_alice_tells_nothing_of_pulses_long_before_the_block(small: Callable[..., SmallLink]) -> None:
+    """12 ms may be on the way when the block begins: at 1 GHz 12 million pulses, the first click being in number 1000."""
+    for first, gives_key in ((12_001_000, True), (12_001_001, False)):
+        link = small()
+        alice, _ = link.run(events=EVENTS, pulses=(first, first + 1_000_000_000))
+        assert (alice.fate is KeyFate.RELEASED) == gives_key
 
 
 def test_a_key_that_differs_at_verification_is_not_released(

@@ -62,8 +62,8 @@ def test_threads_give_the_keys_of_the_stepped_run(
     small_lanes: Callable[..., SmallLanes], opened: Callable[[int], Any], lanes: int
 ) -> None:
     with opened(lanes) as ends:
-        results = run(ends, small_lanes(lanes, events=24_000), 6)
-    stepped = run_in_flight(*small_lanes(lanes, events=24_000).next_blocks(6), lanes).results
+        results = run(ends, small_lanes(lanes, events=30_000), 6)
+    stepped = run_in_flight(*small_lanes(lanes, events=30_000).next_blocks(6), lanes).results
     assert [(a.fate, b.fate) for a, b in results] == [(KeyFate.RELEASED, KeyFate.RELEASED)] * 6
     assert [(a.keys, b.keys) for a, b in results] == [(a.keys, b.keys) for a, b in stepped]
     assert sum(len(a.keys) for a, _ in results) > 6
@@ -134,7 +134,7 @@ def test_a_cut_in_the_middle_of_many_blocks_leaves_nothing_in_doubt_after_the_ne
     small_lanes: Callable[..., SmallLanes],
 ) -> None:
     """The connection breaks after so many messages of Alice, at whatever point each lane is then; both ends find a new one."""
-    link = small_lanes(3, events=24_000)
+    link = small_lanes(3, events=30_000)
     with over_tcp(3) as ends:
         _cut_after(ends[0], 100)
         first = run(ends, link, 6)

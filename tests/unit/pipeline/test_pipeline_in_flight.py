@@ -59,9 +59,9 @@ def test_round_trips_hide_behind_each_other(small_lanes: Callable[..., SmallLane
 
 def test_keys_are_those_of_each_lane_by_itself(small_lanes: Callable[..., SmallLanes]) -> None:
     """Neither the delay nor the neighbours change a block: lane by lane the stepped run gives the same keys."""
-    of_a, of_b = small_lanes(3, events=24_000).next_blocks(6)
+    of_a, of_b = small_lanes(3, events=30_000).next_blocks(6)
     flight = run_in_flight(of_a, of_b, 3, one_way_s=ONE_WAY_S)
-    again_a, again_b = small_lanes(3, events=24_000).next_blocks(6)
+    again_a, again_b = small_lanes(3, events=30_000).next_blocks(6)
     for lane in range(3):
         for number in (lane, lane + 3):
             mine, theirs = run_pair(again_a[number](), again_b[number]())

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def export(report: BlockReport, **changes: Any) -> dict[str, Any]:
     """As a device that hides nothing would."""
     table = {(basis, number): (bits, errors) for number, basis, bits, errors in report.by_intensity}
-    key, test = ([table[basis, number] for number in range(3)] for basis in (0, 1))
+    intensities = len(table) // 2
+    key, test = ([table[basis, number] for number in range(intensities)] for basis in (0, 1))
     return {
         "block": report.sequence,
         "key_bits": report.secret_bits,
@@ -43,6 +44,7 @@ def write(file: Path, settings: DistillSettings, blocks: list[dict[str, Any]]) -
         "epsilon_secrecy": settings.epsilon_secrecy,
         "epsilon_correctness": settings.epsilon_correctness,
         "accounting": settings.leakage,
+        "bounds": settings.bounds,
         "pulse_rate_hz": settings.source.pulse_rate_hz,
         "loss_db": 10,
     }
@@ -83,3 +85,23 @@ def test_the_same_export_with_the_leakage_kept_fails(
     assert "FAIL          block 0: more optimistic than allowed" in capsys.readouterr().out
     always = export(link.run(events=2_000)[0].report, key_bits=256)
     assert main(["judge", str(write(tmp_path / "always.json", link.settings, [always]))]) == 1
+
+
+@pytest.mark.parametrize("intensities", [(0.3, 0.1, 0.0), (0.3, 0.1)], ids=["two decoys", "one decoy"])
+def test_exact_bounds_are_judged_by_exact_ones(
+    small: Callable[..., Any], tmp_path: Path, intensities: tuple[float, ...]
+) -> None:
+    """An honest export passes, and is too long for the published bound; a bit more is too long for its own."""
+    probabilities = (0.1, 0.6, 0.3) if len(intensities) == 3 else (0.3, 0.7)
+    plain = small().settings
+    source = replace(plain.source, intensities=intensities, probabilities=probabilities)
+    link = small(settings=replace(plain, source=source, bounds="exact"))
+    report = link.run(events=200_000, qber=0.004)[0].report
+    assert report.released
+    for settings, changes, code in (
+        (link.settings, {}, 0),
+        (link.settings, {"key_bits": report.secret_bits + 20}, 1),
+        (replace(link.settings, bounds="published"), {}, 1),
+    ):
+        file = write(tmp_path / "exact.json", settings, [export(report, **changes)])
+        assert main(["judge", str(file)]) == code

@@ -186,3 +186,32 @@ def test_a_line_that_is_lost_is_said(released: dict[str, Any], tmp_path: Path, c
         file.write(json.dumps({"seq": 2})[:-1])
     assert main(["ledger", str(folder.path)]) == 10
     assert "is cut short" in capsys.readouterr().out
+
+
+ONE_DECOY = {"intensities": (0.3, 0.1), "probabilities": (0.3, 0.7)}
+
+
+@pytest.mark.parametrize("source", [{}, ONE_DECOY], ids=["two decoys", "one decoy"])
+@pytest.mark.parametrize("bounds", ["published", "exact"])
+@pytest.mark.parametrize("ratio", [1.0, 0.95])
+def test_blocks_of_every_proof_add_up(
+    small: Callable[..., Any], ledger: Callable[..., tuple[int, str]], source: dict[str, Any], bounds: str, ratio: float
+) -> None:
+    """What the epsilons cost is worked out again from the name of the proof; another price is found."""
+    plain = small().settings
+    settings = dataclasses.replace(
+        plain, source=dataclasses.replace(plain.source, **source), bounds=bounds, efficiency_ratio=ratio
+    )
+    released = _fields(small(settings=settings).run(events=400_000, qber=0.004)[0].report)
+    assert released["released"], released["sentence"]
+    code, said = ledger(released)
+    assert code == 0, said
+    assert "price of the epsilons" in said
+    assert ("chance that a bound fails, each of" in said) == (bounds == "exact")
+    lines = tuple(
+        dataclasses.replace(entry, value=entry.value - 3.0) if entry.what == "price of the epsilons" else entry
+        for entry in released["ledger"]
+    )
+    code, said = ledger(released | {"ledger": lines})
+    assert code == 10
+    assert "price of the epsilons, in bits" in said

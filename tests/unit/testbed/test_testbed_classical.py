@@ -1,247 +1,142 @@
-"""Faults of classical channels: who should notice does, and at zero nothing changes."""
+"""A link's run over each kind of classical channel that a bench file can declare."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hil.errors import (
-    AuthenticationError,
-    ChannelClosedError,
-    KeyStoreError,
-    MissingCapabilityError,
-    ObjectiveMissedError,
-    UsageError,
-)
-from hil.pipeline.stepping import Message
-from hil.testbed.auth_channel import AuthChannel
-from hil.testbed.chaos import Chaos
-from hil.testbed.classical_channel import ClassicalChannel
-from hil.testbed.classical_steps import SteppedChannel
-from hil.testbed.delivery import KeyDelivery
-from hil.testbed.slo import Slo
-from hil.transports.fault_proxy import Latency, Loss, Reflect, Reorder, Replay, ResetPeer, Slicer, Stall
+from hil.device_sims.kme import CertificateAuthority
+from hil.errors import BenchFileError, ChannelRefusedError
+from hil.pipeline.replaying import replay
+from hil.pipeline.transcript import read_transcript
+from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
-    from hil.testbed.fault import Fault
+    from hil.pipeline.stepping import Message
     from hil.testbed.link import Link
-    from hil.testbed.testbed import Testbed
-    from hil.transports.fault_proxy import Toxic
+    from tests.unit.testbed.conftest import Notebook
+
+SHORT = (('block = "1 s"', 'block = "200 ms"'), ("epsilon_secrecy = 1e-9", "epsilon_secrecy = 1e-4"))
+CASE = "a case"
 
 
-@pytest.fixture
-def chaos(link: Link) -> Chaos:
-    return Chaos(link.testbed, link)
+def opened(tmp_path: Path, write_bench: Callable[..., Path], notebook: Notebook, classical: str) -> Testbed:
+    """The short bench of these tests with a classical channel."""
+    table = ("[link.metro.proof]", f"[link.metro.classical]\n{classical}\n\n[link.metro.proof]")
+    file = write_bench(tmp_path / "bench.toml", *SHORT, table)
+    testbed = Testbed.open(file, seed=7, log=cast("Any", notebook))
+    testbed.begin(CASE)
+    return testbed
 
 
-def made(chaos: Chaos, name: str, **settings: Any) -> Fault:
-    fault: Fault = getattr(chaos, name)(**settings)
-    return fault
-
-
-# --- the parties' channel ---------------------------------------------------------------------------------------------
-
-SLOW = [
-    ("classical_latency", {"latency": "60 ms"}),  # 120 ms and more for a round trip that may take 100 ms
-    ("classical_bandwidth", {"rate": "100 kbit/s"}),  # 2 x 1,052 bytes: 168 ms
-    ("classical_slicing", {"slice_bytes": 100, "delay": "6 ms"}),  # 2 x 10 slices behind the first: 120 ms
-    ("classical_loss", {"loss": "40 %", "retransmit": "150 ms"}),  # 40 % of each way: the 95th percentile at 150 ms and more
-]
-
-
-@pytest.mark.parametrize(("fault", "settings"), SLOW)
-def test_a_slow_channel_misses_the_limit_of_the_round_trip(
-    link: Link, chaos: Chaos, fault: str, settings: dict[str, Any]
-) -> None:
-    """The objective is the shipped one; healed, the same connection's worth of round trips meets it again."""
-    channel, slo = AuthChannel(link), Slo(link)
-    with made(chaos, fault, **settings) as slow, pytest.raises(ObjectiveMissedError, match="auth_round_trip"):
-        slo.check(channel.round_trips(8 if fault != "classical_loss" else 60), "auth_round_trip")
-    assert slow.healed
-    slo.check(channel.round_trips(100), "auth_round_trip")
-
-
-ZERO = [
-    ("classical_latency", {"latency_s": 0.0}),
-    ("classical_bandwidth", {"rate_bps": 0.0}),
-    ("classical_slicing", {"slice_bytes": 0}),
-    ("classical_loss", {"loss_ratio": 0.0}),
-    ("classical_corruption", {"bit_error_ratio": 0.0}),
-    ("classical_replay", {"replay_ratio": 0.0}),
-    ("classical_reorder", {"reorder_ratio": 0.0}),
-    ("classical_reflection", {"reflect_ratio": 0.0}),
-]
-
-
-@pytest.mark.parametrize(("fault", "settings"), ZERO)
-def test_at_zero_the_block_is_what_it_was(link: Link, chaos: Chaos, fault: str, settings: dict[str, Any]) -> None:
-    """Key comes of a block inside the window, as a classical fault spoils no detection, and round trips pass."""
-    with made(chaos, fault, **settings):
-        run = link.run(link.declared.block_s)
-        AuthChannel(link).round_trips(3)
-    assert run.blocks[0].released, run.blocks[0].sentence
-    assert run.blocks[0].faults == (fault,)
-
-
-ATTACKS = [
-    ("classical_corruption", {"bit_error_ratio": 1e-3}),
-    ("classical_replay", {"replay_ratio": 1.0}),
-    ("classical_reorder", {"reorder_ratio": 1.0}),
-    ("classical_reorder", {"reorder_ratio": 1.0, "reorder_way": "b->a"}),
-    ("classical_reflection", {"reflect_ratio": 1.0}),
-    ("classical_loss", {"loss_ratio": 0.5}),
-    ("classical_partition", {"cut_way": "both"}),
-    ("classical_partition", {"cut_way": "a->b"}),
-    ("classical_partition", {"cut_way": "b->a"}),
-    ("classical_reset", {}),
-]
-
-
-@pytest.mark.parametrize(("fault", "settings"), ATTACKS)
-def test_no_key_comes_of_an_attacked_block_and_the_next_one_gives_key(
-    link: Link, chaos: Chaos, fault: str, settings: dict[str, Any]
-) -> None:
-    with made(chaos, fault, **settings) as attack:
-        attacked = link.run(link.declared.block_s)
-    assert not attacked.blocks[0].released
-    assert not link.released()
-    assert attack.healed
-    after = link.run(link.declared.block_s)
-    assert after.blocks[0].released, after.blocks[0].sentence
+def keys(link: Link) -> list[tuple[str, bytes]]:
     assert all(of_a == of_b for _, of_a, of_b in link.released())
+    return [(key_id, of_a.reveal()) for key_id, of_a, _ in link.released()]
+
+
+@pytest.mark.parametrize("transport", ["memory", "tcp", "tls"])
+def test_every_channel_gives_the_keys_of_the_stepped_run(
+    tmp_path: Path, write_bench: Callable[..., Path], fresh_notebook: Notebook, transport: str
+) -> None:
+    """Two blocks in flight; the channel decides nothing but when."""
+    found = []
+    for kind in ("stepped", transport):
+        with opened(tmp_path, write_bench, fresh_notebook, f'transport = "{kind}"\nblocks_in_flight = 2') as testbed:
+            run = testbed.link("metro").run("1 s")
+            found.append((run.blocks, keys(testbed.link("metro"))))
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("hil-metro")]
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 5
+    assert all(block.released for block in found[0][0])
+
+
+def test_certificates_of_the_bench_file_are_used_and_a_wrong_one_is_refused(
+    tmp_path: Path, write_bench: Callable[..., Path], fresh_notebook: Notebook
+) -> None:
+    authority = CertificateAuthority(tmp_path)
+    alice, bob, mallory = (authority.issue_party(name) for name in ("alice", "bob.lab", "mallory"))
+    text = f'transport = "tls"\nblocks_in_flight = 1\ntimeout = "2 s"\nca_file = "{authority.ca_file}"\n' + "".join(
+        f'{side}.certificate_file = "{files.certificate}"\n{side}.private_key_file = "{files.private_key}"\n'
+        for side, files in (("a", alice), ("b", bob))
+    )
+    with opened(tmp_path, write_bench, fresh_notebook, text + 'b.name = "bob.lab"') as testbed:
+        assert testbed.link("metro").run("200 ms").blocks[0].released
+    wrong = text.replace(str(bob.certificate), str(mallory.certificate)).replace(str(bob.private_key), str(mallory.private_key))
+    with (
+        opened(tmp_path, write_bench, fresh_notebook, wrong + 'b.name = "bob.lab"') as testbed,
+        pytest.raises(ChannelRefusedError, match=r"a certificate of mallory where one of bob\.lab is expected"),
+    ):
+        testbed.link("metro").run("200 ms")
+
+
+def test_attacks_reach_the_messages_of_any_channel(
+    tmp_path: Path, write_bench: Callable[..., Path], fresh_notebook: Notebook
+) -> None:
+    def tamper(message: Message) -> Iterable[bytes]:
+        data = bytearray(message.data)
+        data[-1] ^= message.number == 1
+        return (bytes(data),)
+
+    with opened(tmp_path, write_bench, fresh_notebook, 'transport = "memory"\nblocks_in_flight = 1') as testbed:
+        link = testbed.link("metro")
+        assert not any(block.released for block in link.run("400 ms", interceptor=tamper).blocks)
+        assert all(block.released for block in link.run("400 ms").blocks)
+
+
+def test_a_transcript_of_a_run_replays_bob(tmp_path: Path, write_bench: Callable[..., Path], fresh_notebook: Notebook) -> None:
+    """The same twin again with the same seed: his detections and random bits are the same, so are his words."""
+    file = tmp_path / "run.jsonl"
+    with opened(tmp_path, write_bench, fresh_notebook, 'transport = "tcp"\nblocks_in_flight = 2') as testbed:
+        testbed.link("metro").run("600 ms", transcript=file)
+    transcript = read_transcript(file)
+    assert (transcript.link, transcript.blocks_in_flight) == ("metro", 2)
+    with opened(tmp_path, write_bench, fresh_notebook, 'transport = "stepped"\nblocks_in_flight = 2') as testbed:
+        link = testbed.link("metro")
+        submitted = _submitted(link)
+        found = replay(transcript, "b", link.parties.settings_digest, lambda number: submitted[number][1]())
+    assert found.deviation is None
+    assert len(found.results) == 3
+    assert found.messages > 100
+
+
+def _submitted(link: Link) -> dict[int, Any]:
+    """What begins each block of such a run at either end, in parties that have not begun yet."""
+    raw: dict[int, Any] = {}
+    session = cast("Any", link.parties)
+    honest = session.begin
+
+    def note(context: Any, records: Any) -> Any:
+        raw[context.sequence] = context, records
+        return honest(context, records)
+
+    session.begin = note
+    link.run("600 ms")
+    fresh = link._make_session()
+    return {number: fresh.begin(*both) for number, both in raw.items()}
 
 
 @pytest.mark.parametrize(
-    ("fault", "settings", "error"),
+    ("classical", "said"),
     [
-        ("classical_corruption", {"bit_error_ratio": 1e-3}, AuthenticationError),
-        ("classical_reset", {}, ChannelClosedError),
+        ('transport = "pigeon"', "link.metro.classical.transport"),
+        ("blocks_in_flight = 33", "link.metro.classical.blocks_in_flight"),
+        ('address = "here"', "link.metro.classical.address"),
+        ('ca_file = "ca.pem"', "link.metro.classical.ca_file: found 'ca.pem'; expected nothing, or transport = \"tls\""),
+        (
+            'transport = "tls"\nca_file = "ca.pem"',
+            "link.metro.classical.a.certificate_file: found nothing; expected a PEM file",
+        ),
+        ('through = "proxy:7000"', "link.metro.classical.through: found 'proxy:7000'"),
     ],
 )
-def test_round_trips_notice_too(link: Link, chaos: Chaos, fault: str, settings: dict[str, Any], error: type[Exception]) -> None:
-    channel = AuthChannel(link)
-    with made(chaos, fault, **settings), pytest.raises(error):
-        channel.round_trips(20)
-    channel.round_trips(3)
-
-
-def test_latency_that_is_met_costs_no_key(link: Link, chaos: Chaos) -> None:
-    """The suite of a link that rides out a slow network: it goes on giving key."""
-    with made(chaos, "classical_latency", latency="50 ms", jitter="10 ms"):
-        run = link.run(2.0 * link.declared.block_s)
-    assert [block.released for block in run.blocks] == [True, True]
-
-
-def test_two_faults_at_once_come_and_go_in_any_order(link: Link, chaos: Chaos) -> None:
-    channel = link.testbed.classical("metro.classical")
-    late, sliced = made(chaos, "classical_latency", latency="20 ms"), made(chaos, "classical_slicing", slice_bytes=400)
-    with late:
-        sliced.__enter__()
-    assert late.healed
-    assert channel.read("latency_s") == 0.0
-    assert channel.read("slice_bytes") == 400.0
-    sliced.end()
-    assert sliced.healed
-    assert channel.probe()["set"] == 0.0
-
-
-def test_targets_are_named(chaos: Chaos) -> None:
-    with pytest.raises(UsageError, match="'bob' has no classical channel here; expected metro, kme_a, kme_b"):
-        chaos.classical_latency("bob", latency="1 ms")
-    with pytest.raises(UsageError, match="expected kme_a, kme_b"):
-        chaos.wrong_peer("metro")
-    with pytest.raises(UsageError, match="cut_way"):
-        chaos.classical_partition(cut_way="up")
-
-
-def test_a_channel_refuses_what_it_does_not_have() -> None:
-    channel = ClassicalChannel("metro.classical", 1)
-    with pytest.raises(MissingCapabilityError, match="has no colour; known: latency_s"):
-        channel.read("colour")
-    with pytest.raises(MissingCapabilityError, match="only the twin of a key management entity"):
-        channel.write("wrong_peer", 1.0)
-    with pytest.raises(UsageError, match="toxic latency"):
-        channel.write("latency_s", -1.0)
-    assert channel.read("latency_s") == 0.0
-
-
-# --- key management entities ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def keys(testbed: Testbed, link: Link) -> Iterator[KeyDelivery]:
-    with KeyDelivery(link) as made_keys:
-        yield made_keys
-        testbed.end()
-
-
-@pytest.mark.parametrize(
-    ("fault", "says"),
-    [
-        ("certificate_expired", "certificate has expired"),
-        ("wrong_peer", "is 'KME-SOMEBODY-ELSE' by its certificate; expected"),
-        ("classical_reset", "reset by peer"),
-    ],
-)
-def test_an_application_refuses_a_wrong_or_broken_entity(keys: KeyDelivery, chaos: Chaos, fault: str, says: str) -> None:
-    """While it is in no request is answered; healed, the next one is. The other site never notices."""
-    assert keys.a.status(keys.sae_b).stored_key_count == 0
-    with getattr(chaos, fault)("kme_a"):
-        keys.a.close()  # a connection that stands would know nothing of a new certificate
-        with pytest.raises(KeyStoreError, match=says):
-            keys.a.status(keys.sae_b)
-        assert keys.b.status(keys.sae_a).stored_key_count == 0
-    assert keys.a.status(keys.sae_b).stored_key_count == 0
-
-
-def test_a_corrupted_record_ends_the_tls_connection(keys: KeyDelivery, chaos: Chaos) -> None:
-    with chaos.classical_corruption("kme_a", bit_error_ratio=1e-3), pytest.raises(KeyStoreError, match=r"TLS|closed"):
-        keys.a.status(keys.sae_b)
-    assert keys.a.status(keys.sae_b).stored_key_count == 0
-
-
-def test_an_application_waits_for_a_slow_entity(keys: KeyDelivery, chaos: Chaos) -> None:
-    """A lower bound of the time a request takes: there and back."""
-    keys.a.status(keys.sae_b)
-    with chaos.classical_latency("kme_a", latency="100 ms"):
-        began_s = time.monotonic()
-        keys.a.status(keys.sae_b)
-        assert time.monotonic() - began_s >= 0.2
-
-
-def test_a_certificate_without_keys_to_deliver_cannot_be_changed(chaos: Chaos) -> None:
-    with pytest.raises(MissingCapabilityError, match="fixture key_store"), chaos.wrong_peer():
-        pytest.fail("was injected")
-
-
-# --- the same toxics on stepped messages ------------------------------------------------------------------------------
-
-TALK = [Message("a->b", 0, b"one"), Message("a->b", 1, b"two"), Message("b->a", 0, b"three"), Message("a->b", 2, b"four")]
-
-
-@pytest.mark.parametrize(
-    ("toxic", "arrived"),
-    [
-        (Latency(0.1, 0.05), [[b"one"], [b"two"], [b"three"], [b"four"]]),
-        (Slicer(2, 1), [[b"one"], [b"two"], [b"three"], [b"four"]]),
-        (Loss(1.0), [[], [], [], []]),
-        (Loss(1.0, 0.2), [[b"one"], [b"two"], [b"three"], [b"four"]]),
-        (Stall(), [[], [], [], []]),
-        (ResetPeer(), [[], [], [], []]),
-        (Replay(1.0), [[b"one"] * 2, [b"two"] * 2, [b"three"] * 2, [b"four"] * 2]),
-        (Reorder(1.0), [[], [b"two", b"one"], [], []]),
-        (Reflect(1.0), [[b"one"], [b"two"], [b"one", b"two", b"three"], [b"three", b"four"]]),
-    ],
-)
-def test_toxics_act_on_stepped_messages(toxic: Toxic, arrived: list[list[bytes]]) -> None:
-    channel = SteppedChannel([("it", toxic, None)], seed=1)
-    assert [list(channel(message)) for message in TALK] == arrived
-
-
-def test_one_way_leaves_the_other_alone_and_an_attack_comes_first() -> None:
-    channel = SteppedChannel([("it", Stall(), "upstream")], 1, inner=lambda message: (message.data, b"forged"))
-    assert [list(channel(message)) for message in TALK] == [[], [], [b"three", b"forged"], []]
+def test_mistakes_of_the_table_are_named(
+    tmp_path: Path, write_bench: Callable[..., Path], fresh_notebook: Notebook, classical: str, said: str
+) -> None:
+    with pytest.raises(BenchFileError) as caught:
+        opened(tmp_path, write_bench, fresh_notebook, classical)
+    assert said in str(caught.value)
