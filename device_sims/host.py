@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Control", "TwinAddress", "TwinHost"]
 
 _HOST = "127.0.0.1"
+_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,16 @@ class TwinHost:
         return [_for_good(endpoint) if endpoint.carrier == "pty" else endpoint for endpoint in endpoints]
 
     def _settle(self) -> None:
-        """Wait until every request that was sent over TCP is heard: it is in its socket once sent, and read in one round."""
-        for _ in range(2):
-            self._thread.run(lambda: None)
+        """Wait until every connection made over TCP is taken and every request heard: both lie in their sockets once sent.
+
+        A round of the loop reads a request; taking a connection goes over a few.
+        """
+
+        async def rounds() -> None:
+            for _ in range(_ROUNDS):
+                await asyncio.sleep(0)
+
+        self._thread.wait(rounds())
 
     def _carrier(self, port: Port, key: str) -> TcpCarrier | PtyCarrier:
         behind_server = port.clock.virtual and self._specs[port.device].late
@@ -234,6 +243,9 @@ def _with(address: TwinAddress, endpoint: Endpoint, carrier: TcpCarrier | PtyCar
     if not isinstance(carrier, TcpCarrier):
         return replace(address, resource=f"ASRL{carrier.path}::INSTR", path=carrier.path)
     resource = f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
+    if endpoint.carrier == "http":
+        host, port = carrier.host, carrier.number
+        resource = f"http://{host}:{port}"
     if endpoint.name == "data":
         return replace(address, data_resource=resource, data_port=carrier.number)
     return replace(address, resource=resource, host=carrier.host, port=carrier.number)

@@ -51,7 +51,8 @@ class Endpoint:
     """One port of a device. A TCP port opens a fresh session per connection, a pty has one for good."""
 
     name: Literal["control", "data"]
-    carrier: Literal["tcp", "pty"]
+    carrier: Literal["tcp", "pty", "http"]
+    """``http``: TCP, reached by a URL."""
     session: Callable[[], Session]
 
 

@@ -34,7 +34,7 @@ class KeysightN776x(ScpiDevice):
     def __init__(self, world: World, device: str) -> None:
         super().__init__(f"Keysight Technologies,N7761A,{serial_number(world, device, 'MY')},{FIRMWARE}")
         self._world, self._device = world, device
-        self._attenuation_db = world.attenuation_db(device, 0)
+        self._attenuation_db = world.standing(device, "attenuation_db")
         self.shutter_open = self._attenuation_db < _SHUT_DB
         self.offset_db, self.speed_db_per_s, self.wavelength_m = 0.0, 1000.0, 1.55e-6
 

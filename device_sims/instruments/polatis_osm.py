@@ -39,7 +39,7 @@ class PolatisOsm(ScpiDevice):
     def __init__(self, world: World, device: str) -> None:
         super().__init__(f"Polatis,I-OST-{_SIDE}x{_SIDE}-LU1-DMHNS,{serial_number(world, device, '')},{FIRMWARE}")
         self._world, self._device = world, device
-        channel = world.switch_channel(device, 0)
+        channel = int(world.standing(device, "channel"))
         self.connected = {_PATH_PORT: _SIDE + channel} if channel else {}
         self.disabled: set[int] = set()
 

@@ -82,6 +82,8 @@ class DriverContract:
         """The same device at an address where nothing is."""
         if settings.resource.upper().startswith("TCPIP"):
             return replace(settings, resource=_refused_port())
+        if settings.resource.startswith("http://"):
+            return replace(settings, resource=f"http://127.0.0.1:{_refused_port().split('::')[2]}")
         if settings.resource.upper().startswith("ASRL"):
             return replace(settings, resource="ASRL/dev/hil-contract-no-such-line::INSTR")
         return replace(settings, resource=settings.resource + ".not-there")

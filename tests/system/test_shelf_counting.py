@@ -35,14 +35,16 @@ def bench() -> Bench:
 @pytest.fixture
 def twin(bench: Bench) -> Iterator[TwinHost]:
     """The shelf's counters, the receiver with its bias and no light."""
-    with TwinHost(bench, ["spd", "tdc1"], 5, VirtualClock()) as host:
+    with TwinHost(bench, ["spd", "tdc1", "websq"], 5, VirtualClock()) as host:
         host.world.set_biased("bob", 0, biased=True)
         yield host
 
 
 def opened(host: TwinHost, bench: Bench, name: str, clock: Clock) -> Any:
     declared = bench.device[name]
-    settings = DeviceSettings(name, host.addresses[name].resource, clock, declared=declared)
+    settings = DeviceSettings(
+        name, host.addresses[name].resource, clock, declared=declared, data_resource=host.addresses[name].data_resource
+    )
     driver = discovery.find("driver", declared.driver).build(settings)
     driver.open()
     return closing(driver)
@@ -74,10 +76,30 @@ def test_a_tagger_counts_every_input_and_its_pairs(twin: TwinHost, bench: Bench)
         singles = driver.singles(4.0)
         after = twin.world.counters("bob", clock.now_ns()).counts
         assert singles == tuple(int(now - was) for now, was in zip(after, before, strict=True))
-        assert singles[0] == 0
+        assert singles[0] == singles[3] == 0
         found = driver.coincidences(2.0)
         assert list(found) == [(1, 3), (1, 4), (2, 3), (2, 4)]
         assert max(found.values()) < 3  # 500 Hz x 500 Hz x 2 ns x 2 s is 1e-3
+
+
+def test_pushed_counts_are_those_of_a_whole_period(twin: TwinHost, bench: Bench) -> None:
+    """The second line of a connection counts one period, begun when the first was said; the unit's own bias is needed."""
+    clock = twin._clock
+    with opened(twin, bench, "websq", clock) as driver:
+        assert driver.identity().model == "WebSQ"
+        assert driver.counts(1.0) == 0
+        driver.set_biased(biased=True)
+        begun_ns = clock.now_ns()
+        looks: list[int] = []
+        clock.call_at(
+            begun_ns + 10_000_000_000, lambda: looks.append(int(twin.world.counters("bob", clock.now_ns()).counts[3]))
+        )
+        counted = driver.counts(10.0)
+        assert clock.now_ns() - begun_ns == 20_000_000_000
+        assert counted == twin.world.counters("bob", clock.now_ns()).counts[3] - looks[0]
+        assert abs(counted - 10.0 * DARK_HZ) < SIGMAS * math.sqrt(10.0 * DARK_HZ)
+        driver.park()
+        assert not driver.biased()
 
 
 def test_on_a_real_clock_the_answer_comes_after_the_gate(bench: Bench) -> None:

@@ -55,3 +55,6 @@ class PowerOutletDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role"
     outlet: Annotated[int, Meta(ge=1)] = 1
     feeds: tuple[str, ...]
     """Devices that are without power while it is off."""
+    user: str = "admin"
+    password_file: str = ""
+    """A file that holds the password and nothing else; without one, the maker's default."""

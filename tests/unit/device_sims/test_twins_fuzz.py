@@ -43,6 +43,15 @@ QUERIES = {
     "polatis": (b":oxc:swit:conn:add (@1,2),(@9,10)\n", b":oxc:swit:conn:stat?\n", b"(@", b":oxc:swit:disc:all\n", b"(@1:9)"),
     "spd": (b"hvolt 210;", b"counts?\r\n", b"time 5\r\n", b"temp?;", b"loop 0\n", b"settemp -20\r\n"),
     "tdc1": (b"singles;counts?\r\n", b"pairs;", b"time 3;", b"level?\r\n", b"INPKT;", b"abort\r\n", b"NEG -0.6\r\n"),
+    "chamber": (b"11002\xb61\xb61\r", b"11001\xb61\xb61\xb640\r", b"14001\xb61\xb61\xb60\r", b"11068\xb61\r", b"\xb6\xb6\r"),
+    "pdu": (b"GET /set.cmd?cmd=getpower HTTP/1.1\r\nHost: x\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: x\r\n", b"\r\n", b"POST / "),
+    "websq": (
+        b'{"request": "labelProps", "value": "None"}',
+        b'{"command": "DetectorEnable", "label": "DetectorEnable", "value": true}',
+        b'{"command": "SetAllBiasCurrents", "label": "BiasCurrent", "value": [21]}',
+        b'{"request": "Bias',
+        b"}{",
+    ),
 }
 """What each device understands, to be cut and mixed with noise."""
 
@@ -62,6 +71,8 @@ PROBES = {
     "polatis": (b"\n:oxc:swit:size?\n", b"8,8\n"),
     "spd": (b"\r\nloop 1;loop?\r\n", b"1\r\n"),
     "tdc1": (b"\r\neclock?\r\n", b"0\r\n"),
+    "websq": (b'}{"request": "NumberOfDetectors"}', b'{"label": "NumberOfDetectors", "value": {"value": 1}}\x17'),
+    "chamber": (b"\r17012\xb61\r", b"1\r\n"),
 }
 """A question each device answers after anything, and how that answer ends."""
 
@@ -100,6 +111,8 @@ class TestAnyBytes:
         """Whatever came before, a whole line later the device is in step."""
         conversation = session(device)
         heard(conversation, data.draw(pieces(device)))
+        if device not in PROBES:  # a web server ends a connection that it does not understand
+            return
         question, answer = PROBES[device]
         last = heard(conversation, question)
         assert last.endswith(answer) if answer else last[-4:-1] == question[:3]
