@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hil.ports.keystore import SharedKeyStore
     from hil.ports.secret import SecretBytes
 
+    _Key = tuple[str, SecretBytes, SecretBytes]
+
 __all__ = ["SPEC", "KmeTwinSpec", "RunningKmes", "start_kme_pair"]
 
 _EXPIRED_FOR = timedelta(hours=1)
@@ -57,7 +59,7 @@ class RunningKmes:
         """Take in one key, as each party has it: durable at both KMEs before it may be delivered at either."""
         self.ingest_all([(key_id, secret_a, secret_b)])
 
-    def ingest_all(self, keys: Sequence[tuple[str, SecretBytes, SecretBytes]]) -> None:
+    def ingest_all(self, keys: Sequence[_Key]) -> None:
         """Take in the keys of a block in one durable step per phase and side, all or none; KeyStoreError."""
         for key_id, *secrets in keys:
             if any(secret.bit_length != self.key_size_bits for secret in secrets):
@@ -72,6 +74,14 @@ class RunningKmes:
         else:
             files = self._authority.issue_kme(own if not certificate else _OTHER_KME)
         self._servers[side].show(files)
+
+    def room(self) -> int:
+        """How many keys more both stores have room for."""
+        return self._agreement.room()
+
+    def never_seen(self, keys: Sequence[_Key]) -> list[_Key]:
+        """Those of these keys whose IDs neither store knows, so that they may be offered again."""
+        return [key for key in keys if self._agreement.never_seen(key[0])]
 
     def repair(self) -> tuple[int, int]:
         """Settle keys that a crash left in doubt; how many were released, how many destroyed."""

@@ -106,7 +106,7 @@ class Synchronised(_Message, frozen=True):
 
 
 class Detections(_Message, frozen=True):
-    """Bob: pulse index (steps of ``width`` bytes, the first from ``first``) and basis of every event, never its bit."""
+    """Bob: pulse index (steps, the first from ``first``, with ``width`` low bits) and basis of every event, never its bit."""
 
     clicks: int
     lost: int
@@ -236,7 +236,7 @@ class Stop(_Message, frozen=True):
 
 
 class EventTimes(_Message, frozen=True):
-    """Bob, of recorded pairs: when his events were, never in which channel; ticks, in steps of ``width`` bytes."""
+    """Bob, of recorded pairs: when his events were, never in which channel; ticks, in steps with ``width`` low bits."""
 
     first: int
     events: int

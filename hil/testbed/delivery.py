@@ -38,6 +38,7 @@ _TIMED_BATCHES = 60
 _SMALL_BATCH = 8
 _LARGE_BATCH = 256
 _HTTPS = 443
+_STREAM_BATCH = 4096
 
 
 class KeyDelivery:
@@ -88,17 +89,38 @@ class KeyDelivery:
         """
         import numpy as np
 
+        durations_s = []
+        for batch in batches(self.link.take_released()):
+            started_s = time.perf_counter()
+            self._own_kmes().ingest_all(batch)
+            durations_s.append(time.perf_counter() - started_s)
+        self.link.testbed.record("latency", operation=OPERATION, durations_s=tuple(durations_s), link=self.link.name)
+        return Latencies(OPERATION, np.array(durations_s, dtype=np.float64), self.simulated)
+
+    def take_in(self) -> tuple[int, bool]:
+        """For a run in a stream: put released keys into both stores while there is room, in as few durable steps as can be.
+
+        How many went in, and whether none is left. What finds no room stays with the link, in order. A step that fails is
+        raised; its keys stay with the link too, but for those that one store held already and had to destroy.
+        """
+        kmes, went_in = self._own_kmes(), 0
+        room = kmes.room()
+        while room and (batch := self.link.take_released(min(room, _STREAM_BATCH))):
+            try:
+                kmes.ingest_all(batch)
+            except KeyStoreError:
+                self.link.give_back(kmes.never_seen(batch))
+                raise
+            went_in += len(batch)
+            room -= len(batch)
+        return went_in, not self.link.released()
+
+    def _own_kmes(self) -> RunningKmes:
         if self._kmes is None:
             raise MissingCapabilityError(
                 f"link {self.link.name}: its key management entities are real, and take keys from their own transceivers only"
             )
-        durations_s = []
-        for batch in batches(self.link.take_released()):
-            started_s = time.perf_counter()
-            self._kmes.ingest_all(batch)
-            durations_s.append(time.perf_counter() - started_s)
-        self.link.testbed.record("latency", operation=OPERATION, durations_s=tuple(durations_s), link=self.link.name)
-        return Latencies(OPERATION, np.array(durations_s, dtype=np.float64), self.simulated)
+        return self._kmes
 
     def client(self, side: Side, sae_id: str | None = None) -> Etsi014Client:
         """Another client of that side's entity; as ``sae_id``, an application it may not know (twins only)."""
