@@ -191,7 +191,7 @@ class TestClassicalReplay(OnTheTwin):
 class TestClassicalReorder(OnTheTwin):
     """A tenth of the messages."""
 
-    arguments: ClassVar[dict[str, Any]] = {"reorder": "10 %"}
+    arguments: ClassVar[dict[str, Any]] = {"reorder_ratio": "10 %"}
     zero: ClassVar[dict[str, Any] | None] = {"reorder_ratio": 0.0}
     beyond: ClassVar[dict[str, Any] | None] = {"reorder_ratio": 2.0}
 
