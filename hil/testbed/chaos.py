@@ -180,7 +180,7 @@ class Chaos:
         return str(name)
 
     def _is_real(self, device: str) -> bool:
-        return device not in self._testbed.simulated_devices
+        return not self._testbed.replayed and device not in self._testbed.simulated_devices
 
     def _admit(self, fault: str, undos: tuple[Undo, ...]) -> None:
         """Real devices are moved only where the bench file allows it, and only while a guardian could heal them."""
