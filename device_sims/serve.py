@@ -22,6 +22,7 @@ from hil.bench.model import KmeDevice
 from hil.errors import UsageError
 
 from ._speed import SpeedClock
+from .feeding import KeyFeeder, black_box_ends
 from .host import TwinHost
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class ServedBench:
         kmes = start_kme_pair(kme_a, kme_b, stores[0], stores[1], directory)
         stack.callback(kmes.close)
         self.kmes[link] = kmes
+        if (ends := black_box_ends(self.host.world.bench, link)) is not None:
+            stack.callback(KeyFeeder(self.host.world, self.host.now_ns, ends, kmes).close)
         for name, url, tls in ((name_a, kmes.url_a, kmes.client_tls("a")), (name_b, kmes.url_b, kmes.client_tls("b"))):
             at = urlsplit(url)
             self.addresses[name] = {"device": name, "resource": url, "host": at.hostname, "port": at.port} | {

@@ -7,6 +7,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from hil.ports.spec import ReporterSpec
+from hil.record.events import STAGE
+from hil.record.model import TableEntry
 from hil.record.reader import read_record
 from hil.verdict import Outcome
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from hil.record.model import Record, VerdictEntry
+    from hil.record.model import LatencyEntry, Record, VerdictEntry
 
 __all__ = ["SPEC", "render"]
 
@@ -71,7 +73,7 @@ def render(record: Record, width: int = 80, color: bool = False) -> str:
     if record.verdicts:
         console.print(_table(record, console.width))
         console.print()
-    for entry in record.tables:
+    for entry in (*record.tables, *_stage_tables(record)):
         print_table(console, entry)
     _print_reasons(console, record)
     _print_skips(console, record)
@@ -82,6 +84,26 @@ def render(record: Record, width: int = 80, color: bool = False) -> str:
     console.print()
     _print_headline(console, record)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+
+
+def _stage_tables(record: Record) -> list[TableEntry]:
+    """For each link whose blocks were distilled here, what a block's stages took."""
+    of_link: dict[str, list[LatencyEntry]] = {}
+    for entry in record.latencies:
+        if entry.operation.startswith(STAGE):
+            of_link.setdefault(entry.link, []).append(entry)
+    return [
+        TableEntry(
+            title=f"{link}: what a block takes of this machine",
+            columns=("blocks", "median", "95 %", "longest"),
+            rows=tuple((one.n, *(quantity(s, "s") for s in (one.median_s, one.p95_s, one.max_s))) for one in stages),
+            row_names=tuple(one.operation.removeprefix(STAGE) for one in stages),
+            row_title="stage",
+            sentences=("On the process's own clock, both parties together; stages of different blocks overlap.",),
+            link=link,
+        )
+        for link, stages in of_link.items()
+    ]
 
 
 def _table(record: Record, width: int) -> Table:

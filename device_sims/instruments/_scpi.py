@@ -143,22 +143,23 @@ class ScpiDevice(ABC):
 
 
 class ScpiSession:
-    """One connection; lines end with a newline both ways."""
+    """One connection; lines end with a newline both ways. Where answers end with CR LF, commands may end with either byte."""
 
-    def __init__(self, device: ScpiDevice) -> None:
+    def __init__(self, device: ScpiDevice, end: bytes = b"\n") -> None:
         self._device = device
+        self._end = end
         self._buffer = LineBuffer(b"\n")
 
     def received(self, data: bytes, now_ns: int) -> list[Reply]:
         """Carry out every message that is complete; one that asks nothing has no reply."""
         replies = []
-        for line in self._buffer.lines(data):
+        for line in self._buffer.lines(data if len(self._end) == 1 else data.replace(b"\r", b"\n")):
             if line is None:
                 self._device.fail(-363)
             elif not line.isascii():
                 self._device.fail(-101)
             elif answer := self._device.execute(line.decode("ascii"), now_ns):
-                replies.append(Reply(answer.encode("ascii") + b"\n", self._device.busy_s))
+                replies.append(Reply(answer.encode("ascii") + self._end, self._device.busy_s))
             self._device.busy_s = 0.0
         return replies
 

@@ -53,6 +53,14 @@ class KeyAgreement:
             store_a.release_all(ids)
             store_b.release_all(ids)
 
+    def room(self) -> int:
+        """How many keys more fit into both stores."""
+        return min(store.room() for store in self._stores.values())
+
+    def never_seen(self, key_id: str) -> bool:
+        """Whether neither store has ever held that key."""
+        return all(store.state(key_id) is KeyState.UNKNOWN for store in self._stores.values())
+
     def hand_out(self, side: Side, number: int, holder: str) -> tuple[DeliveredKey, ...]:
         """Take the oldest keys at ``side``, once the peer has set the same aside for ``holder``; KeysExhaustedError."""
         own, peer = self._stores[side], self._stores[_other(side)]

@@ -20,7 +20,7 @@ from .cells import cells, expectations
 if TYPE_CHECKING:
     from .scene import Scene
 
-__all__ = ["BlackBox", "Telemetry"]
+__all__ = ["KEY_BITS", "BlackBox", "Telemetry"]
 
 KEY_BITS = 256
 MOST_KEYS = 1 << 20
@@ -52,17 +52,20 @@ class BlackBox:
         self._settled_ns = 0
         self._settled_millibits = 0
         self._taken: dict[str, int] = {}
+        self._fed: dict[str, int] = {}
 
     def take_keys(self, device: str, now_ns: int) -> list[tuple[str, bytes]]:
         """Keys made since this device was asked last, with their IDs (UUIDs, as ETSI GS QKD 014 wants them)."""
         made = self.made(now_ns)
         first = max(self._taken.get(device, 0), made - MOST_KEYS)
         self._taken[device] = made
-        keys: list[tuple[str, bytes]] = []
-        for chunk in range(first // _CHUNK, -(-made // _CHUNK)):
-            start = chunk * _CHUNK
-            keys += self._chunk(chunk)[max(first - start, 0) : made - start]
-        return keys
+        return self._keys(first, made)
+
+    def keys_for_kme(self, device: str, most: int, now_ns: int) -> list[tuple[str, bytes]]:
+        """The oldest keys, at most so many, that this device has not given its KME yet; none is ever passed over."""
+        first = self._fed.get(device, 0)
+        self._fed[device] = max(first, min(first + most, self.made(now_ns)))
+        return self._keys(first, self._fed[device])
 
     def made(self, now_ns: int) -> int:
         """How many keys were made by now."""
@@ -107,6 +110,13 @@ class BlackBox:
         found, which = expectations(self._scene, pieces, _SECOND_NS, self._qber_limit)
         rate = np.array([part.key for part in found])[which] * self._scene.pulses.rate_hz
         return int(np.floor(rate * pieces.duration_s * 1000.0).astype(np.int64).sum())
+
+    def _keys(self, first: int, end: int) -> list[tuple[str, bytes]]:
+        keys: list[tuple[str, bytes]] = []
+        for chunk in range(first // _CHUNK, -(-end // _CHUNK)):
+            start = chunk * _CHUNK
+            keys += self._chunk(chunk)[max(first - start, 0) : end - start]
+        return keys
 
     def _chunk(self, number: int) -> list[tuple[str, bytes]]:
         """The keys ``number * 1024`` onwards."""

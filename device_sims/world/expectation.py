@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .photons import emitted_chances
 from .steady import clicks_and_fano, slot_shares
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber
     qber = wrong / sifted if sifted > 0.0 else float("nan")
     key = 0.0
     if signal > 0.0 and sifted > 0.0 and qber <= qber_limit:
-        key = _key(receiver, dark, often, light, alive=alive, misalignment=moment.errors[1], sifted=sifted, qber=qber)
+        lost = _single_photons_lost(receiver, reception)
+        key = _key(receiver, dark, often, light, alive=alive, lost=lost, sifted=sifted, qber=qber)
     return Expectation(clicks, fano, signal, sifted, qber, key)
 
 
@@ -130,25 +132,45 @@ def _key(
     light: npt.NDArray[np.float64],
     *,
     alive: npt.NDArray[np.float64],
-    misalignment: float,
+    lost: float,
     sifted: float,
     qber: float,
 ) -> float:
-    """Decoy-state key of many pulses with known yields (Lo, Ma, Chen, PRL 94, 230504), times 0.55 for finite size."""
+    """Decoy-state key of many pulses with known yields (Lo, Ma, Chen, PRL 94, 230504), times 0.55 for finite size.
+
+    The photon numbers are those of the declared source; light that is wrong in the test basis is a phase error in the key's.
+    """
     assert receiver.source is not None
-    basis, _ = _settings(receiver)
-    mine = np.array(receiver.roles.basis) == 0
-    in_basis = basis == 0
-    photons = np.repeat(np.array(receiver.source.intensities), often.size // len(receiver.source.intensities))
-    per_photon = float((often @ (light[:, mine].sum(axis=1) * in_basis)) / ((often * photons)[in_basis].sum()))
+    basis, bit = _settings(receiver)
+    roles = np.array(receiver.roles.basis), np.array(receiver.roles.bit)
+    mine, in_basis = roles[0] == 0, basis == 0
+    each = often.size // len(receiver.source.intensities)
+    photons = np.repeat(np.array(receiver.source.intensities), each)
+    emitted = np.repeat(emitted_chances(receiver.source, receiver.source.intensities), each, axis=0)
+    per_photon = float((often @ (light[:, mine].sum(axis=1) * in_basis)) / ((often * photons)[in_basis].sum())) * (1.0 - lost)
     live = float(alive[mine].mean())
     background = float(dark[mine].sum())
-    vacuum = float((often * np.exp(-photons))[in_basis].sum()) * background * live
+    vacuum = float((often * emitted[:, 0])[in_basis].sum()) * background * live
     single_yield = background + per_photon
-    single = float((often * photons * np.exp(-photons))[in_basis].sum()) * single_yield * live
-    phase_error = (misalignment * per_photon + background / 2.0) / single_yield
+    single = float((often * emitted[:, 1])[in_basis].sum()) * single_yield * live
+    tested = (often * ~in_basis)[:, None] * light * ~mine
+    tests = float(tested.sum())
+    wrong = float(tested[bit[:, None] != roles[1]].sum()) / tests if tests > 0.0 else 0.5
+    phase_error = (wrong * per_photon + background / 2.0) / single_yield if single_yield > 0.0 else 0.5
     kept = vacuum + single * (1.0 - _entropy(phase_error)) - _EFFICIENCY_OF_CORRECTION * sifted * _entropy(qber)
     return max(kept * _FINITE_SIZE, 0.0)
+
+
+def _single_photons_lost(receiver: Receiver, reception: Reception) -> float:
+    """Share of the photons in pulses of their own that come less often than photons do on average: who splits blocks them."""
+    routes = reception.routes
+    if receiver.source is None or routes is None:
+        return 0.0
+    split = 0.0 if routes.attack is None else routes.attack.split
+    often, intensities = receiver.source.intensity_probabilities, np.array(receiver.source.intensities)
+    of_single = (1.0 - split) * routes.tables.single[0] + split * routes.tables.single[1]
+    of_any = float(often @ ((1.0 - split) * routes.tables.mean[0] + split * routes.tables.mean[1]) / (often @ intensities))
+    return 1.0 - of_single / of_any if of_any > 0.0 else 0.0
 
 
 def _settings(receiver: Receiver) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .source import Source
 
-__all__ = ["PhotonTables", "photon_tables"]
+__all__ = ["PhotonTables", "emitted_chances", "photon_tables"]
 
 _CELLS = 24
 
@@ -24,12 +24,13 @@ class PhotonTables:
 
     ``detected[split, before, setting, j]``: that j photons of a pulse can be detected, for pulses an eavesdropper splits (1)
     or not, after each setting of the pulse before. ``most``: the largest chance that any can. ``mean[split, setting]``: how
-    many can.
+    many can. ``single[split]``: whether the only photon of a pulse can.
     """
 
     detected: npt.NDArray[np.float64]
     most: float
     mean: npt.NDArray[np.float64]
+    single: tuple[float, float]
 
 
 def photon_tables(
@@ -55,7 +56,13 @@ def photon_tables(
     line[:, 0] = 1.0 - line.sum(axis=1)
     detected = np.stack([plain, emitted @ line])
     mean = np.einsum("b,sbkj,j->sk", often, detected, np.arange(photons))
-    return PhotonTables(detected, float((1.0 - detected[..., 0]).max()), mean)
+    return PhotonTables(detected, float((1.0 - detected[..., 0]).max()), mean, (transmittance, float(line[1, 1])))
+
+
+def emitted_chances(source: Source, intensities: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    """Chances of n photons in a pulse of each setting, shape (settings, n), whatever was sent before it."""
+    result: npt.NDArray[np.float64] = np.einsum("b,bkn->kn", source.intensity_probabilities, _emitted(source, intensities))
+    return result
 
 
 def _emitted(source: Source, intensities: tuple[float, ...]) -> npt.NDArray[np.float64]:

@@ -305,6 +305,11 @@ class World:
         return self._black_box(device).take_keys(device, now_ns)
 
     @_locked
+    def keys_for_kme(self, device: str, most: int, now_ns: int) -> list[tuple[str, bytes]]:
+        """The oldest keys of this end of a link that its KME does not have yet; the other end has the same."""
+        return self._black_box(device).keys_for_kme(device, most, now_ns)
+
+    @_locked
     def telemetry(self, device: str, now_ns: int) -> Telemetry:
         """What the link's transceivers tell about its last whole second."""
         return self._black_box(device).telemetry(now_ns)

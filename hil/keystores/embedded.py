@@ -7,6 +7,7 @@ emptied, so that the bytes are gone from the store's files (what the disk below 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import uuid
@@ -38,6 +39,7 @@ CREATE TABLE key (
 );
 CREATE INDEX key_by_state ON key (state, position);
 """
+_SPELLING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCH = 500  # SQLite's limit on variables of one statement is at least 999
 _STORED = (KeyState.PENDING.value, KeyState.DELIVERABLE.value, KeyState.RESERVED.value)
 
@@ -72,6 +74,11 @@ class EmbeddedKeyStore:
         """Store durably before returning; KeyStoreError for an ID seen before, a full store, a TEST key out of place."""
         self.add_all_pending((DeliveredKey(key_id, key),))
 
+    def room(self) -> int:
+        """How many keys more may be stored before the store is full."""
+        with self._step() as database:
+            return max(0, self.max_keys - self._count(database, _STORED))
+
     def add_all_pending(self, keys: Sequence[DeliveredKey]) -> None:
         """Store several keys in one durable step, all or none."""
         rows = [(self._new_id(each.key_id), *self._content(each)) for each in keys]
@@ -95,13 +102,15 @@ class EmbeddedKeyStore:
 
     def release_all(self, key_ids: Sequence[str]) -> None:
         """Release several keys in one durable step, all or none."""
+        wanted = [_canonical(key_id) for key_id in key_ids]
         with self._step() as database:
-            for key_id in key_ids:
-                if self._state(database, key_id) in {KeyState.UNKNOWN, KeyState.DISCARDED}:
-                    raise KeyNotFoundError(f"key store {self.path}: no key {key_id} to release")
+            there = self._those_there(database, wanted)
+            if len(there) < len(set(wanted)):
+                missing = next(key_id for key_id, known in zip(key_ids, wanted, strict=True) if known not in there)
+                raise KeyNotFoundError(f"key store {self.path}: no key {missing} to release")
             database.executemany(
                 "UPDATE key SET state = 'deliverable' WHERE key_id = ? AND state = 'pending'",
-                [(_canonical(key_id),) for key_id in key_ids],
+                [(key_id,) for key_id in wanted],
             )
 
     def discard(self, key_id: str) -> None:
@@ -254,6 +263,17 @@ class EmbeddedKeyStore:
         return found
 
     @staticmethod
+    def _those_there(database: sqlite3.Connection, key_ids: list[str]) -> set[str]:
+        """Those that were stored and not discarded since."""
+        found: set[str] = set()
+        for start in range(0, len(key_ids), _BATCH):
+            batch = key_ids[start : start + _BATCH]
+            marks = ",".join("?" * len(batch))
+            query = f"SELECT key_id FROM key WHERE key_id IN ({marks}) AND state <> 'discarded'"  # noqa: S608  (marks only)
+            found.update(row[0] for row in database.execute(query, batch))
+        return found
+
+    @staticmethod
     def _state(database: sqlite3.Connection, key_id: str) -> KeyState:
         row = database.execute("SELECT state FROM key WHERE key_id = ?", (_canonical(key_id),)).fetchone()
         return KeyState(row[0]) if row else KeyState.UNKNOWN
@@ -267,6 +287,8 @@ class EmbeddedKeyStore:
 
 def _canonical(key_id: str) -> str:
     """A UUID in its one spelling; empty for what is none."""
+    if isinstance(key_id, str) and _SPELLING.fullmatch(key_id):
+        return key_id
     try:
         return str(uuid.UUID(key_id))
     except (ValueError, AttributeError, TypeError):

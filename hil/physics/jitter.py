@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["crossing_error", "crossing_probability", "seen_in_gate", "within"]
+__all__ = ["crossing_error", "crossing_probability", "seen_in_gate", "slot_spread", "within"]
+
+_FARTHEST = 3
 
 
 def within(half_width_s: float, sigma_s: float, tail_s: float = 0.0, tail_share: float = 0.0, centre_s: float = 0.0) -> float:
@@ -41,6 +43,15 @@ def seen_in_gate(
     half = min(gate_s, period_s) / 2.0
     beside = sum(within(half, sigma_s, tail_s, tail_share, centre_s=side * period_s) for side in (-1.0, 1.0))
     return within(half, sigma_s, tail_s, tail_share), beside
+
+
+def slot_spread(
+    width_s: float, period_s: float, sigma_s: float, tail_s: float = 0.0, tail_share: float = 0.0
+) -> tuple[float, ...]:
+    """Share of a pulse's clicks that fall within this width about the middle of each of seven slots, its own the fourth."""
+    half = min(width_s, period_s) / 2.0
+    slots = range(-_FARTHEST, _FARTHEST + 1)
+    return tuple(within(half, sigma_s, tail_s, tail_share, centre_s=number * period_s) for number in slots)
 
 
 def _normal(time_s: float, sigma_s: float) -> float:

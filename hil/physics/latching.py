@@ -1,8 +1,9 @@
 """Count rate of a nanowire that latches when hit before its bias recovered.
 
-Latching of superconducting nanowires after a hit during fast recovery: A. J. Kerman et al., Phys. Rev. B 79, 100509 (2009).
-Model: a click closer than 1 / latch rate to the one before latches the wire, which is silent for the reset time; dead time
-before that is non-paralyzable. Valid for Poissonian light without afterpulses.
+A wire whose electrical response is made fast enough latches: A. J. Kerman et al., "Electrothermal feedback in superconducting
+nanowire single-photon detectors", Phys. Rev. B 79, 100509 (2009). The rule by the gap between clicks is our own,
+of the right order of magnitude only: a click closer than 1 / latch rate to the one before latches the wire, which is silent for
+the reset time; dead time before that is non-paralyzable. Valid for Poissonian light without afterpulses.
 """
 
 from __future__ import annotations

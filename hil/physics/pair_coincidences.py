@@ -28,12 +28,17 @@ Detectors = frozenset[tuple[int, int]]
 
 @dataclass(frozen=True)
 class PairPulse:
-    """What leaves the source in a pulse; ``visibility`` in the key and the test basis."""
+    """What leaves the source in a pulse; ``visibility`` in the key and the test basis.
+
+    ``together``: chance that both photons of a pair fall into the same slot, whichever, over that for their own slot. The
+    photons in other slots are among the ends' ``stray``; pairs of several pulses are independent where they are Poissonian.
+    """
 
     mean: float
     statistics: Literal["poisson", "thermal"]
     modes: int
     visibility: tuple[float, float]
+    together: float = 1.0
 
     def numbers(self) -> list[float]:
         """Probability of 0, 1, 2, ... pairs, as far as they matter."""
@@ -155,7 +160,7 @@ def _seen_by(
         end_a.transmittance * flow_a[i] * end_b.transmittance * flow_b[j] * _outcome(pulse, end_a, end_b, (i, x), (j, y))
         for (i, x), (j, y) in product(set_a, set_b)
     )
-    return at_a + at_b - at_both
+    return at_a + at_b - pulse.together * at_both
 
 
 def _outcome(pulse: PairPulse, a: PairEnd, b: PairEnd, first: tuple[int, int], second: tuple[int, int]) -> float:

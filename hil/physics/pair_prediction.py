@@ -1,8 +1,9 @@
 """What an entangled link should count and deliver, from its bench file alone.
 
 Composes closed forms: pair coincidences, the arms' fibres, counting, BBM92 with finite blocks. Afterpulses, scattered light of
-traffic and photons that dispersion or jitter puts beside their slot count as background to the slot they fall on. Valid for
-clicks well below saturation.
+traffic and photons that dispersion or jitter puts beside their slot count as background to the slot they fall on; where both
+photons of a pair fall into the same slot they coincide. Gates of both ends open together in every slot that is a multiple of
+both periods. Valid for clicks well below saturation; photons in other slots are exact for Poissonian pairs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hil.physics.entropy import correction_leak_bits
 from hil.physics.link_model import elements_loss_db, leak_directions
 from hil.physics.pair_coincidences import PairEnd, PairPulse, chsh_value, click_probability, coincidences
 from hil.physics.pair_finite_key import first_pair_key_factor, pair_key_length_bits
-from hil.physics.receiver_model import counting_of, seen_slots
+from hil.physics.receiver_model import counting_of, gate_every, seen_slots, spread_over_slots
 from hil.ports.run import Prediction
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def pair_counts_hz(bench: Bench, link: str, *, lit: bool = True) -> dict[str, fl
         for number, detector in enumerate(device.detectors):
             offered_hz = device.dark_count_rate_hz * opened
             if lit:
-                offered_hz = _rate_hz(bench, link) * click_probability(pulse, end, number // 2)
+                open_hz = _rate_hz(bench, link) / _every(bench, link, party)
+                offered_hz = open_hz * click_probability(pulse, end, number // 2)
             found[f"{name}.{detector}"] = counted(offered_hz, counting)
     return found
 
@@ -103,15 +105,16 @@ def pair_rates(bench: Bench, link: str) -> PairRates:
         alive *= all_alive(clicks, counting.dead_time_s)
         dead_s.append(counting.dead_time_s)
         again_hz = counting.afterpulse_probability * math.fsum(clicks) / len(clicks)
-        ends[party] = replace(end, background=end.background + again_hz / rate_hz)
+        ends[party] = replace(end, background=end.background + again_hz * _every(bench, link, party) / rate_hz)
     a, b = ends["a"], ends["b"]
     settings = [(i, j) for i in range(len(a.shares)) for j in range(len(b.shares))]
-    together_hz = rate_hz * math.fsum(coincidences(pulse, a, b, i, j).kept for i, j in settings)
+    open_hz = rate_hz / math.lcm(_every(bench, link, "a"), _every(bench, link, "b"))
+    together_hz = open_hz * math.fsum(coincidences(pulse, a, b, i, j).kept for i, j in settings)
     # one pair of photons makes both ends dead at once
     alive *= 1.0 + together_hz * min(dead_s)
     key, test = (coincidences(pulse, a, b, basis, basis) for basis in (0, 1))
     s = chsh_value(pulse, a, b) if len(b.shares) > 2 else math.nan
-    scale = rate_hz * alive
+    scale = open_hz * alive
     return PairRates(scale * key.kept, scale * key.different, scale * test.kept, scale * test.different, s)
 
 
@@ -119,19 +122,29 @@ def _rate_hz(bench: Bench, link: str) -> float:
     return cast("PairSourceDevice", bench.device[bench.link[link].source]).pulse_rate_hz
 
 
+def _every(bench: Bench, link: str, party: Party) -> int:
+    """Every how many slots this end's gates open."""
+    device = cast("ReceiverDevice", bench.device[bench.link[link].parties[party]])
+    return gate_every(device, 1.0 / _rate_hz(bench, link))
+
+
 def _model(bench: Bench, link: str) -> tuple[PairPulse, dict[Party, PairEnd]]:
+    """What leaves the source, and what either end makes of it in a slot in which its gate opens."""
     declared = bench.link[link]
     source = cast("PairSourceDevice", bench.device[declared.source])
-    pulse = PairPulse(source.mean_pairs, source.statistics, source.modes, (source.visibility_key, source.visibility_test))
+    visibility = (source.visibility_key, source.visibility_test)
     ends: dict[Party, PairEnd] = {}
+    spreads: list[tuple[float, ...]] = []
     for party, name in declared.parties.items():
         device = cast("ReceiverDevice", bench.device[name])
         way, where = declared.along(party), f"link.{link}.arm.{party}"
         loss_db = elements_loss_db(bench, where, way, way.path) + device.insertion_loss_db
         seen = 10.0 ** (-loss_db / 10.0) * device.efficiency
-        own, beside = slot_shares(way.fibre, source.pulse_rate_hz)
-        kept, crossed, opened = seen_slots(device, 1.0 / source.pulse_rate_hz)
-        strayed = (own + 2.0 * beside) * (kept + crossed) - own * kept
+        *_, opened = seen_slots(device, 1.0 / source.pulse_rate_hz)
+        every = _every(bench, link, party)
+        spread = _spread(slot_shares(way.fibre, source.pulse_rate_hz), spread_over_slots(device, 1.0 / source.pulse_rate_hz))
+        own = spread[len(spread) // 2]
+        spreads.append(spread)
         scattered = 0.0
         if way.fibre is not None and "fibre" in way.path:
             behind = way.path[way.path.index("fibre") + 1 :]
@@ -140,12 +153,21 @@ def _model(bench: Bench, link: str) -> tuple[PairPulse, dict[Party, PairEnd]]:
         rotated = polarisation_error(way.fibre)
         key = device.key_basis_probability
         ends[party] = PairEnd(
-            transmittance=seen * own * kept,
-            background=-math.expm1(-device.dark_count_rate_hz * opened / source.pulse_rate_hz),
-            stray=scattered * opened / source.pulse_rate_hz + strayed * seen * source.mean_pairs,
+            transmittance=seen * own,
+            background=-math.expm1(-device.dark_count_rate_hz * opened * every / source.pulse_rate_hz),
+            stray=scattered * opened * every / source.pulse_rate_hz + (math.fsum(spread) - own) * seen * source.mean_pairs,
             misalignment=device.misalignment * (1.0 - rotated) + (1.0 - device.misalignment) * rotated,
             angles_deg=device.angles_deg,
             shares=device.angle_probabilities or (key, 1.0 - key),
             active=device.basis_choice == "active",
         )
-    return pulse, ends
+    same = math.fsum(a * b for a, b in zip(*spreads, strict=True))
+    together = same / (spreads[0][len(spreads[0]) // 2] * spreads[1][len(spreads[1]) // 2])
+    return PairPulse(source.mean_pairs, source.statistics, source.modes, visibility, together), ends
+
+
+def _spread(dispersed: tuple[float, float], late: tuple[float, ...]) -> tuple[float, ...]:
+    """Share of the photons in each slot: ``late`` by jitter, of those that dispersion left in their slot and put beside it."""
+    own, beside = dispersed
+    padded = (0.0, *late, 0.0)
+    return tuple(own * at + beside * (before + after) for before, at, after in zip(padded, late, padded[2:], strict=False))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from hil.physics.afterpulse import surviving_probability
 from hil.physics.counting import Counting
-from hil.physics.jitter import crossing_probability, seen_in_gate
+from hil.physics.jitter import crossing_probability, seen_in_gate, slot_spread
 
 if TYPE_CHECKING:
     from hil.bench.model import ReceiverDevice
 
-__all__ = ["counting_of", "seen_slots"]
+__all__ = ["counting_of", "gate_every", "seen_slots", "spread_over_slots"]
 
 
 def seen_slots(receiver: ReceiverDevice, period_s: float) -> tuple[float, float, float]:
@@ -22,8 +22,19 @@ def seen_slots(receiver: ReceiverDevice, period_s: float) -> tuple[float, float,
         crossing = crossing_probability(period_s, receiver.jitter_sigma_s, *tail)
         return 1.0 - crossing, crossing, 1.0
     own, beside = seen_in_gate(receiver.gate_width_s, period_s, receiver.jitter_sigma_s, *tail)
-    every = max(round(receiver.gate_period_s / period_s), 1)
+    every = gate_every(receiver, period_s)
     return own / every, beside / every, min(receiver.gate_width_s / period_s, 1.0) / every
+
+
+def gate_every(receiver: ReceiverDevice, period_s: float) -> int:
+    """Every how many slots a gate opens; 1 for a free-running receiver."""
+    return max(round(receiver.gate_period_s / period_s), 1) if receiver.gate_width_s else 1
+
+
+def spread_over_slots(receiver: ReceiverDevice, period_s: float) -> tuple[float, ...]:
+    """Share of a pulse's clicks seen in each of seven slots, its own the fourth, where a gate opens in all of them."""
+    width_s = receiver.gate_width_s or period_s
+    return slot_spread(width_s, period_s, receiver.jitter_sigma_s, receiver.jitter_tail_s, receiver.jitter_tail_share)
 
 
 def counting_of(receiver: ReceiverDevice, opened: float) -> Counting:

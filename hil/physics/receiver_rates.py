@@ -50,15 +50,29 @@ def sifted_rates(model: LinkModel) -> SiftedRates:
     puts into another pulse's slot. Events of one pulse in both bases are dropped, two clicks within a basis give a random bit.
     """
     clicks = click_rates_hz(model)
-    alive = all_alive(clicks, model.counting.dead_time_s)
+    ready = [_ready(model, clicks, basis) for basis in (0, 1)]
     numbers = range(len(model.intensities))
     key, test = ([_sifted(model, number, clicks, basis) for number in numbers] for basis in (0, 1))
     return SiftedRates(
-        key=tuple(bits * alive for bits, _ in key),
-        key_errors=tuple(errors * alive for _, errors in key),
-        test=tuple(bits * alive for bits, _ in test),
-        test_errors=tuple(errors * alive for _, errors in test),
+        key=tuple(bits * ready[0] for bits, _ in key),
+        key_errors=tuple(errors * ready[0] for _, errors in key),
+        test=tuple(bits * ready[1] for bits, _ in test),
+        test_errors=tuple(errors * ready[1] for _, errors in test),
     )
+
+
+def _ready(model: LinkModel, clicks: Four, basis: int) -> float:
+    """Share of a basis' events that are counted and kept.
+
+    Their own detector counts what its kind of dead time lets through of the offer; no other may have clicked within one.
+    """
+    again = model.counting.afterpulse_probability
+    kept = offered = 0.0
+    for own in (2 * basis, 2 * basis + 1):
+        others = [rate for number, rate in enumerate(clicks) if number != own]
+        kept += clicks[own] * all_alive(others, model.counting.dead_time_s)
+        offered += _light_hz(model)[own] + model.dark_hz + _stray_hz(model)[own] + again * clicks[own]
+    return kept / offered if offered > 0.0 else 1.0
 
 
 def _states(model: LinkModel) -> Iterator[tuple[int, int, float]]:

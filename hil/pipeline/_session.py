@@ -14,6 +14,7 @@ from hil.pipeline.messages import Seal, Stop
 from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.release import KEYS_A_TO_B, KEYS_B_TO_A
 from hil.pipeline.settings import BlockResult, KeyFate
+from hil.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -49,6 +50,7 @@ class Session:
         self.auth = Authenticator(pool, "a->b" if me == "a" else "b->a", settings.link)
         self.pool = pool
         self.settled: BlockResult | None = None
+        self.watch = Stopwatch()
 
     def guarded(self, steps: Party[BlockResult]) -> Party[BlockResult]:
         """Run the steps of a block; whatever goes wrong ends it without key, with the reason in words.
@@ -56,7 +58,7 @@ class Session:
         AuthenticationKeyExhaustedError gets out, once the other side was told.
         """
         result = yield from self._ended(steps)
-        return replace(result, log=tuple(self.talk.log))
+        return replace(result, log=tuple(self.talk.log), stages=self.watch.read())
 
     def learned(self, stage: str) -> None:
         """Put into the log what the books say when this stage is over."""

@@ -77,14 +77,15 @@ class AliceSide(Generic[Raw]):
         only_in_fault, sent_keys, heard_keys = yield from self._greet(session)
         bits = yield from self._sift(session, raw)
         session.learned("sifting")
-        allow_correction(account, self._promise, only_in_fault=only_in_fault)
+        session.watch.call("estimate", allow_correction, account, self._promise, only_in_fault=only_in_fault)
         session.learned("estimation")
-        corrected, account.disclosed = yield from choice.answer(talk, bits, self._all_settings.reconciliation)
+        answering = choice.answer(talk, bits, self._all_settings.reconciliation)
+        corrected, account.disclosed = yield from session.watch.through("reconcile", answering)
         account.key_errors = tuple(corrected.errors)
         if len(account.key_errors) != len(account.key) or min(account.key_errors) < 0:
             raise AuthenticationError("errors of the key basis that cannot be")
         session.learned("reconciliation")
-        length = allow_release(account, self._promise)
+        length = session.watch.call("estimate", allow_release, account, self._promise)
         account.secret_bits = length
         session.learned("amplification")
         to_pool = shares(length, self.pool.target_keys, sent_keys, heard_keys)
@@ -93,12 +94,14 @@ class AliceSide(Generic[Raw]):
             raise NoKeyError(Reason.LEDGER)
         seed = self._entropy.draw("toeplitz seed", -(-seed_bits(bits.size, length) // 8))
         check_key = self._entropy.draw("verification key", CHECK_KEY_BYTES)
-        yield from talk.send(Amplify(check_key, check_value(bits, check_key), length, seed, to_pool))
-        yield from session.send_seal()
+        check = session.watch.call("verify", check_value, bits, check_key)
+        yield from talk.send(Amplify(check_key, check, length, seed, to_pool))
+        yield from session.watch.through("authenticate", session.send_seal())
         matrix = np.unpackbits(np.frombuffer(seed, dtype=np.uint8), count=seed_bits(bits.size, length))
-        output = Output.of(amplify(bits, matrix, length), account, talk.digest, to_pool)
+        secret = session.watch.call("amplify", amplify, bits, matrix, length)
+        output = session.watch.call("cut", Output.of, secret, account, talk.digest, to_pool)
         yield from talk.receive(Confirm)
-        yield from session.receive_seal()
+        yield from session.watch.through("authenticate", session.receive_seal())
         return (yield from self._release(session, output))
 
     def _greet(self, session: Session) -> Generator[Request, bytes | None, tuple[bool, tuple[int, int], tuple[int, int]]]:
@@ -167,7 +170,10 @@ class Alice(AliceSide["Prepare"]):
             on_the_way = round(SEARCH_S * self.settings.source.pulse_rate_hz)  # sent before the block began
             prepare = of_sent_pulses(raw, pulses[0] - on_the_way, pulses[1])
         announced = yield from session.talk.receive(Detections)
-        answer, sifted = answer_bases(announced, prepare, len(self.settings.source.intensities))
+        watch, intensities = session.watch, len(self.settings.source.intensities)
+        answer, sifted = watch.call(
+            "sift", answer_bases, announced, lambda index: watch.call("prepare", prepare, index), intensities
+        )
         account.announced = announced
         account.sifted(sifted)
         yield from session.talk.send(answer)

@@ -76,11 +76,11 @@ class BobSide(Generic[Clicks]):
         only_in_fault, heard_keys, sent_keys = yield from self._greet(session)
         sifted = yield from self._sift(session, records)
         session.learned("sifting")
-        allow_correction(account, self._promise, only_in_fault=only_in_fault)
+        session.watch.call("estimate", allow_correction, account, self._promise, only_in_fault=only_in_fault)
         session.learned("estimation")
         bits = yield from self._correct(session, sifted)
         session.learned("reconciliation")
-        allow_release(account, self._promise)
+        session.watch.call("estimate", allow_release, account, self._promise)
         output = yield from self._shorten(session, bits, heard_keys, sent_keys)
         session.learned("amplification")
         return (yield from self._confirm(session, output))
@@ -116,9 +116,10 @@ class BobSide(Generic[Clicks]):
         self, session: Session, sifted: Sifted | PairSifted
     ) -> Generator[Request, bytes | None, npt.NDArray[np.uint8]]:
         account = session.account
-        bits, account.disclosed = yield from choice.correct(
+        correcting = choice.correct(
             session.talk, sifted.key_bits, account.counts.test_qber, self._entropy, self._all_settings.reconciliation
         )
+        bits, account.disclosed = yield from session.watch.through("reconcile", correcting)
         wrong = sifted.key_intensity[bits != sifted.key_bits]
         account.key_errors = tuple(np.bincount(wrong, minlength=len(sifted.key)).tolist())
         yield from session.talk.send(Corrected(account.key_errors))
@@ -130,8 +131,8 @@ class BobSide(Generic[Clicks]):
         """Check Alice's tag, her hash and her numbers, and amplify."""
         account = session.account
         told = yield from session.talk.receive(Amplify)
-        yield from session.receive_seal()
-        if not agrees(bits, told.check_key, told.check):
+        yield from session.watch.through("authenticate", session.receive_seal())
+        if not session.watch.call("verify", agrees, bits, told.check_key, told.check):
             raise NoKeyError(Reason.MISMATCH)
         # the last bit of a logarithm may differ between two machines
         if not 0 < told.length <= min(account.allowed_bits + 1, bits.size) or told.length < account.allowed_bits - 1:
@@ -143,13 +144,14 @@ class BobSide(Generic[Clicks]):
         if told.to_pool != expected or not account.adds_up():
             raise NoKeyError(Reason.LEDGER)
         seed = unpack(told.seed, seed_bits(bits.size, told.length))
-        return Output.of(amplify(bits, seed, told.length), account, session.talk.digest, told.to_pool)
+        secret = session.watch.call("amplify", amplify, bits, seed, told.length)
+        return session.watch.call("cut", Output.of, secret, account, session.talk.digest, told.to_pool)
 
     def _confirm(self, session: Session, output: Output) -> Party[BlockResult]:
         """Once confirmed the key is in doubt until Alice's word is here."""
         account, talk = session.account, session.talk
         yield from talk.send(Confirm())
-        yield from session.send_seal()
+        yield from session.watch.through("authenticate", session.send_seal())
         try:
             yield from session.receive_seal()
         except (AuthenticationError, ChannelClosedError, NoKeyError) as lost:
@@ -202,11 +204,12 @@ class Bob(BobSide[DetectionRecords | TagRecords]):
         """Announce, and count the errors of the test basis in Alice's answer."""
         timed = yield from self._timed(session, records)
         source, receiver = self.settings.source, self.settings.receiver
-        events = detected_events(timed.records, receiver, source.pulse_rate_hz, self._entropy, usable=timed.usable)
-        session.account.announced = events.announcement()
+        watch, rate_hz = session.watch, source.pulse_rate_hz
+        events = watch.call("sift", detected_events, timed.records, receiver, rate_hz, self._entropy, usable=timed.usable)
+        session.account.announced = watch.call("sift", events.announcement)
         yield from session.talk.send(session.account.announced)
         answer = yield from session.talk.receive(Bases)
-        sifted = sift_with_answer(events, answer, len(source.intensities))
+        sifted = watch.call("sift", sift_with_answer, events, answer, len(source.intensities))
         session.account.sifted(sifted)
         yield from session.talk.send(TestErrors(session.account.test_errors))
         return sifted

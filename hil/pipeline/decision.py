@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hil.pipeline.estimation import entropy_of, longer_by
 from hil.pipeline.proof import without_proof
 from hil.pipeline.reasons import NoKeyError
-from hil.pipeline.verification import CHECK_BITS
+from hil.pipeline.verification import CHECK_BITS, collision_chance
 
 if TYPE_CHECKING:
     from hil.pipeline.account import Account
@@ -47,6 +47,10 @@ def allow_release(account: Account, promise: Proof[Any] | None) -> int:
     """After correction: how many bits may be released; NoKeyError when none."""
     assert promise is not None
     _within_limit(account.key_qber, account.settings.qber_limit, "key")
+    chance, promised = collision_chance(sum(account.key)), account.settings.epsilon_correctness
+    if chance > promised:
+        said = f"may pass keys that differ with a chance of {chance:.2g}, above the epsilon_correctness of {promised:.2g}"
+        raise NoKeyError(None, f"the verification hash of {sum(account.key):,} bits {said}")
     account.check_bits = CHECK_BITS
     # the errors of the key basis are counted by now, which the bound for one decoy takes; no key without the verification
     account.estimate = promise.estimate(account.counts)

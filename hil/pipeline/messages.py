@@ -22,6 +22,7 @@ __all__ = [
     "Blocks",
     "Brightness",
     "Check",
+    "Codes",
     "Confirm",
     "Corrected",
     "Detections",
@@ -31,6 +32,7 @@ __all__ = [
     "Header",
     "Hello",
     "Message",
+    "More",
     "PairedEvents",
     "Parities",
     "Partners",
@@ -106,7 +108,7 @@ class Synchronised(_Message, frozen=True):
 
 
 class Detections(_Message, frozen=True):
-    """Bob: pulse index (steps of ``width`` bytes, the first from ``first``) and basis of every event, never its bit."""
+    """Bob: pulse index (steps, the first from ``first``, with ``width`` low bits) and basis of every event, never its bit."""
 
     clicks: int
     lost: int
@@ -193,6 +195,20 @@ class Queries(_Message, frozen=True):
     items: bytes
 
 
+class Codes(_Message, frozen=True):
+    """Bob: correct in so many frames, by the code with so many rows of ``lifting`` checks each; the checks, please."""
+
+    frames: int
+    rows: int
+    lifting: int
+
+
+class More(_Message, frozen=True):
+    """Bob: which of the open frames are still wrong, a bit for each; their next checks, please."""
+
+    open: bytes
+
+
 class Parities(_Message, frozen=True):
     """Alice: parities of what was asked for."""
 
@@ -236,7 +252,7 @@ class Stop(_Message, frozen=True):
 
 
 class EventTimes(_Message, frozen=True):
-    """Bob, of recorded pairs: when his events were, never in which channel; ticks, in steps of ``width`` bytes."""
+    """Bob, of recorded pairs: when his events were, never in which channel; ticks, in steps with ``width`` low bits."""
 
     first: int
     events: int
@@ -282,6 +298,8 @@ Message: TypeAlias = (
     | Frames
     | Blocks
     | Queries
+    | Codes
+    | More
     | Parities
     | Corrected
     | Amplify

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from hil.pipeline.authentication import KEY_BITS, KEY_BYTES
 from hil.pipeline.bits import pack
 from hil.ports.secret import SecretBytes
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from hil.pipeline.account import Account
@@ -25,6 +27,9 @@ KEYS_A_TO_B, KEYS_B_TO_A = 2, 1
 
 IN_DOUBT_LIMIT_S = 3600.0
 """Bench time after which Bob destroys a key in doubt, whatever Alice did with hers."""
+
+
+_VARIANTS = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
 def shares(available_bits: int, target_keys: int, a_to_b: tuple[int, int], b_to_a: tuple[int, int]) -> tuple[int, int]:
@@ -55,9 +60,10 @@ class Output:
         for_pool = sum(to_pool) * KEY_BITS
         size = settings.key_size_bits
         pieces = bits[for_pool : for_pool + account.delivered_bits].reshape(-1, size)
+        packed, width = np.packbits(pieces, axis=1).tobytes(), -(-size // 8)
         keys = tuple(
-            (_key_id(settings.link, digest, number), SecretBytes(pack(piece), size, test=settings.test))
-            for number, piece in enumerate(pieces)
+            (key_id, SecretBytes(packed[number * width : (number + 1) * width], size, test=settings.test))
+            for number, key_id in enumerate(_key_ids(settings.link, digest, len(pieces)))
         )
         material = pack(bits[:for_pool])
         assert len(material) == sum(to_pool) * KEY_BYTES
@@ -77,6 +83,12 @@ class Output:
         return Output((), self._pool_material, self._keys_a_to_b)
 
 
-def _key_id(link: str, digest: bytes, number: int) -> str:
-    name = hashlib.sha256(b"\x1f".join([b"key", link.encode(), digest, str(number).encode()])).digest()
-    return str(uuid.UUID(bytes=name[:16], version=4))
+def _key_ids(link: str, digest: bytes, count: int) -> Iterator[str]:
+    """IDs of a block's keys: UUIDs of version 4 by their form (RFC 9562, section 5.4), from a hash of what names the key."""
+    of_block = hashlib.sha256(b"\x1f".join([b"key", link.encode(), digest, b""]))
+    for number in range(count):
+        name = of_block.copy()
+        name.update(str(number).encode())
+        text = name.hexdigest()
+        variant = _VARIANTS[text[16]]
+        yield f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"

@@ -8,9 +8,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hil.pipeline.authentication import KeyPool
     from hil.pipeline.event_log import Event
     from hil.pipeline.split import Bounds
+    from hil.pipeline.stopwatch import Spent
     from hil.ports.detections import PairSourceDeclaration, ReceiverDeclaration, SourceDeclaration
     from hil.ports.run import BlockReport
     from hil.ports.secret import SecretBytes
@@ -40,7 +43,7 @@ class DistillSettings:
     bounds: Bounds = "published"
     intensity_uncertainty: float = 0.0
     efficiency_ratio: float = 1.0
-    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class EntangledSettings:
     leakage: Literal["both-directions", "error-pattern"] = "both-directions"
     bounds: Bounds = "published"
     efficiency_ratio: float = 1.0
-    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class BlockResult:
     """One party's end of a block; ``keys`` holds (key ID, key), and is empty unless the fate is RELEASED.
 
     ``settled``: an earlier block of this party that was in doubt and found its fate at the start of this one, keys included.
-    ``log``: what the party sent, heard and learned, in order.
+    ``log``: what the party sent, heard and learned, in order. ``stages``: what each stage took of this process at this party;
+    two results that differ in it alone are equal.
     """
 
     fate: KeyFate
@@ -104,6 +108,7 @@ class BlockResult:
     keys: tuple[tuple[str, SecretBytes], ...] = ()
     settled: BlockResult | None = None
     log: tuple[Event, ...] = field(default=(), repr=False)
+    stages: Mapping[str, Spent] = field(default_factory=dict, compare=False, repr=False)
 
 
 def settings_digest(settings: DistillSettings | EntangledSettings, pool: KeyPool) -> bytes:

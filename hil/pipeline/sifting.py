@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hil.compiled import available
 from hil.errors import AuthenticationError
 from hil.pipeline.bits import pack, pack_numbers, pack_steps, unpack, unpack_numbers, unpack_steps
 from hil.pipeline.messages import Bases, Detections
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverDeclaration
 
     Prepare = Callable[[npt.NDArray[np.int64]], Preparations]
+    _Bytes = npt.NDArray[np.uint8]
+    _Usable = npt.NDArray[np.bool_] | None
+    _Settled = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[int, int, int]]
 
 __all__ = ["MOST_EVENTS", "Events", "Sifted", "answer_bases", "detected_events", "of_sent_pulses", "sift_with_answer"]
 
 MOST_EVENTS = 1 << 28
+_ONE, _INTENSITY, _BIT, _BASIS = (np.uint8(number) for number in (1, 15, 4, 5))
+"""An event as one byte: intensity in the low four bits, then bit, then basis."""
+_WORTH_COMPILING = 1 << 16
+"""Clicks below which loading a compiler takes longer than arrays do."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,38 @@ def detected_events(
     Clicks that are not ``usable`` (bool, shape (n,)) are passed over, but a detector was dead after them all the same.
     """
     blind = int(receiver.dead_time_s * pulse_rate_hz + 1e-6) if receiver.common_dead_time else 0
+    way = _compiled if records.index.size >= _WORTH_COMPILING and available() else _by_arrays
+    index, basis, bit, (dead, crossed, doubled) = way(records, receiver, blind, entropy, usable)
+    return Events(
+        index=index,
+        basis=basis,
+        bit=bit,
+        first=max(records.first, 0),
+        clicks=int(records.index.size),
+        lost=records.lost,
+        dead=dead,
+        crossed=crossed,
+        doubled=doubled,
+    )
+
+
+def _compiled(
+    records: DetectionRecords, receiver: ReceiverDeclaration, blind: int, entropy: Entropy, usable: _Usable
+) -> _Settled:
+    from hil.pipeline.sifting_kernel import pulses_with_several, settled
+
+    index, detector, size = records.index, records.detector, records.index.size
+    counted = np.empty(0, dtype=bool) if usable is None else usable
+    random = _random_bits(entropy, pulses_with_several(index, counted, blind, records.first))
+    roles = np.array([(role.basis, role.bit) for role in receiver.detectors], dtype=np.uint8)
+    found = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.uint8), np.empty(size, dtype=np.uint8)
+    events, *counts = settled((index, detector, counted), (blind, records.first), roles, random, found)
+    return found[0][:events], found[1][:events], found[2][:events], (counts[0], counts[1], counts[2])
+
+
+def _by_arrays(
+    records: DetectionRecords, receiver: ReceiverDeclaration, blind: int, entropy: Entropy, usable: _Usable
+) -> _Settled:
     pulses, clicks_of = _by_pulse(records.index)
     # what clicked before the block is unknown: its first dead time counts as dead
     since = np.diff(records.index[pulses], prepend=np.int64(records.first - 1))
@@ -111,17 +151,11 @@ def detected_events(
     crossed, doubled = _settle_multiples((alive, of_alive), bit, detector, receiver, entropy)
     keep_pulse = np.ones(alive.size, dtype=bool)
     keep_pulse[crossed] = False
-    return Events(
-        index=index.take(alive)[keep_pulse],
-        basis=basis[keep_pulse],
-        bit=bit[keep_pulse],
-        first=max(records.first, 0),
-        clicks=int(records.index.size),
-        lost=records.lost,
-        dead=dead,
-        crossed=len(crossed),
-        doubled=doubled,
-    )
+    return index.take(alive)[keep_pulse], basis[keep_pulse], bit[keep_pulse], (dead, len(crossed), doubled)
+
+
+def _random_bits(entropy: Entropy, count: int) -> npt.NDArray[np.uint8]:
+    return np.unpackbits(np.frombuffer(entropy.draw("multiple clicks", count // 8 + 1), dtype=np.uint8))
 
 
 def _by_pulse(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -142,7 +176,7 @@ def _settle_multiples(
     """Draw random bits (in place) for pulses with several clicks of one basis; pulses to drop, and how many were drawn."""
     starts, clicks_of = pulses
     several = np.flatnonzero(clicks_of > 1)
-    random = np.unpackbits(np.frombuffer(entropy.draw("multiple clicks", several.size // 8 + 1), dtype=np.uint8))
+    random = _random_bits(entropy, several.size)
     crossed, doubled = [], 0
     for place, pulse in enumerate(several.tolist()):
         numbers = detector[starts[pulse] : starts[pulse] + clicks_of[pulse]].tolist()
@@ -182,27 +216,30 @@ def answer_bases(
     basis = unpack(announced.bases, announced.events)
     prepared = prepare(index)
     matched = prepared.basis == basis
-    intensity = prepared.intensity[matched]
-    bit = prepared.bit[matched]
-    in_key = basis[matched] == 0
-    answer = Bases(matched=pack(matched), intensities=pack_numbers(intensity, intensities), test_bits=pack(bit[~in_key]))
-    key_intensity = intensity[in_key]
-    in_test = _counts(intensity[~in_key], intensities)
-    return answer, Sifted(bit[in_key], key_intensity, _counts(key_intensity, intensities), in_test)
+    codes = (prepared.intensity | prepared.bit << _BIT | basis << _BASIS)[matched]
+    key, test, counts = _parted(codes, intensities)
+    answer = Bases(
+        matched=pack(matched),
+        intensities=pack_numbers(codes & _INTENSITY, intensities),
+        test_bits=pack(test >> _BIT & _ONE),
+    )
+    return answer, Sifted(key >> _BIT & _ONE, key & _INTENSITY, *counts)
 
 
 def sift_with_answer(events: Events, answer: Bases, intensities: int) -> Sifted:
     """Bob: what he keeps once Alice has told, and the errors of the test basis."""
     matched = unpack(answer.matched, int(events.index.size)).view(bool)
-    basis, bit = events.basis[matched], events.bit[matched]
-    intensity = unpack_numbers(answer.intensities, int(basis.size), intensities)
-    in_key = basis == 0
-    of_test = intensity[~in_key]
-    wrong = unpack(answer.test_bits, int(of_test.size)) != bit[~in_key]
-    key_intensity = intensity[in_key]
-    counts = (_counts(part, intensities) for part in (key_intensity, of_test, of_test[wrong]))
-    return Sifted(bit[in_key], key_intensity, *counts)
+    mine = (events.bit << _BIT | events.basis << _BASIS)[matched]
+    codes = mine | unpack_numbers(answer.intensities, mine.size, intensities)
+    key, test, (in_key, in_test) = _parted(codes, intensities)
+    wrong = unpack(answer.test_bits, test.size) != test >> _BIT & _ONE
+    errors = tuple(np.bincount(test[wrong] & _INTENSITY, minlength=intensities).tolist())
+    return Sifted(key >> _BIT & _ONE, key & _INTENSITY, in_key, in_test, errors)
 
 
-def _counts(intensity: npt.NDArray[np.uint8], intensities: int) -> tuple[int, ...]:
-    return tuple(np.bincount(intensity, minlength=intensities).tolist())
+def _parted(codes: _Bytes, intensities: int) -> tuple[_Bytes, _Bytes, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Sifted events as one byte each, taken apart: those of the key basis, the others, and how many of each intensity."""
+    of_key = codes < _ONE << _BASIS
+    of_code = np.bincount(codes, minlength=64).reshape(2, 2, 16).sum(axis=1)
+    in_key, in_test = (tuple(row[:intensities].tolist()) for row in of_code)
+    return codes[of_key], codes[~of_key], (in_key, in_test)

@@ -88,6 +88,10 @@ class KeyStore(Protocol):
 class SharedKeyStore(KeyStore, Protocol):
     """What a key management entity needs besides, to agree with its peer over whole blocks and after a crash."""
 
+    def room(self) -> int:
+        """How many keys more may be stored before the store is full."""
+        ...
+
     def add_all_pending(self, keys: Sequence[DeliveredKey]) -> None:
         """Store several keys in one durable step, all or none; KeyStoreError as :meth:`add_pending`."""
         ...

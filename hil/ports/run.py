@@ -24,6 +24,7 @@ __all__ = [
     "LedgerEntry",
     "LinkRun",
     "Prediction",
+    "StageTimes",
     "VisibilityCounts",
 ]
 
@@ -96,6 +97,17 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class StageTimes:
+    """Seconds that one stage took, one value a block: on the process's monotonic clock, and of the thread that computed.
+
+    Stages of different blocks overlap, so their sum may be more than the run took.
+    """
+
+    process_s: tuple[float, ...]
+    cpu_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class LinkRun:
     """A link run for a time: blocks, counts per detector, and series over bench time.
 
@@ -125,6 +137,12 @@ class LinkRun:
 
     bell: BellCounts | None = None
     """Of a link that measures CHSH's four pairs of settings."""
+
+    held_s: float = 0.0
+    """Bench seconds without a block, because the key stores were full."""
+
+    stages: dict[str, StageTimes] = field(default_factory=dict, compare=False, repr=False)
+    """What each stage of the blocks took of this process, both parties together."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,10 @@ from hil.verdict import Outcome  # noqa: TC001  (msgspec resolves annotations at
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["KINDS", "Event", "LatencyEvent", "TestEvent", "checked", "read_events"]
+__all__ = ["KINDS", "STAGE", "Event", "LatencyEvent", "TestEvent", "checked", "read_events"]
+
+STAGE = "block: "
+"""Operations whose name begins so are stages of the key pipeline: one duration a block."""
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 

@@ -13,7 +13,7 @@ import msgspec
 
 from hil.errors import UsageError
 from hil.record import model
-from hil.record.events import LatencyEvent, TestEvent, checked, read_events
+from hil.record.events import STAGE, LatencyEvent, TestEvent, checked, read_events
 from hil.record.header import default_versions
 from hil.record.outcome import settle
 from hil.record.series import describe
@@ -136,23 +136,28 @@ def _test(case: str, said: list[tuple[Event, TestEvent]]) -> model.TestEntry:
 
 
 def _latencies(events: list[Event]) -> tuple[model.LatencyEntry, ...]:
-    entries = []
+    """One entry for each operation of a test; stages of blocks, which every run times, are one for the whole record."""
+    groups: dict[tuple[str, str, str], list[float]] = {}
     for event in events:
         if event.kind == "latency":
             said = msgspec.convert(event.data, LatencyEvent)
-            if took := sorted(said.durations_s):
-                p95_s = took[math.ceil(0.95 * len(took)) - 1]
-                entries.append(
-                    model.LatencyEntry(
-                        operation=said.operation,
-                        n=len(took),
-                        median_s=median(took),
-                        p95_s=p95_s,
-                        max_s=took[-1],
-                        link=said.link,
-                        case=event.case,
-                    )
+            case = "" if said.operation.startswith(STAGE) else event.case
+            groups.setdefault((case, said.link, said.operation), []).extend(said.durations_s)
+    entries = []
+    for (case, link, operation), durations_s in groups.items():
+        if took := sorted(durations_s):
+            p95_s = took[math.ceil(0.95 * len(took)) - 1]
+            entries.append(
+                model.LatencyEntry(
+                    operation=operation,
+                    n=len(took),
+                    median_s=median(took),
+                    p95_s=p95_s,
+                    max_s=took[-1],
+                    link=link,
+                    case=case,
                 )
+            )
     return tuple(entries)
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hil.errors import HilError
+from hil.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords, TagRecords
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["acquire"]
 
 
-def acquire(link: Link, duration_s: float) -> Steps[tuple[tuple[DetectionRecords | TagRecords, ...], float, float]]:
-    """The clicks of a block at each receiver, when it began and ended in bench seconds; yields its length once."""
-    testbed = link.testbed
+def acquire(
+    link: Link, duration_s: float, watch: Stopwatch | None = None
+) -> Steps[tuple[tuple[DetectionRecords | TagRecords, ...], float, float]]:
+    """The clicks of a block at each receiver, when it began and ended in bench seconds; yields its length once.
+
+    ``watch`` is told what the end of the block and its records took, as "acquire".
+    """
+    testbed, watch = link.testbed, watch or Stopwatch()
     start_s = testbed.now_s()
     started = []
     try:
@@ -28,7 +34,7 @@ def acquire(link: Link, duration_s: float) -> Steps[tuple[tuple[DetectionRecords
         end_s = testbed.now_s()
         records: list[DetectionRecords | TagRecords] = []
         while started:
-            records.append(started.pop(0).stop())
+            records.append(watch.call("acquire", started.pop(0).stop))
     except BaseException:
         for receiver in started:
             with suppress(HilError):  # what went wrong before is what counts

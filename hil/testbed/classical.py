@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from hil.pipeline.stepping import intercepted, run_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
 
     from hil.bench.model import Classical, ClassicalEnd
     from hil.pipeline.party import Party
@@ -48,15 +49,21 @@ class TwoParties(Protocol):
 class Flow:
     """Blocks of one run: at most as many in flight as the bench file says, the parties in this thread or in two others."""
 
-    def __init__(self, ends: tuple[Endpoint[BlockResult], Endpoint[BlockResult]] | None, lanes: int) -> None:
+    def __init__(
+        self, ends: tuple[Endpoint[BlockResult], Endpoint[BlockResult]] | None, lanes: int, worker: Executor | None = None
+    ) -> None:
         self._ends = ends
         self._lanes = lanes
+        self._worker = worker
+        self._stepped: deque[Future[Both]] = deque()
         self._waiting: deque[tuple[Future[BlockResult], Future[BlockResult]]] = deque()
         self._done: deque[Both] = deque()
 
     def submit(self, begin_a: Begin, begin_b: Begin) -> None:
         """One more block."""
-        if self._ends is None:
+        if self._worker is not None:
+            self._stepped.append(self._worker.submit(lambda: run_pair(begin_a(), begin_b())))
+        elif self._ends is None:
             self._done.append(run_pair(begin_a(), begin_b()))
         else:
             self._waiting.append((self._ends[0].submit(begin_a), self._ends[1].submit(begin_b)))
@@ -65,6 +72,8 @@ class Flow:
         """Results of the oldest blocks; waits until fewer than as many as may be are in flight, or none."""
         yield from self._done
         self._done.clear()
+        while self._stepped and (all_of_them or len(self._stepped) > 1 or self._stepped[0].done()):
+            yield self._stepped.popleft().result()
         while self._waiting and (all_of_them or len(self._waiting) >= self._lanes or self._over()):
             of_a, of_b = self._waiting.popleft()
             yield of_a.result(), of_b.result()
@@ -74,12 +83,18 @@ class Flow:
 
 
 @contextmanager
-def flowing(link: Link) -> Iterator[Flow]:
-    """Both ends of the link's classical channel, connected as its bench file says; closed in the end, whatever happens."""
+def flowing(link: Link, *, ahead: bool = False) -> Iterator[Flow]:
+    """Both ends of the link's classical channel, connected as its bench file says; closed in the end, whatever happens.
+
+    ``ahead``: parties that are stepped are stepped in a thread of their own, while the next block is taken.
+    """
     declared = link.declared.classical
     with ExitStack() as stack:
         ends = _ends(link, declared, stack) if declared.transport != "stepped" else None
-        yield Flow(ends, declared.lanes)
+        worker = None
+        if ends is None and ahead:
+            worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=f"hil-distil-{link.name}"))
+        yield Flow(ends, declared.lanes, worker)
 
 
 def wrapped(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
     from hil.testbed.classical import TwoParties
+    from hil.testbed.delivery import KeyDelivery
     from hil.testbed.measuring import Condition
     from hil.testbed.released import ReleasedKey
     from hil.testbed.testbed import Testbed
@@ -175,23 +176,34 @@ class Link:
     # --- runs and measurements ----------------------------------------------------------------------------------------
 
     def run(
-        self, duration: str | float = "10 s", *, interceptor: Interceptor | None = None, transcript: Path | None = None
+        self,
+        duration: str | float = "10 s",
+        *,
+        interceptor: Interceptor | None = None,
+        transcript: Path | None = None,
+        deliver_to: KeyDelivery | None = None,
     ) -> LinkRun:
         """Make key for that long; a link that is down is brought up first.
 
         Blocks have the declared length; a rest of half a block or more makes a shorter one, a smaller rest makes none.
         ``interceptor`` stands between the parties' messages, and ``transcript`` is a file that they are written to, for
-        :func:`hil.pipeline.replaying.replay`. Of a black box (L0) the run holds what it claims and delivers.
+        :func:`hil.pipeline.replaying.replay`. ``deliver_to`` takes the keys of each block as the run goes on; where its stores
+        are full no block is begun until there is room (``held_s`` of the run). Of a black box (L0) the run holds what it claims
+        and delivers.
         """
-        return running.run(self, duration, interceptor, transcript)
+        return running.run(self, duration, running.Extras(interceptor, transcript, deliver_to))
 
     def released(self) -> tuple[ReleasedKey, ...]:
         """Keys that both parties released and no key store was given yet: (key ID, Alice's key, Bob's key)."""
         return self._released.waiting()
 
-    def take_released(self) -> tuple[ReleasedKey, ...]:
-        """As :meth:`released`, and they are gone from here: for whoever hands them to a key store."""
-        return self._released.take()
+    def take_released(self, most: int | None = None) -> tuple[ReleasedKey, ...]:
+        """As :meth:`released`, the oldest ``most`` or all, and they are gone from here: for whoever has a key store."""
+        return self._released.take(most)
+
+    def give_back(self, keys: Iterable[ReleasedKey]) -> None:
+        """Keys that were taken and that no key store has, after all."""
+        self._released.give_back(keys)
 
     def count_gates(self, condition: Condition = "lit", gates: int = 20, gate: str | float = "100 ms") -> list[CountGates]:
         """Clicks of each detector in equal gates: ``lit`` as the link stands, ``dark`` without light and on the dark port."""

@@ -21,6 +21,8 @@ from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.steps import together
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hil.pipeline.relaying import Interceptor, Stop
     from hil.ports.run import Prediction
     from hil.testbed.link import Link
@@ -127,9 +129,13 @@ class RelayChain:
         """End-to-end keys that both ends have and no key store was given yet: (key ID, first site's key, last site's key)."""
         return self._released.waiting()
 
-    def take_released(self) -> tuple[ReleasedKey, ...]:
-        """As :meth:`released`, and they are gone from here: for whoever hands them to a key store."""
-        return self._released.take()
+    def take_released(self, most: int | None = None) -> tuple[ReleasedKey, ...]:
+        """As :meth:`released`, the oldest ``most`` or all, and they are gone from here: for whoever has a key store."""
+        return self._released.take(most)
+
+    def give_back(self, keys: Iterable[ReleasedKey]) -> None:
+        """Keys that were taken and that no key store has, after all."""
+        self._released.give_back(keys)
 
     # --- for its runs -------------------------------------------------------------------------------------------------------
 

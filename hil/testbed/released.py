@@ -51,7 +51,12 @@ class ReleasedKeys:
         """All pairs that nobody took yet, oldest first."""
         return tuple(self._pairs)
 
-    def take(self) -> tuple[ReleasedKey, ...]:
-        """All pairs, which are gone from here then."""
-        taken, self._pairs = tuple(self._pairs), []
+    def take(self, most: int | None = None) -> tuple[ReleasedKey, ...]:
+        """The oldest pairs, ``most`` of them or all, which are gone from here then."""
+        taken = tuple(self._pairs[:most])
+        del self._pairs[: len(taken)]
         return taken
+
+    def give_back(self, keys: Iterable[ReleasedKey]) -> None:
+        """Pairs that were taken and that nobody took in: they are the oldest again."""
+        self._pairs[:0] = keys

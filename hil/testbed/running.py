@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import defaultdict
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hil.pipeline.settings import BlockContext
+from hil.pipeline.stopwatch import Spent, Stopwatch
+from hil.pipeline.stopwatch import together as both_parties
 from hil.ports.identity import EvidenceLevel
-from hil.ports.run import LinkRun
+from hil.ports.run import LinkRun, StageTimes
+from hil.record.events import STAGE
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
 from hil.testbed.classical import flowing, wrapped
+from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.sampling import Sampler
 from hil.testbed.steps import through
@@ -32,30 +37,49 @@ if TYPE_CHECKING:
     from hil.ports.run import BlockReport
     from hil.record.series import Series
     from hil.testbed.classical import Flow
+    from hil.testbed.delivery import KeyDelivery
     from hil.testbed.link import Link
     from hil.testbed.steps import Steps
 
-__all__ = ["run", "steps"]
+__all__ = ["Extras", "run", "steps"]
+
+_LOOK_S = 0.1
+"""Bench time after which a run that waits for room in the key stores looks again."""
 
 
-def run(link: Link, duration: str | float, interceptor: Interceptor | None = None, transcript: Path | None = None) -> LinkRun:
+@dataclass(frozen=True)
+class Extras:
+    """Who sits on the parties' channel, where its transcript is written, and who takes keys as the run goes on."""
+
+    interceptor: Interceptor | None = None
+    transcript: Path | None = None
+    deliver_to: KeyDelivery | None = None
+
+
+def run(link: Link, duration: str | float, extras: Extras | None = None) -> LinkRun:
     """Run the link as its evidence level allows; what comes out is recorded."""
-    return through(link.testbed.clock, steps(link, seconds(duration), interceptor, transcript))
+    return through(link.testbed.clock, steps(link, seconds(duration), extras or Extras(), ahead=True))
 
 
-def steps(
-    link: Link, duration_s: float, interceptor: Interceptor | None = None, transcript: Path | None = None
-) -> Steps[LinkRun]:
-    """The same run, waited for by the caller, so that several links can run at once."""
-    if interceptor is not None or transcript is not None:
+def steps(link: Link, duration_s: float, extras: Extras | None = None, *, ahead: bool = False) -> Steps[LinkRun]:
+    """The same run, waited for by the caller, so that several links can run at once.
+
+    ``ahead``: a block is taken while the one before is distilled; without it, keys are there as soon as a step is done.
+    """
+    extras = extras or Extras()
+    if extras.interceptor is not None or extras.transcript is not None:
         link.require(EvidenceLevel.L3, "attacks on messages between the parties, and transcripts of them,")
+    if extras.deliver_to is not None and link.level in {EvidenceLevel.L1, EvidenceLevel.L2}:
+        link.require(EvidenceLevel.L3, "keys for a key store")
     link.ensure_up()
     if link.level is EvidenceLevel.L0:
         made = yield from black_box.run(link, duration_s)
+        if extras.deliver_to is not None:
+            extras.deliver_to.take_in()
     elif link.level < EvidenceLevel.L3:
         made = counting.run(link, duration_s)
     else:
-        made = yield from _run_blocks(link, duration_s, interceptor, transcript)
+        made = yield from _run_blocks(link, duration_s, extras, ahead=ahead)
     link.testbed.save_series(link.name, made.series)
     return made
 
@@ -70,30 +94,70 @@ class _Collected:
     blocks: list[BlockReport] = field(default_factory=list)
     gates: list[npt.NDArray[np.int64]] = field(default_factory=list)
     gate_starts_s: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    spent: defaultdict[str, list[Spent]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def stages(self) -> dict[str, StageTimes]:
+        """What each stage took, block by block."""
+        return {
+            stage: StageTimes(tuple(one.process_s for one in several), tuple(one.cpu_s for one in several))
+            for stage, several in self.spent.items()
+        }
 
 
-def _run_blocks(link: Link, duration_s: float, interceptor: Interceptor | None, transcript: Path | None) -> Steps[LinkRun]:
+def _run_blocks(link: Link, duration_s: float, extras: Extras, *, ahead: bool) -> Steps[LinkRun]:
     clock, block_ns = link.testbed.clock, round(link.declared.block_s * 1e9)
     gate_s = min(GATE_S, link.declared.block_s)
     start_ns = clock.now_ns()
     end_ns = start_ns + round(duration_s * 1e9)
     with ExitStack() as stack:
-        writer = None if transcript is None else stack.enter_context(link.transcript_writer(transcript))
-        collected = _Collected(interceptor, writer)
+        writer = None if extras.transcript is None else stack.enter_context(link.transcript_writer(extras.transcript))
+        collected, held_s = _Collected(extras.interceptor, writer), 0.0
         temperature = stack.enter_context(Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}))
-        flow = stack.enter_context(flowing(link))
-        while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
-            yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, flow, collected)
-            _note(link, flow.finished(), collected)
-        _note(link, flow.finished(all_of_them=True), collected)
+        flow = stack.enter_context(flowing(link, ahead=ahead))
+        try:
+            while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
+                if _delivered(collected, extras.deliver_to):
+                    yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, flow, collected)
+                    _note(link, flow.finished(), collected)
+                else:
+                    wait_s = min(_LOOK_S, left_ns / 1e9)
+                    yield wait_s
+                    held_s += wait_s
+        finally:  # whatever stops the run, blocks under way come to their end and their keys are kept
+            _note(link, flow.finished(all_of_them=True), collected)
         yield max(left_ns, 0) / 1e9
-    return _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, collected, temperature.series())
+        _delivered(collected, extras.deliver_to)
+    _record_times(link, collected, held_s)
+    made = _assembled(link, (start_ns / 1e9, link.testbed.now_s()), gate_s, collected, temperature.series())
+    return replace(made, held_s=held_s, stages=collected.stages)
+
+
+def _delivered(collected: _Collected, deliver_to: KeyDelivery | None) -> bool:
+    """Hand over what was released so far; False where there was no room for all of it."""
+    if deliver_to is None:
+        return True
+    watch = Stopwatch()
+    keys, all_of_them = watch.call("deliver", deliver_to.take_in)
+    if keys:
+        collected.spent["deliver"].append(watch.read()["deliver"])
+    return all_of_them
+
+
+def _record_times(link: Link, collected: _Collected, held_s: float) -> None:
+    for stage, times in collected.stages.items():
+        link.testbed.record("latency", operation=f"{STAGE}{stage}", durations_s=times.process_s, link=link.name)
+    if held_s:
+        text = f"no block was begun for {held_s:g} s: the key stores were full"
+        link.testbed.record("note", text=text, time_s=link.testbed.now_s(), link=link.name)
 
 
 def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected: _Collected) -> Steps[None]:
     """Acquire, count, and hand over to both parties; the clicks themselves are gone once these are done with them."""
     first_pulse = link.sent_pulses()
-    records, start_s, end_s = yield from acquire(link, block_s)
+    watch = Stopwatch()
+    records, start_s, end_s = yield from acquire(link, block_s, watch)
+    collected.spent["acquire"].append(watch.read()["acquire"])
     end_pulse = link.sent_pulses()
     by_receiver = zip(link.receivers, records, strict=True)
     gates = joined([gated(own, len(one.detectors), gate_s, link.pulse_rate_hz) for one, own in by_receiver])
@@ -110,17 +174,26 @@ def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected:
     collected.gates.append(gates)
     collected.gate_starts_s.append(gate_series(start_s, gate_s, len(gates)))
     begins = link.parties.begin(context, records)
-    flow.submit(*wrapped(begins, context.sequence, collected.interceptor, collected.transcript))
+    interceptor = _on_the_channel(link, context.sequence, collected.interceptor)
+    flow.submit(*wrapped(begins, context.sequence, interceptor, collected.transcript))
 
 
 def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collected: _Collected) -> None:
     """Keep and record what both parties made of blocks."""
     for of_a, of_b in results:
+        for stage, spent in both_parties((of_a.stages, of_b.stages)).items():
+            collected.spent[stage].append(spent)
         report = link.conclude(of_a, of_b)
         collected.blocks.append(report)
         fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
         del fields["key_fingerprints"]  # a key event holds one digest for all of them
         link.testbed.record("block", link=link.name, **fields)
+
+
+def _on_the_channel(link: Link, sequence: int, interceptor: Interceptor | None) -> Interceptor | None:
+    """Whoever sits on the channel, and behind him what a fault of this test does to it."""
+    channel = link.testbed.broken_classical(link.name + SUFFIX)
+    return interceptor if channel is None else channel.between(sequence, interceptor)
 
 
 def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:

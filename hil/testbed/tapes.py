@@ -91,11 +91,16 @@ class Tapes:
         """A test, its end, or the closing of the bench begins."""
         self._made.section(name)
 
-    def left_over(self) -> list[tuple[str, Exception]]:
-        """What was recorded of the present test and not said now."""
-        if isinstance(self._made, Recorder):
-            return []
-        return [(device, BenchError(f"{device}: {what}")) for device, what in self._made.left_over().items()]
+    def end(self, case: str) -> list[tuple[str, Exception]]:
+        """The end of a test, or with no name that of the bench; what was recorded of the test and not said now, as troubles."""
+        troubles: list[tuple[str, Exception]] = []
+        if isinstance(self._made, Replay):
+            troubles += [(device, BenchError(f"{device}: {what}")) for device, what in self._made.left_over().items()]
+        try:
+            self.section(f"end of {case}" if case else "closing")
+        except UsageError as error:
+            troubles.append(("tapes", error))
+        return troubles
 
     def excuse(self) -> None:
         """The present test ends early, because nothing is measured on a replay."""

@@ -6,18 +6,23 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from hil.bench.model import ReceiverDevice
-from hil.errors import MissingCapabilityError
+from hil.errors import Inconclusive, MissingCapabilityError
 from hil.physics.decoy_key import Conditions, IntensityCounts, decoy_key_bits, decoy_proof
 from hil.physics.pair_finite_key import pair_key_length_bits
+from hil.statistics.randomness import FEWEST_BITS, p_values
 
 if TYPE_CHECKING:
     from hil import Link, Slo
     from hil.ports.run import BlockReport
 
 pytestmark = pytest.mark.hil_needs("receiver")
+
+FALSE_ALARMS = 1e-6
+"""Chance that random keys fail the tests of randomness, all of them together."""
 
 
 def _decoy_counts(block: BlockReport, intensities: int) -> IntensityCounts:
@@ -98,6 +103,34 @@ def test_both_ends_hold_the_same_keys(link: Link) -> None:
     assert not different, f"{len(different)} of {len(keys)} keys differ between the two ends, the first is {different[0]}"
     assert len({key_id for key_id, _, _ in keys}) == len(keys), "a key ID was used twice"
     assert len({of_a.fingerprint() for _, of_a, _ in keys}) == len(keys), "two keys have the same bits"
+
+
+def test_keys_look_random(link: Link) -> None:
+    """Ten tests of NIST SP 800-22 on the keys of a run, one end's; a sanity check that finds stuck or biased keys, no proof."""
+    run = link.run(2.0 * link.declared.block_s)
+    keys = [of_a for _, of_a, _ in link.released()]
+    bits = np.unpackbits(np.frombuffer(b"".join(key.reveal() for key in keys), dtype=np.uint8))
+    if bits.size < FEWEST_BITS:
+        said = "; ".join(block.sentence for block in run.blocks)
+        raise Inconclusive(f"{bits.size:,} bits of key; the tests of randomness take {FEWEST_BITS:,} or more ({said})")
+    found = p_values(bits)
+    least = FALSE_ALARMS / len(found)
+    link.testbed.record(
+        "table",
+        title="Do the keys look random?",
+        columns=("p-value",),
+        rows=tuple((f"{p:.3g}",) for p in found.values()),
+        row_names=tuple(found),
+        row_title="test of NIST SP 800-22",
+        sentences=(
+            f"{bits.size:,} bits of {len(keys):,} keys; each p-value has to be at least {least:.2g}.",
+            f"Random keys miss that in one run of {1.0 / FALSE_ALARMS:,.0f}.",
+            "A sanity check: it finds keys that are stuck, biased or repeat themselves, and says nothing about who knows them.",
+        ),
+        link=link.name,
+    )
+    off = {name: p for name, p in found.items() if p < least}
+    assert not off, "keys that are not random by " + ", ".join(f"{name} (p = {p:.2g})" for name, p in off.items())
 
 
 @pytest.mark.hil_level("L3")

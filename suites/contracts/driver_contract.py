@@ -83,7 +83,8 @@ class DriverContract:
         if settings.resource.upper().startswith("TCPIP"):
             return replace(settings, resource=_refused_port())
         if settings.resource.startswith("http://"):
-            return replace(settings, resource=f"http://127.0.0.1:{_refused_port().split('::')[2]}")
+            port = _refused_port().split("::")[2]
+            return replace(settings, resource=f"http://127.0.0.1:{port}")
         if settings.resource.upper().startswith("ASRL"):
             return replace(settings, resource="ASRL/dev/hil-contract-no-such-line::INSTR")
         return replace(settings, resource=settings.resource + ".not-there")

@@ -151,6 +151,19 @@ class KeyStoreContract:
             store.add_all_pending([new, DeliveredKey(old.key_id, new.key)])
         assert store.state(new.key_id) is KeyState.UNKNOWN
 
+    def test_room_goes_with_what_is_stored(self, store: SharedKeyStore) -> None:
+        """A stored key takes a place, whatever its state; one that was delivered or discarded gives it back."""
+        before = store.room()
+        keys = [fresh_key() for _ in range(3)]
+        store.add_all_pending(keys)
+        assert store.room() == before - 3
+        store.release_all([keys[0].key_id, keys[1].key_id])
+        store.reserve((keys[0].key_id,), "SAE-B")
+        assert store.room() == before - 3
+        store.take((keys[0].key_id,))
+        store.discard(keys[2].key_id)
+        assert store.room() == before - 1
+
     def test_what_is_no_uuid_is_refused(self, store: SharedKeyStore) -> None:
         """Key IDs are UUIDs, and a wrong one is simply not found."""
         with pytest.raises(KeyStoreError):

@@ -1,11 +1,15 @@
-"""A world and a way to talk to a simulated device's port without any carrier."""
+"""A world, a way to talk to a simulated device's port without any carrier, and counts that show a mistake of 1 %."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from scipy import stats
 
 from hil import discovery
 from hil.bench import load
@@ -69,3 +73,66 @@ def world_where() -> Callable[..., World]:
         return World(msgspec.structs.replace(bench, device={**bench.device, device: changed}), seed=7)
 
     return make
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A count beside its prediction; ``variance`` is the count's, ``beside`` the relative error of the closed form."""
+
+    what: str
+    count: float
+    mean: float
+    variance: float
+    beside: float = 0.0
+
+
+class OnePercent:
+    """Judges counts: a wrong prediction shows, one that is off by 1 % either way too.
+
+    All the comparisons of a file together raise a false alarm with a probability below 1e-6, shared evenly over 1000 of them.
+    The power is counted from the prediction alone. Every comparison is made twice more with the planted mistake of a factor
+    1.01 and 1 / 1.01, and has to reject both.
+    """
+
+    sigmas = float(stats.norm.isf(1e-6 / 1000 / 2.0))
+    power = 0.99
+    mistake = 0.01
+    counts = math.ceil(1.3 * ((sigmas + float(stats.norm.isf(1.0 - power))) / mistake) ** 2)
+    """So many Poissonian counts show 1 %, and a third more for what a formula leaves out."""
+
+    def poisson(self, what: str, count: float, mean: float, beside: float = 0.0) -> Counted:
+        """Of independent pulses: a little narrower than Poisson."""
+        return Counted(what, float(count), mean, mean, beside)
+
+    def spread(self, what: str, count: float, mean: float, fano: float, beside: float = 0.0) -> Counted:
+        """Of a count whose variance is this many times its mean."""
+        return Counted(what, float(count), mean, fano * mean, beside)
+
+    def rejects(self, one: Counted, factor: float = 1.0) -> bool:
+        """Whether the count refutes this many times the prediction."""
+        off = abs(one.count - factor * one.mean) - one.beside * one.mean
+        return off > self.sigmas * math.sqrt(one.variance)
+
+    def power_of(self, one: Counted) -> float:
+        """How probably a prediction that is off by 1 % is rejected."""
+        shift = (self.mistake / (1.0 + self.mistake) - one.beside) * one.mean / math.sqrt(one.variance)
+        return float(stats.norm.sf(self.sigmas - shift))
+
+    def hold(self, comparisons: list[Counted]) -> None:
+        """Nothing is refuted, the power is there, and every planted 1 % is refuted."""
+        assert {one.what: self.power_of(one) for one in comparisons if self.power_of(one) < self.power} == {}
+        assert [one for one in comparisons if self.rejects(one)] == []
+        planted = (1.0 + self.mistake, 1.0 / (1.0 + self.mistake))
+        assert [one for one in comparisons for factor in planted if not self.rejects(one, factor)] == []
+
+
+@pytest.fixture
+def one_percent() -> OnePercent:
+    """The judge."""
+    return OnePercent()
+
+
+@pytest.fixture
+def fastest_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clicks are the same."""
+    monkeypatch.setenv("HIL_ENGINE", "numba" if find_spec("numba") else "numpy")

@@ -45,6 +45,16 @@ QUERIES = {
     "tdc1": (b"singles;counts?\r\n", b"pairs;", b"time 3;", b"level?\r\n", b"INPKT;", b"abort\r\n", b"NEG -0.6\r\n"),
     "chamber": (b"11002\xb61\xb61\r", b"11001\xb61\xb61\xb640\r", b"14001\xb61\xb61\xb60\r", b"11068\xb61\r", b"\xb6\xb6\r"),
     "pdu": (b"GET /set.cmd?cmd=getpower HTTP/1.1\r\nHost: x\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: x\r\n", b"\r\n", b"POST / "),
+    "tecsource": (
+        b"TEC:T 30\r",
+        b"TEC:INC 5;",
+        b"TEC:OUT 0\r\n",
+        b"TEC:LIM:THI 20\r",
+        b"TEC:PID 1,2,3\r",
+        b"ERR?\r",
+        b"TEC:STEP 99",
+    ),
+    "dicon": (b"I1 3\r", b"I1?\r", b"PK\r", b"CF?\r", b"I1 99\r", b"ID?", b"\n"),
     "websq": (
         b'{"request": "labelProps", "value": "None"}',
         b'{"command": "DetectorEnable", "label": "DetectorEnable", "value": true}',
@@ -71,6 +81,8 @@ PROBES = {
     "polatis": (b"\n:oxc:swit:size?\n", b"8,8\n"),
     "spd": (b"\r\nloop 1;loop?\r\n", b"1\r\n"),
     "tdc1": (b"\r\neclock?\r\n", b"0\r\n"),
+    "tecsource": (b"\rTEC:MODE?\r\n", b"T\r\n"),
+    "dicon": (b"\rCF?\r", b"\nMEMS 1x8,8\r\n"),
     "websq": (b'}{"request": "NumberOfDetectors"}', b'{"label": "NumberOfDetectors", "value": {"value": 1}}\x17'),
     "chamber": (b"\r17012\xb61\r", b"1\r\n"),
 }

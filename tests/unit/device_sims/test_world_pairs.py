@@ -17,6 +17,7 @@ from hil.bench import load
 from hil.device_sims.world.world import World
 from hil.physics.chsh import QUANTUM_BOUND
 from hil.physics.pair_coincidences import PairEnd, PairPulse, chsh_value, click_probability, coincidences
+from hil.physics.pair_prediction import pair_rates
 from hil.physics.pair_source import PairArm, coincidence_gain
 from hil.seeds import stream
 
@@ -261,8 +262,15 @@ GATE = {"gate_width_s": 4e-10, "gate_period_s": 2e-9}
 
 @pytest.mark.parametrize(
     ("alice", "bob"),
-    [({}, {}), (JITTER, JITTER), (JITTER, {"jitter_sigma_s": 8e-10}), (GATE, GATE)],
-    ids=["plain", "jitter at both", "more jitter at one", "common gates"],
+    [
+        ({}, {}),
+        (JITTER, JITTER),
+        (JITTER, {"jitter_sigma_s": 8e-10}),
+        (GATE, GATE),
+        ({**GATE, "jitter_sigma_s": 2e-10}, {**GATE, "jitter_sigma_s": 2e-10}),
+        (GATE, {**GATE, "gate_period_s": 3e-9}),
+    ],
+    ids=["plain", "jitter at both", "more jitter at one", "common gates", "late for common gates", "other gates"],
 )
 def test_coincidences_of_late_and_gated_photons_follow_the_closed_form(
     monkeypatch: pytest.MonkeyPatch, alice: dict[str, Any], bob: dict[str, Any]
@@ -288,5 +296,8 @@ def test_coincidences_of_late_and_gated_photons_follow_the_closed_form(
     found = next(each for each in reversed(told) if each.signal > 0.0)
     expected = found.sifted * 200 * MS
     assert abs(sifted - expected) < SIGMAS * math.sqrt(expected)
+    rates = pair_rates(bench, "pairs")
+    assert abs(sifted - 0.2 * rates.key_hz) < SIGMAS * math.sqrt(0.2 * rates.key_hz)
+    assert abs(wrong - 0.2 * rates.key_errors_hz) < SIGMAS * math.sqrt(0.2 * rates.key_errors_hz)
     assert abs(wrong - found.qber * sifted) < SIGMAS * math.sqrt(found.qber * sifted)
     assert log.qber_ratio[0] == pytest.approx(found.qber, abs=0.01)

@@ -178,10 +178,10 @@ def test_plausible_words_of_somebody_else_give_no_key(
 def test_alice_tells_nothing_of_a_pulse_still_to_come(small: Callable[..., SmallLink], ahead: int, said: str) -> None:
     """Her count ends with the last pulse that clicked, or one before it: its settings are nobody's business yet."""
     link = small()
-    _, records = link.raw(EVENTS)
+    _, records = link.raw(20_000)
     asked: list[int] = []
     context = link.next_block(pulses=(0, int(records.index[-1]) + 1 - ahead))
-    prepare, records = link.raw(EVENTS)
+    prepare, records = link.raw(20_000)
 
     def noted(index: Any) -> Any:
         asked.extend(index.tolist())
@@ -197,7 +197,7 @@ def test_alice_tells_nothing_of_pulses_long_before_the_block(small: Callable[...
     """12 ms may be on the way when the block begins: at 1 GHz 12 million pulses, the first click being in number 1000."""
     for first, gives_key in ((12_001_000, True), (12_001_001, False)):
         link = small()
-        alice, _ = link.run(events=EVENTS, pulses=(first, first + 1_000_000_000))
+        alice, _ = link.run(events=20_000, pulses=(first, first + 1_000_000_000))
         assert (alice.fate is KeyFate.RELEASED) == gives_key
 
 

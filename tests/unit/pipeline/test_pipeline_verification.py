@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from hil.errors import UsageError
+from hil.pipeline.settings import KeyFate
 from hil.pipeline.verification import CHECK_KEY_BYTES, agrees, check_value, collision_chance
 from hil.seeds import stream
 
@@ -44,3 +48,13 @@ def test_a_hash_key_of_another_length_is_no_key() -> None:
     assert not agrees(bits, bytes(31), check_value(bits, bytes(32)))
     with pytest.raises(UsageError, match="32 are expected"):
         check_value(bits, bytes(31))
+
+
+@pytest.mark.parametrize(("promised", "fate"), [(1e-29, KeyFate.RELEASED), (1e-30, KeyFate.DISCARDED)])
+def test_more_than_the_hash_can_promise_gives_no_key(small: Any, promised: float, fate: KeyFate) -> None:
+    """Some 9,800 bits are 78 blocks of 16 bytes: 8 * 78 / 2^106 = 7.7e-30. A promise above that is kept, one below refused."""
+    link = small(replace(small().settings, epsilon_correctness=promised))
+    results = link.run()
+    assert {result.fate for result in results} == {fate}
+    if fate is KeyFate.DISCARDED:
+        assert all("above the epsilon_correctness of 1e-30" in result.report.sentence for result in results)

@@ -163,6 +163,15 @@ def test_latencies_are_summarised(tmp_path):
     assert (entry.n, entry.median_s, entry.p95_s, entry.max_s) == (100, pytest.approx(0.0505), 0.095, 0.1)
 
 
+def test_stages_of_blocks_are_one_line_for_the_whole_run(tmp_path):
+    """Two tests on one link and one on another: an entry for each stage and link, over all their blocks."""
+    log = EventLog(RunFolder(tmp_path), "main")
+    for case, link, durations_s in (("c", "metro", (0.1, 0.2)), ("d", "metro", (0.3,)), ("d", "far", (0.9,))):
+        log.append("latency", case, operation="block: sift", durations_s=durations_s, link=link)
+    latencies = finish(RunFolder(tmp_path), header()).latencies
+    assert [(one.case, one.link, one.n, one.median_s) for one in latencies] == [("", "metro", 3, 0.2), ("", "far", 1, 0.9)]
+
+
 def test_a_rule_changed_after_its_declaration_is_named(tmp_path):
     """A verdict reached by another rule than the declared one is a problem of the record."""
     log = EventLog(RunFolder(tmp_path), "main")
