@@ -12,6 +12,7 @@ from hil.transports.replies import Exactly, Reply, Until
 from hil.transports.retry import RetryPolicy
 from hil.transports.serial import SerialPort
 from hil.transports.tape import ScriptedPort
+from hil.transports.taping import own_carrier, taping
 from hil.transports.tcp import TcpPort
 from hil.transports.transport import Transport
 from hil.transports.visa import VisaPort
@@ -31,4 +32,6 @@ __all__ = [
     "VisaPort",
     "over_raw",
     "over_visa",
+    "own_carrier",
+    "taping",
 ]
