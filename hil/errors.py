@@ -16,6 +16,7 @@
     │   │   ├── InstrumentError            the device reported an error of its own
     │   │   ├── IdentityError              not the device, or not the firmware, the bench file names
     │   │   ├── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
+    │   │   │   └── InterlockError         a move that would put more light on a detector than it bears
     │   │   └── TapeMismatchError          a replayed device was told something else than its tape has
     │   ├── FaultWithoutEvidenceError      injected, but the bench does not show it
     │   ├── HealingError                   healed, but the bench does not show it
@@ -58,6 +59,7 @@ __all__ = [
     "IdentityError",
     "Inconclusive",
     "InstrumentError",
+    "InterlockError",
     "KeyNotFoundError",
     "KeyStoreError",
     "KeysExhaustedError",
@@ -165,6 +167,16 @@ class IdentityError(DeviceError):
 
 class EnvelopeError(DeviceError, ValueError):
     """A setting outside the envelope of the bench file; nothing was sent."""
+
+
+class InterlockError(EnvelopeError):
+    """A move after which a detector of ``receiver`` could get ``power_w``, more than the ``limit_w`` it bears."""
+
+    def __init__(self, device: str, message: str, *, receiver: str, power_w: float, limit_w: float) -> None:
+        self.receiver = receiver
+        self.power_w = power_w
+        self.limit_w = limit_w
+        super().__init__(device, message)
 
 
 class TapeMismatchError(DeviceError):

@@ -30,9 +30,10 @@ def allowed(capabilities: Capabilities, setting: str) -> Interval:
 
 
 def check_envelope(settings: DeviceSettings, capabilities: Capabilities, setting: str, value: float) -> None:
-    """EnvelopeError unless ``value`` is a number inside the allowed interval. Call it before anything is encoded."""
+    """EnvelopeError unless ``value`` is inside the allowed interval, and light may change so. Call it before encoding."""
     low, high = allowed(capabilities, setting)
     if low <= value <= high:  # false for nan
+        settings.before_move(setting, value)
         return
     source = "the envelope of the bench file" if setting in settings.envelope else "the range of the device"
     raise EnvelopeError(

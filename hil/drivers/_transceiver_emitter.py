@@ -35,6 +35,7 @@ class ReferenceEmitter(Transceiver):
         def write() -> None:
             self._control.order("EMIT ON" if emitting else "EMIT OFF", idempotent=not emitting)
 
+        self._settings.before_move("emitting", float(emitting))
         move(
             self._settings,
             setting="emitting",

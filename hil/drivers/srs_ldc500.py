@@ -87,6 +87,7 @@ class SrsLdc500:
 
     def set_emitting(self, *, emitting: bool) -> None:
         """Laser current on or off; InstrumentError for a laser whose cooler is off or whose interlock is open."""
+        self._settings.before_move("emitting", float(emitting))
         with self._transport.lock:
             if emitting:
                 self._require_conditions()

@@ -46,6 +46,7 @@ class ThorlabsItc4001(ScpiInstrument):
 
     def set_emitting(self, *, emitting: bool) -> None:
         """Laser current on or off; InstrumentError for a laser whose cooler is off."""
+        self._settings.before_move("emitting", float(emitting))
         with self._transport.lock:
             if emitting and not self._switched("OUTP2:STATE?"):
                 raise InstrumentError(self.name, "its cooler is off, so the laser stays off; switch the TEC on first (OUTP2)")

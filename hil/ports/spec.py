@@ -30,6 +30,11 @@ __all__ = [
     "Undo",
 ]
 
+
+def _permit(_setting: str, _value: float) -> None:
+    """Nobody minds."""
+
+
 Readings = Mapping[str, float]
 """Readings of a bench by name, with the unit as its last word."""
 
@@ -41,6 +46,8 @@ class DeviceSettings:
     ``resource`` is a VISA resource string (``TCPIP::host::port::SOCKET``, ``ASRL/dev/...::INSTR``) or a URL or path, as the
     driver's role needs; ``data_resource`` the second port of a device that has a data plane. ``envelope`` maps a setting
     with its unit ("attenuation_db") to its allowed interval. ``declared`` is the device's table of the bench file.
+    ``before_move`` is told each move of a setter, with the unit in the setting's name, before anything is sent: it raises for
+    one that must not be made. A setter without a range says ``emitting`` 0 or 1.
     """
 
     name: str
@@ -52,6 +59,7 @@ class DeviceSettings:
     timeout_s: float = 2.0
     visa_library: str = "@py"
     """pyvisa's library string: ``@py``, an empty string for an installed vendor library, ``dialogue.yaml@sim`` in tests."""
+    before_move: Callable[[str, float], None] = _permit
 
 
 @dataclass(frozen=True)

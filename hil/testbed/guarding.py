@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from hil.discovery import find
 from hil.errors import HilError
 from hil.ports.spec import DeviceSettings, Undo
 from hil.testbed import actuators
+from hil.testbed.interlock import Interlock
 
 __all__ = ["Ward", "main"]
 
@@ -41,6 +43,8 @@ class Ward:
 
     def __init__(self, bench: Bench, devices: list[str]) -> None:
         self._clock = SystemClock()
+        self._reached: dict[str, Any] = {}
+        self._interlock = Interlock(bench, self._reached)
         self._drivers = {name: self._build(name, bench) for name in devices}
         self._opened: set[str] = set()
         self._held: dict[int, list[Undo]] = {}
@@ -75,6 +79,7 @@ class Ward:
                 if undo.device not in self._opened:
                     device.open()
                     self._opened.add(undo.device)
+                    self._reached[undo.device] = device
                 logger.info("healed: %s", actuators.carry_out(device, undo))
             except (HilError, OSError) as error:
                 logger.warning("%s, attempt %d: %s", undo.device, attempt + 1, error)
@@ -96,6 +101,7 @@ class Ward:
             clock=self._clock,
             envelope=envelope_of(declared),
             declared=declared,
+            before_move=partial(self._interlock.check, name),
         )
         return find("driver", declared.driver).build(settings)
 

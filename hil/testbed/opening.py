@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.bench.model import KmeDevice, RecordingDevice
@@ -12,9 +13,10 @@ from hil.discovery import find
 from hil.drivers import check_identity
 from hil.errors import BenchError, DeviceUnreachableError, HilError, UsageError
 from hil.ports.spec import DeviceSettings
+from hil.testbed.interlock import Interlock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hil.bench.model import Bench, Device
@@ -75,12 +77,13 @@ def open_devices(bench: Bench, addresses: Mapping[str, Address], clock: Clock, t
     identities: dict[str, Identity] = {}
     troubles: list[tuple[str, Exception]] = []
     wanted = {name: declared for name, declared in bench.device.items() if not isinstance(declared, KmeDevice)}
+    interlock = Interlock(bench, devices)
     with ExitStack() as stack:
         stack.callback(shut, devices)
         for name, declared in wanted.items():
             try:
                 with tapes.of(name, declared) if tapes else nullcontext():
-                    devices[name] = _build(name, declared, addresses[name], clock)
+                    devices[name] = _build(name, declared, addresses[name], clock, partial(interlock.check, name))
                 devices[name].open()
                 identities[name] = devices[name].identity()
                 if tapes:
@@ -129,7 +132,7 @@ def _chain(error: BaseException | None) -> list[str]:
     return lines
 
 
-def _build(name: str, declared: Device, address: Address, clock: Clock) -> Any:
+def _build(name: str, declared: Device, address: Address, clock: Clock, before_move: Callable[[str, float], None]) -> Any:
     settings = DeviceSettings(
         name=name,
         resource=address.resource,
@@ -137,6 +140,7 @@ def _build(name: str, declared: Device, address: Address, clock: Clock) -> Any:
         clock=clock,
         envelope=envelope_of(declared),
         declared=declared,
+        before_move=before_move,
     )
     return find("driver", declared.driver).build(settings)
 

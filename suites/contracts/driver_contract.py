@@ -177,6 +177,32 @@ class DriverContract:
                 getattr(driver, setter.write)(value)
         assert getattr(driver, setter.read)() == before
 
+    def test_asks_before_it_moves(self, spec: DriverSpec, setter: _Setter, settings: DeviceSettings) -> None:
+        """What sits above the driver (the optical interlock) hears of a move before anything is sent, and may refuse it."""
+        asked: list[tuple[str, float]] = []
+
+        def refuse(setting: str, value: float) -> None:
+            asked.append((setting, value))
+            raise EnvelopeError(settings.name, "not now")
+
+        device = spec.build(replace(settings, before_move=refuse))
+        device.open()
+        try:
+            stood = getattr(device, setter.read)()
+            low, high = device.capabilities.ranges[setter.setting]
+            wanted = high if abs(stood - low) <= setter.tolerance else low
+            with pytest.raises(EnvelopeError, match="not now"):
+                getattr(device, setter.write)(wanted)
+            assert asked == [(setter.setting, wanted)]
+            assert abs(getattr(device, setter.read)() - stood) <= setter.tolerance
+            if spec.role == "laser":
+                with pytest.raises(EnvelopeError, match="not now"):
+                    device.set_emitting(emitting=True)
+                assert asked[-1] == ("emitting", 1.0)
+                assert not device.emitting()
+        finally:
+            device.close()
+
     def test_offers_no_way_around_its_setter(self, driver: Any) -> None:
         """A role exposes no raw write."""
         assert not _WAYS_AROUND_THE_SETTER & {name for name in dir(driver) if not name.startswith("_")}

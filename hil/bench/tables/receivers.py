@@ -87,6 +87,9 @@ class ReceiverDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", t
     """Continuous light at the receiver's detectors' splitter from which on they are blind and click for bright pulses only."""
     latching_threshold_w: Watts = field(name="latching_threshold", default=0.0)
     """Light there that latches superconducting detectors until their bias is taken; 0: they do not latch."""
+    damage_threshold_w: Watts = field(name="damage_threshold", default=1e-3)
+    """Most continuous light that one of its detectors bears. 1 mW is the absolute maximum rating that makers of single-photon
+    InGaAs avalanche photodiodes give (lontenoe.com, cooled butterfly module, "input optical power (continuous)")."""
     efficiency_ageing: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     """Share of the efficiency that is lost in 1000 hours."""
     dark_count_ageing: Annotated[float, Meta(ge=0.0)] = 0.0
