@@ -9,11 +9,12 @@ from hil.transports.serial import SerialPort
 from hil.transports.tcp import TcpPort
 from hil.transports.transport import Transport
 from hil.transports.visa import VisaPort
+from hil.transports.zmq import ZmqPort
 
 if TYPE_CHECKING:
     from hil.transports.recovery import Marker
 
-__all__ = ["over_raw", "over_visa"]
+__all__ = ["over_raw", "over_visa", "over_zmq"]
 
 
 def over_visa(
@@ -42,3 +43,8 @@ def over_raw(
     streams = tcp_address(resource) is not None
     port: Port = TcpPort(device, resource) if streams else SerialPort(device, resource, line or SerialLine())
     return Transport(port, timeout_s=timeout_s, markers=markers)
+
+
+def over_zmq(device: str, resource: str, *, timeout_s: float) -> Transport:
+    """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte."""
+    return Transport(ZmqPort(device, resource), timeout_s=timeout_s)
