@@ -51,14 +51,14 @@ class CertificateAuthority:
         self._certificate = builder.add_extension(_usage(ca=True), critical=True).sign(self._key, hashes.SHA256())
         self.ca_file = self._write("ca.pem", self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue_kme(self, kme_id: str, host: str = "127.0.0.1") -> TlsFiles:
-        """A server certificate for a KME at that IP address."""
+    def issue_kme(self, kme_id: str, host: str = "127.0.0.1", until: datetime | None = None) -> TlsFiles:
+        """A server certificate for a KME at that IP address; valid for a while, or ``until`` a time that may be over."""
         names = [
             x509.IPAddress(ipaddress.ip_address(host)),
             x509.DNSName("localhost"),
             x509.UniformResourceIdentifier(_KME_URI + quote(kme_id, safe="")),
         ]
-        return self._issue(kme_id, names, [ExtendedKeyUsageOID.SERVER_AUTH])
+        return self._issue(kme_id, names, [ExtendedKeyUsageOID.SERVER_AUTH], until)
 
     def issue_sae(self, sae_id: str) -> TlsFiles:
         """A client certificate for an application."""

@@ -47,6 +47,11 @@ class KmeServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name=name, daemon=True)
         self._thread.start()
 
+    def show(self, files: TlsFiles) -> None:
+        """Show this certificate from the next connection on; those there are end."""
+        self._server.context.load_cert_chain(files.certificate, files.private_key)
+        self._server.end_connections()
+
     def close(self) -> None:
         """End every connection and thread; a second call does nothing."""
         if self._thread.is_alive():
@@ -77,6 +82,7 @@ class _Server(ThreadingHTTPServer):
         """Shake hands and serve one connection; a client that is refused or vanishes concerns nobody else."""
         request.settimeout(_HANDSHAKE_S)
         try:
+            request.getpeername()  # Python forgets to close what it wraps of a connection that was reset
             secured = self.context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         except OSError:  # gone before it began
             self.shutdown_request(request)
@@ -96,12 +102,17 @@ class _Server(ThreadingHTTPServer):
             with self._lock:
                 self._open.discard(secured)
 
-    def drop_connections(self) -> None:
+    def end_connections(self) -> None:
         """Wake every connection's thread by ending its socket."""
         with self._lock:
-            self._closing = True
             for connection in self._open:
                 _drop(connection)
+
+    def drop_connections(self) -> None:
+        """End them, and those that are just being made."""
+        with self._lock:
+            self._closing = True
+        self.end_connections()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """A broken connection is the client's business; its traceback could show a request's content."""

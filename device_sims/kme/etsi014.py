@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 from hil.errors import KeyStoreError, UsageError
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SPEC", "KmeTwinSpec", "RunningKmes", "start_kme_pair"]
 
+_EXPIRED_FOR = timedelta(hours=1)
+_OTHER_KME = "KME-SOMEBODY-ELSE"
+
 
 class RunningKmes:
     """Two KMEs that serve until :meth:`close`; the stores behind them stay their owner's to close."""
@@ -39,8 +43,8 @@ class RunningKmes:
             self._client_files = {
                 side: self._authority.issue_sae(identity.sae_id) for side, identity in self._identities.items()
             }
-            self.url_a = self._serve("a", "b", devices["a"], stack)
-            self.url_b = self._serve("b", "a", devices["b"], stack)
+            self._servers = {"a": self._serve("a", "b", devices["a"], stack), "b": self._serve("b", "a", devices["b"], stack)}
+            self.url_a, self.url_b = self._servers["a"].url, self._servers["b"].url
             self._stack = stack.pop_all()
 
     def client_tls(self, side: Side) -> TlsFiles:
@@ -62,6 +66,15 @@ class RunningKmes:
                 raise KeyStoreError(f"key {key_id} is not of {self.key_size_bits} bits, the size these KMEs deliver")
         self._agreement.ingest(keys)
 
+    def present(self, side: Side, certificate: Literal["", "expired", "other"]) -> None:
+        """Have one KME show another certificate: its own (``""``), one that has expired, or one that names another KME."""
+        own = self._identities[side].kme_id
+        if certificate == "expired":
+            files = self._authority.issue_kme(own, until=datetime.now(UTC) - _EXPIRED_FOR)
+        else:
+            files = self._authority.issue_kme(own if not certificate else _OTHER_KME)
+        self._servers[side].show(files)
+
     def room(self) -> int:
         """How many keys more both stores have room for."""
         return self._agreement.room()
@@ -78,7 +91,7 @@ class RunningKmes:
         """Stop both servers, join their threads, remove the certificates; a second call does nothing."""
         self._stack.close()
 
-    def _serve(self, side: Side, other: Side, device: KmeDevice, stack: ExitStack) -> str:
+    def _serve(self, side: Side, other: Side, device: KmeDevice, stack: ExitStack) -> KmeServer:
         rules = KmeRules(
             side,
             self._identities[side],
@@ -89,7 +102,7 @@ class RunningKmes:
         )
         server = KmeServer(rules, self._authority.issue_kme(device.kme_id))
         stack.callback(server.close)
-        return server.url
+        return server
 
 
 def start_kme_pair(

@@ -10,6 +10,7 @@ import base64
 import binascii
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
@@ -45,6 +46,7 @@ class Etsi014Client:
 
     The files are PEM: the authority that signed the KME's certificate, this application's certificate and private key. With
     ``kme_id`` the common name in the KME's certificate has to be that. ``test`` marks the keys it fetches as TEST keys.
+    ``via`` is the host and port of a proxy that passes the bytes of TLS on to ``url``.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Etsi014Client:
         kme_id: str = "",
         test: bool = True,
         timeout_s: float = 5.0,
+        via: tuple[str, int] | None = None,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
@@ -65,6 +68,7 @@ class Etsi014Client:
         self.kme_id = kme_id
         self.test = test
         self.timeout_s = timeout_s
+        self._via = via
         self._host, self._port, self._prefix = parts.hostname, parts.port or 443, parts.path.rstrip("/")
         try:
             self._tls = ssl.create_default_context(cafile=ca_file)
@@ -156,7 +160,7 @@ class Etsi014Client:
         if known is not None and (known.sock is None or time.monotonic() - self._used_s > _IDLE_S):
             self._disconnect()
         if self._connection is None:
-            connection = http.client.HTTPSConnection(self._host, self._port, timeout=self.timeout_s, context=self._tls)
+            connection = _Connection(self._host, self._port, self._tls, self.timeout_s, self._via)
             connection.auto_open = 0  # every new connection is checked below
             self._connection = connection
             connection.connect()
@@ -177,6 +181,24 @@ class Etsi014Client:
             self._connection = None
 
 
+class _Connection(http.client.HTTPSConnection):
+    """To one address over a proxy that stands elsewhere; the certificate has to be for the address."""
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext, timeout_s: float, via: tuple[str, int] | None) -> None:
+        super().__init__(host, port, timeout=timeout_s, context=tls)
+        self._tls = tls
+        self._via = via or (host, port)
+
+    def connect(self) -> None:
+        plain = socket.create_connection(self._via, self.timeout)
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+
+
 def _message(content: bytes) -> str:
     """The message of an Error body, if there is one."""
     body = _json(content)
@@ -192,6 +214,8 @@ def _json(content: bytes) -> Any:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: {error.reason}: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"
     if isinstance(error, TimeoutError):

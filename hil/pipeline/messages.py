@@ -22,6 +22,7 @@ __all__ = [
     "Blocks",
     "Brightness",
     "Check",
+    "Codes",
     "Confirm",
     "Corrected",
     "Detections",
@@ -31,6 +32,7 @@ __all__ = [
     "Header",
     "Hello",
     "Message",
+    "More",
     "PairedEvents",
     "Parities",
     "Partners",
@@ -193,6 +195,20 @@ class Queries(_Message, frozen=True):
     items: bytes
 
 
+class Codes(_Message, frozen=True):
+    """Bob: correct in so many frames, by the code with so many rows of ``lifting`` checks each; the checks, please."""
+
+    frames: int
+    rows: int
+    lifting: int
+
+
+class More(_Message, frozen=True):
+    """Bob: which of the open frames are still wrong, a bit for each; their next checks, please."""
+
+    open: bytes
+
+
 class Parities(_Message, frozen=True):
     """Alice: parities of what was asked for."""
 
@@ -282,6 +298,8 @@ Message: TypeAlias = (
     | Frames
     | Blocks
     | Queries
+    | Codes
+    | More
     | Parities
     | Corrected
     | Amplify

@@ -43,7 +43,7 @@ class DistillSettings:
     bounds: Bounds = "published"
     intensity_uncertainty: float = 0.0
     efficiency_ratio: float = 1.0
-    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class EntangledSettings:
     leakage: Literal["both-directions", "error-pattern"] = "both-directions"
     bounds: Bounds = "published"
     efficiency_ratio: float = 1.0
-    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,9 @@ class FaultBench(Protocol):
     """What a fault may do to a bench; testbed implements it.
 
     Settings are named as in roles: ``channel`` (switch), ``attenuation_db``, ``setpoint_c``; or, on a twin only and through its
-    control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``.
+    control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``. A classical
+    channel (of the role ``classical-channel`` or ``kme-channel``) has settings of its own, on twins and hardware alike, as its
+    connections go through a proxy.
     """
 
     @property
@@ -141,6 +143,15 @@ class FaultBench(Protocol):
         """A receiver's clicks since power-up, ``clicks.<detector>`` each, and the ``live_s`` they were counted in.
 
         A black box shows none: ``clicks.all`` then adds up what it claims of one whole second, for which the call waits.
+        """
+        ...
+
+    def probe(self, channel: str) -> Readings:
+        """Send numbered messages over a classical channel and back, in real time, and tell what became of them.
+
+        ``sent``, ``echoed``, ``changed``, ``repeated``, ``swapped``, ``resets`` and ``pieces`` are numbers, ``first_s`` and
+        ``last_s`` round trips, ``echo_bps`` a rate; ``set`` counts the channel's settings that are not zero. Where a
+        certificate is shown, ``refused``, ``expired`` and ``other_peer`` say what a new connection makes of it.
         """
         ...
 
@@ -203,6 +214,8 @@ class FaultSpec:
     """Until the bench must show it, and must show it healed."""
     look_s: float = 0.0
     """How long the readings before injection and before healing take."""
+    spoils_detections: bool = True
+    """Whether no key may come of detections made while it was in."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,28 @@ if TYPE_CHECKING:
 
 __all__ = ["duration_s", "in_words", "settings_of"]
 
-_QUANTITIES = {"hz": "rate", "s": "time", "c": "temperature", "db": "loss", "km": "length", "w": "power", "ratio": "ratio"}
-_UNITS = {"hz": "Hz", "s": "s", "c": "degC", "k": "K", "db": "dB", "km": "km", "w": "W", "ratio": ""}
+_QUANTITIES = {
+    "hz": "rate",
+    "s": "time",
+    "c": "temperature",
+    "db": "loss",
+    "km": "length",
+    "w": "power",
+    "ratio": "ratio",
+    "bps": "bit rate",
+}
+_UNITS = {
+    "hz": "Hz",
+    "s": "s",
+    "c": "degC",
+    "k": "K",
+    "db": "dB",
+    "km": "km",
+    "w": "W",
+    "ratio": "",
+    "bps": "bit/s",
+    "bytes": "bytes",
+}
 _KELVIN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(m?)K\s*")
 
 
@@ -34,7 +54,7 @@ def settings_of(spec: FaultSpec, given: Mapping[str, Any]) -> Any:
             raise UsageError(
                 f"{word}: no setting {name!r} (or given twice, or a bare name with a bare number); known: {listed}"
             )
-        values[key] = _number(f"{word}: {key}", value, key.rpartition("_")[2])
+        values[key] = value if known[key].type == "str" else _number(f"{word}: {key}", value, key.rpartition("_")[2])
     missing = [name for name, info in known.items() if info.default is MISSING and name not in values]
     if missing:
         raise UsageError(f"{word}: {', '.join(missing)} not given; expected e.g. {word}({missing[0]}=...)")
@@ -58,7 +78,7 @@ def in_words(settings: Any) -> str:
         value = getattr(settings, info.name)
         if value is not None:
             name, _, unit = info.name.rpartition("_")
-            said.append(f"{name} {value:g} {_UNITS[unit]}".strip())
+            said.append(f"{info.name} {value}" if isinstance(value, str) else f"{name} {value:g} {_UNITS[unit]}".strip())
     return ", ".join(said)
 
 
@@ -69,7 +89,7 @@ def _full_name(name: str, value: Any, known: Mapping[str, Any]) -> str | None:
 
 
 def _number(what: str, value: Any, unit: str) -> float:
-    if isinstance(value, str):
+    if isinstance(value, str) and unit != "bytes":
         return _kelvins(what, value) if unit == "k" else parse(value, _QUANTITIES[unit])
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or (unit == "s" and value < 0):
         raise UsageError(f"{what} = {value!r}: expected a number in {_UNITS[unit]}, or a text with its unit")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hil.errors import AuthenticationError, ChannelClosedError, FaultWithoutEvidenceError, UsageError
 from hil.pipeline.authentication import KEY_BYTES, SEAL_BYTES, Authenticator, KeyPool
 from hil.ports.run import Latencies
+from hil.testbed.classical_channel import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -100,9 +101,15 @@ class AuthChannel:
             Authenticator(KeyPool(pre_shared), "a->b", self.link.name),
             Authenticator(KeyPool(pre_shared), "b->a", self.link.name),
             number,
+            self._route,
         )
         self.link.testbed.record("latency", operation=OPERATION, durations_s=tuple(durations_s), link=self.link.name)
         return Latencies(OPERATION, np.array(durations_s, dtype=np.float64), self.link.simulated)
+
+    def _route(self, address: tuple[str, int]) -> tuple[str, int]:
+        """Through the channel's proxy where something of this test may break it."""
+        channel = self.link.testbed.broken_classical(self.link.name + SUFFIX)
+        return address if channel is None else channel.route("round trips", address)
 
     def tampering(self, direction: Direction = "a->b", number: int = 0) -> AbstractContextManager[Attack]:
         """Change one bit of message ``number`` of that direction."""
@@ -138,7 +145,9 @@ def _with_a_bit_changed(data: bytes) -> tuple[bytes]:
     return (bytes(changed),)
 
 
-def _exchange(alice: Authenticator, bob: Authenticator, number: int) -> list[float]:
+def _exchange(
+    alice: Authenticator, bob: Authenticator, number: int, route: Callable[[tuple[str, int]], tuple[str, int]]
+) -> list[float]:
     """Seconds of each round trip over a TCP connection on loopback; both sides verify before they go on."""
     payload = bytes(range(256)) * (_PAYLOAD_BYTES // 256)
     broken: list[BaseException] = []
@@ -147,7 +156,7 @@ def _exchange(alice: Authenticator, bob: Authenticator, number: int) -> list[flo
         peer = threading.Thread(target=_answer, args=(server, bob, number, broken), name="hil-auth-peer")
         peer.start()
         try:
-            with closing(socket.create_connection(server.getsockname(), _TIMEOUT_S)) as connection:
+            with closing(socket.create_connection(route(server.getsockname()), _TIMEOUT_S)) as connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 durations_s = [_round_trip(connection, alice, payload) for _ in range(number)]
         except OSError as error:

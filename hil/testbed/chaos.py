@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hil.discovery import find, names
 from hil.errors import BenchError, MissingCapabilityError, UnknownNameError, UsageError
 from hil.testbed._fault_settings import duration_s, settings_of
+from hil.testbed.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
 from hil.testbed.fault import Fault, all_of
 from hil.testbed.fault_bench import TestbedFaultBench
 
@@ -56,6 +57,7 @@ class Chaos:
         self.bench: FaultBench = TestbedFaultBench(testbed, link)
         self._testbed = testbed
         self._guardian = testbed.guardian
+        testbed.classical(link.name + SUFFIX)  # closed after what :meth:`finish` heals
         self._made: list[Fault] = []
         self._active: list[Fault] = []
 
@@ -163,6 +165,8 @@ class Chaos:
         own = self.bench.device_of_role(spec.target_role)
         if target is None:
             return own
+        if spec.target_role in {CLASSICAL_CHANNEL, KME_CHANNEL}:
+            return self._channel(spec, getattr(target, "name", target))
         name = target if isinstance(target, str) else getattr(target, "name", None)
         device, _, part = str(name).partition(".")
         parts = getattr(self.bench.declared(own), "detectors", ())
@@ -179,8 +183,21 @@ class Chaos:
             )
         return str(name)
 
+    def _channel(self, spec: FaultSpec, target: Any) -> str:
+        """``metro.classical``, for the link's name or that of one of its key management entities."""
+        known = [*self.link.declared.kmes.values()]
+        if spec.target_role == CLASSICAL_CHANNEL:
+            known.insert(0, self.link.name)
+        name = str(target).removesuffix(SUFFIX)
+        if name not in known:
+            raise UsageError(
+                f"{spec.name.replace('-', '_')}: {target!r} has no classical channel here; expected {', '.join(known)}"
+            )
+        return name + SUFFIX
+
     def _is_real(self, device: str) -> bool:
-        return device not in self._testbed.simulated_devices
+        """Whether it stays as it is when this process dies; a channel's proxies do not."""
+        return not device.endswith(SUFFIX) and device not in self._testbed.simulated_devices
 
     def _admit(self, fault: str, undos: tuple[Undo, ...]) -> None:
         """Real devices are moved only where the bench file allows it, and only while a guardian could heal them."""

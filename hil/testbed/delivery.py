@@ -5,14 +5,17 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, cast
+from urllib.parse import urlsplit
 
 from hil import discovery
 from hil.errors import KeyStoreError, MissingCapabilityError, UsageError
 from hil.keystores.embedded import EmbeddedKeyStore
 from hil.keystores.etsi014 import Etsi014Client
 from hil.ports.run import Latencies
+from hil.testbed.classical_channel import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +37,7 @@ _TIMED_BATCHES = 60
 """59 times without a slow one bound the 95th percentile at 95 % confidence."""
 _SMALL_BATCH = 8
 _LARGE_BATCH = 256
+_HTTPS = 443
 _STREAM_BATCH = 4096
 
 
@@ -60,6 +64,11 @@ class KeyDelivery:
             self.a = self.client("a")
             self.b = self.client("b")
             self._stack = stack.pop_all()
+        if self._kmes is not None:
+            for side, name in self._names.items():
+                channel = link.testbed.classical(name + SUFFIX)
+                channel.present = partial(self._kmes.present, side)
+                channel.handshake = partial(_handshake, self.client(side), self.sae_b if side == "a" else self.sae_a)
         link.testbed.on_end(self.close)
 
     @property
@@ -120,16 +129,31 @@ class KeyDelivery:
         device = self._devices[side]
         if self._kmes is not None:
             own = self._kmes.client_tls(side) if sae_id is None else self._kmes.issue_sae(sae_id)
-            made = _client(self._kmes.url_a if side == "a" else self._kmes.url_b, device, own)
+            made = self._client(side, self._kmes.url_a if side == "a" else self._kmes.url_b, own)
         elif sae_id not in {None, device.sae_id}:
             raise MissingCapabilityError(
                 f"{self._names[side]} is real: the bench file has a certificate of {device.sae_id} for it, and none of {sae_id}"
             )
         else:
             files = device.ca_file, device.certificate_file, device.private_key_file
-            made = _client(device.address, device, files)
+            made = self._client(side, device.address, files)
         self._stack.callback(made.close)
         return made
+
+    def _client(self, side: Side, url: str, files: tuple[str | Path, str | Path, str | Path]) -> Etsi014Client:
+        """By way of the classical channel of the side's entity, so that it can be broken."""
+        device, parts = self._devices[side], urlsplit(url)
+        channel = self.link.testbed.classical(self._names[side] + SUFFIX)
+        ca_file, certificate_file, private_key_file = map(str, files)
+        return Etsi014Client(
+            url,
+            ca_file=ca_file,
+            certificate_file=certificate_file,
+            private_key_file=private_key_file,
+            kme_id=device.kme_id,
+            test=True,
+            via=channel.route("keys", (parts.hostname or "", parts.port or _HTTPS)) if parts.hostname else None,
+        )
 
     def close(self) -> None:
         """Close clients, servers and stores, and remove their files; a second call does nothing."""
@@ -175,13 +199,16 @@ def _kme(link: Link | RelayChain, side: Side) -> KmeDevice:
     return cast("KmeDevice", link.testbed.bench.device[name])
 
 
-def _client(url: str, device: KmeDevice, files: tuple[str | Path, str | Path, str | Path]) -> Etsi014Client:
-    ca_file, certificate_file, private_key_file = map(str, files)
-    return Etsi014Client(
-        url,
-        ca_file=ca_file,
-        certificate_file=certificate_file,
-        private_key_file=private_key_file,
-        kme_id=device.kme_id,
-        test=True,
-    )
+def _handshake(client: Etsi014Client, peer: str) -> dict[str, float]:
+    """What a new connection makes of the certificate it is shown."""
+    client.close()
+    said = ""
+    try:
+        client.status(peer)
+    except KeyStoreError as error:
+        said = str(error)
+    return {
+        "refused": float(bool(said)),
+        "expired": float("certificate" in said.lower() and "expired" in said.lower()),
+        "other_peer": float("by its certificate; expected" in said),
+    }

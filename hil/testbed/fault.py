@@ -229,7 +229,12 @@ class Fault:
             raise
         self._windows = chaos.link.windows
         self._window = self._windows.open(
-            self.fault, self.target, self._commanded_ns / _NS_PER_S, commanded=self.commanded, evidence=""
+            self.fault,
+            self.target,
+            self._commanded_ns / _NS_PER_S,
+            commanded=self.commanded,
+            evidence="",
+            spoils_detections=self._spec.spoils_detections,
         )
         self._deadline_ns = chaos.clock.now_ns() + round(patience_s * _NS_PER_S)
         if self.duration_s is not None:

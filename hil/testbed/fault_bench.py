@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.errors import MissingCapabilityError
 from hil.testbed import actuators
+from hil.testbed.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
 
 if TYPE_CHECKING:
     from hil.clock import Clock
@@ -35,7 +36,13 @@ class TestbedFaultBench:
         return self._testbed.clock
 
     def device_of_role(self, role: str) -> str:
-        """Name of the link's device with that role; MissingCapabilityError when there is none."""
+        """Name of the link's device with that role, or of a classical channel; MissingCapabilityError when there is none."""
+        if role == CLASSICAL_CHANNEL:
+            return self._link.name + SUFFIX
+        if role == KME_CHANNEL:
+            if "a" not in self._link.declared.kmes:
+                raise MissingCapabilityError(f"link {self._link.name} has no key management entity, so it has no {role}")
+            return self._link.declared.kmes["a"] + SUFFIX
         return self._link.device_of_role(role)
 
     def receiver_behind(self, device: str) -> str:
@@ -50,6 +57,8 @@ class TestbedFaultBench:
 
     def read(self, device: str, setting: str) -> float:
         """From the driver, or, where no driver has a setting of that name, from the twin's control port."""
+        if device.endswith(SUFFIX):
+            return self._testbed.classical(device).read(setting)
         if actuators.known(setting):
             return actuators.read(self._testbed.device(device), setting)
         self._need_twin(device, setting)
@@ -67,11 +76,18 @@ class TestbedFaultBench:
 
     def write(self, device: str, setting: str, value: float) -> None:
         """Through the driver's setter, or the twin's control port; MissingCapabilityError on hardware without an actuator."""
+        if device.endswith(SUFFIX):
+            self._testbed.classical(device).write(setting, value)
+            return
         if actuators.known(setting):
             actuators.write(self._testbed.device(device), setting, value)
             return
         self._need_twin(device, setting)
         self._testbed.control.inject(device, setting, value)
+
+    def probe(self, channel: str) -> Readings:
+        """Through the channel's proxy to an echo and back."""
+        return self._testbed.classical(channel).probe()
 
     def settle_s(self, device: str) -> float:
         """The settle time its driver declares."""

@@ -19,6 +19,7 @@ from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
 from hil.testbed.classical import flowing, wrapped
+from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.sampling import Sampler
 from hil.testbed.steps import through
@@ -173,7 +174,8 @@ def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected:
     collected.gates.append(gates)
     collected.gate_starts_s.append(gate_series(start_s, gate_s, len(gates)))
     begins = link.parties.begin(context, records)
-    flow.submit(*wrapped(begins, context.sequence, collected.interceptor, collected.transcript))
+    interceptor = _on_the_channel(link, context.sequence, collected.interceptor)
+    flow.submit(*wrapped(begins, context.sequence, interceptor, collected.transcript))
 
 
 def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collected: _Collected) -> None:
@@ -186,6 +188,12 @@ def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collec
         fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
         del fields["key_fingerprints"]  # a key event holds one digest for all of them
         link.testbed.record("block", link=link.name, **fields)
+
+
+def _on_the_channel(link: Link, sequence: int, interceptor: Interceptor | None) -> Interceptor | None:
+    """Whoever sits on the channel, and behind him what a fault of this test does to it."""
+    channel = link.testbed.broken_classical(link.name + SUFFIX)
+    return interceptor if channel is None else channel.between(sequence, interceptor)
 
 
 def _assembled(link: Link, span_s: tuple[float, float], gate_s: float, collected: _Collected, temperature: Series) -> LinkRun:

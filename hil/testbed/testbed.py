@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hil.record.eventlog import EventLog
     from hil.record.folder import RunFolder
     from hil.record.series import Series
+    from hil.testbed.classical_channel import ClassicalChannel
     from hil.testbed.guardian import Guardian
     from hil.testbed.link import Link
     from hil.testbed.opening import Opened
@@ -79,6 +80,7 @@ class Testbed:
         self._protection = protection or ExitStack()
         self._links: dict[str, Link | RecordedLink | RepeaterLink] = {}
         self._chains: dict[str, RelayChain] = {}
+        self._channels: dict[str, ClassicalChannel] = {}
         self._at_end: list[Callable[[], None]] = []
         self._closed = False
 
@@ -170,6 +172,19 @@ class Testbed:
             self._chains[name] = RelayChain(self, name)
         return self._chains[name]
 
+    def classical(self, name: str) -> ClassicalChannel:
+        """A classical channel of the present test by its name (``metro.classical``), made when first asked for."""
+        if name not in self._channels:
+            from hil.testbed.classical_channel import ClassicalChannel
+
+            self._channels[name] = ClassicalChannel(name, derive(self.seed, self.name, self.case))
+            self.on_end(self._channels[name].close)
+        return self._channels[name]
+
+    def broken_classical(self, name: str) -> ClassicalChannel | None:
+        """The same, where something of the present test has asked for it; else nobody can have broken it."""
+        return self._channels.get(name)
+
     def now_s(self) -> float:
         """Bench time, in seconds."""
         return self.clock.now_ns() / 1e9
@@ -207,6 +222,7 @@ class Testbed:
                 except Exception as error:  # noqa: BLE001  (raised below; what is left has to be healed first)
                     troubles.append((f"end of {self.case or 'the test'}", error))
         finally:
+            self._channels.clear()
             troubles += safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
             self.case = ""
         if troubles:

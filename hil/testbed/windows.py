@@ -19,12 +19,17 @@ class FaultWindows:
 
     def __init__(self) -> None:
         self._windows: list[FaultWindow] = []
+        self._harmless: set[int] = set()
 
     def __iter__(self) -> Iterator[FaultWindow]:
         return iter(self._windows)
 
-    def open(self, fault: str, target: str, start_s: float, *, commanded: str, evidence: str) -> int:
+    def open(
+        self, fault: str, target: str, start_s: float, *, commanded: str, evidence: str, spoils_detections: bool = True
+    ) -> int:
         """Note a fault that is commanded; the number to close it by."""
+        if not spoils_detections:
+            self._harmless.add(len(self._windows))
         self._windows.append(FaultWindow(fault, target, start_s, math.inf, commanded, evidence, healed=False))
         return len(self._windows) - 1
 
@@ -43,9 +48,11 @@ class FaultWindows:
         return tuple(window for window in self._windows if window.start_s < end_s and window.end_s > start_s)
 
     def cover(self, start_s: float, end_s: float) -> bool:
-        """Whether some fault was in at every moment of [start, end]."""
+        """Whether some fault that spoils detections was in at every moment of [start, end]."""
         reached_s = start_s
-        for window in sorted(self.touching(start_s, end_s), key=lambda one: one.start_s):
+        spoiling = [window for number, window in enumerate(self._windows) if number not in self._harmless]
+        touching = [window for window in spoiling if window.start_s < end_s and window.end_s > start_s]
+        for window in sorted(touching, key=lambda one: one.start_s):
             if window.start_s > reached_s:
                 return False
             reached_s = max(reached_s, window.end_s)

@@ -75,6 +75,9 @@ class WatchedBench:
         self._bench.write(device, setting, value)
         self.moves.append(Undo(device, setting, value))
 
+    def probe(self, channel: str) -> Readings:
+        return self._bench.probe(channel)
+
     def settle_s(self, device: str) -> float:
         return self._bench.settle_s(device)
 

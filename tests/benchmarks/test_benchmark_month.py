@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import msgspec
+import pytest
 
 from hil.bench import load
 from hil.bench.model import Drift
@@ -17,6 +18,7 @@ from hil.device_sims.world.month import survey
 MINUTES = 30 * 24 * 60
 
 
+@pytest.mark.timeout(900)
 def test_month_on_two_cores(figure: Any) -> None:
     """Every window has its clicks: 3.05 million a second, a few per cent about with the drift."""
     bench = load("metro-25km")

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import pkgutil
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
 from hil import faults
-from hil.faults import dark_count_spike, fiber_cut, thermal_drift
+from hil.faults import (
+    certificate_expired,
+    classical_bandwidth,
+    classical_corruption,
+    classical_latency,
+    classical_loss,
+    classical_partition,
+    classical_reflection,
+    classical_reorder,
+    classical_replay,
+    classical_reset,
+    classical_slicing,
+    dark_count_spike,
+    fiber_cut,
+    thermal_drift,
+    wrong_peer,
+)
 from hil.suites.contracts.fault_contract import FaultContract
 from hil.testbed.chaos import Chaos
+from hil.testbed.delivery import KeyDelivery
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hil.ports.spec import FaultSpec
+    from hil.testbed.link import Link
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +85,167 @@ class TestDarkCountSpike(OnTheTwin):
         return dark_count_spike.SPEC
 
 
+class WithKeys(OnTheTwin):
+    """Each check has key management entities whose certificates can be changed."""
+
+    @pytest.fixture
+    def chaos(self, testbed: Testbed, request: pytest.FixtureRequest) -> Iterator[Chaos]:
+        testbed.begin(request.node.name)
+        link = testbed.link("metro")
+        KeyDelivery(cast("Link", link))
+        yield Chaos(testbed, cast("Link", link))
+        testbed.end()
+
+
+class TestClassicalLatency(OnTheTwin):
+    """20 ms each way, give or take 5."""
+
+    arguments: ClassVar[dict[str, Any]] = {"latency": "20 ms", "jitter": "5 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"latency_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"latency_s": 0.01, "jitter_s": 0.02}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_latency.SPEC
+
+
+class TestClassicalLoss(OnTheTwin):
+    """A tenth of the messages."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss": "10 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_ratio": 1.5}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_loss.SPEC
+
+
+class TestClassicalBandwidth(OnTheTwin):
+    """1 Mbit/s."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rate": "1 Mbit/s"}
+    zero: ClassVar[dict[str, Any] | None] = {"rate_bps": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rate_bps": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_bandwidth.SPEC
+
+
+class TestClassicalPartition(OnTheTwin):
+    """One way."""
+
+    arguments: ClassVar[dict[str, Any]] = {"cut_way": "b->a"}
+    beyond: ClassVar[dict[str, Any] | None] = {"cut_way": "sideways"}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_partition.SPEC
+
+
+class TestClassicalReset(OnTheTwin):
+    """Every connection."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_reset.SPEC
+
+
+class TestClassicalSlicing(OnTheTwin):
+    """500 bytes every millisecond."""
+
+    arguments: ClassVar[dict[str, Any]] = {"slice_bytes": 500, "delay": "1 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"slice_bytes": 0}
+    beyond: ClassVar[dict[str, Any] | None] = {"slice_bytes": -5}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_slicing.SPEC
+
+
+class TestClassicalCorruption(OnTheTwin):
+    """One bit in a thousand."""
+
+    arguments: ClassVar[dict[str, Any]] = {"bit_error_ratio": 1e-3}
+    zero: ClassVar[dict[str, Any] | None] = {"bit_error_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"bit_error_ratio": 2.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_corruption.SPEC
+
+
+class TestClassicalReplay(OnTheTwin):
+    """A tenth of the messages."""
+
+    arguments: ClassVar[dict[str, Any]] = {"replay": "10 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"replay_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"replay_ratio": 2.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_replay.SPEC
+
+
+class TestClassicalReorder(OnTheTwin):
+    """A tenth of the messages."""
+
+    arguments: ClassVar[dict[str, Any]] = {"reorder_ratio": "10 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"reorder_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"reorder_ratio": 2.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_reorder.SPEC
+
+
+class TestClassicalReflection(OnTheTwin):
+    """A tenth of the messages."""
+
+    arguments: ClassVar[dict[str, Any]] = {"reflect": "10 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"reflect_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"reflect_ratio": 2.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return classical_reflection.SPEC
+
+
+class TestCertificateExpired(WithKeys):
+    """Of Alice's entity."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return certificate_expired.SPEC
+
+
+class TestWrongPeer(WithKeys):
+    """At Alice's entity."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return wrong_peer.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
-    assert shipped == {fiber_cut.SPEC.name, thermal_drift.SPEC.name, dark_count_spike.SPEC.name}
+    bound = {
+        certificate_expired.SPEC.name,
+        classical_bandwidth.SPEC.name,
+        classical_corruption.SPEC.name,
+        classical_latency.SPEC.name,
+        classical_loss.SPEC.name,
+        classical_partition.SPEC.name,
+        classical_reflection.SPEC.name,
+        classical_reorder.SPEC.name,
+        classical_replay.SPEC.name,
+        classical_reset.SPEC.name,
+        classical_slicing.SPEC.name,
+        dark_count_spike.SPEC.name,
+        fiber_cut.SPEC.name,
+        thermal_drift.SPEC.name,
+        wrong_peer.SPEC.name,
+    }
+    assert shipped == bound

@@ -365,6 +365,22 @@ def test_messages_are_repeated_and_reflected_whole(host: ProxyHost, server: Serv
     wire.close()
 
 
+def test_a_reflected_message_waits_for_the_border_of_the_one_it_meets(host: ProxyHost) -> None:
+    def halves(connection: socket.socket) -> None:
+        connection.sendall(b"\0\0\0\x0afirst")
+        received(connection, 8)
+        connection.sendall(b"other")
+
+    server = Server(halves)
+    proxy = host.proxy("halves", server.address, framing="length-prefixed")
+    with closing(connect(proxy)) as client:
+        assert received(client, 9) == b"\0\0\0\x0afirst"
+        proxy.add(Reflect(1.0), "upstream")
+        client.sendall(b"\0\0\0\x04back")
+        assert received(client, 13) == b"other\0\0\0\x04back"
+    server.close()
+
+
 def test_names_and_shares_are_checked(proxy: FaultProxy) -> None:
     proxy.add(Latency(0.0), "upstream")
     with pytest.raises(UsageError, match="a toxic 'latency_upstream' already"):

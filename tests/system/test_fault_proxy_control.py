@@ -154,11 +154,11 @@ def test_a_toxic_dies_with_the_process_that_set_it(host: ProxyHost, client: Clie
         assert proxy.toxics == ()
 
 
-def test_a_lease_ends_with_its_connection_only(host: ProxyHost, client: Client) -> None:
+def test_only_what_is_held_ends_with_the_connection(host: ProxyHost, client: Client) -> None:
     proxy = host.proxy("echo", ("127.0.0.1", 1))
     other = Client((client.connection.host, client.connection.port or 0))
     other.ask("POST", "/proxies/echo/toxics", {"type": "stall", "lease": {"hold": True}})
-    client.ask("POST", "/proxies/echo/toxics", {"type": "stall", "stream": "upstream"})
+    other.ask("POST", "/proxies/echo/toxics", {"type": "stall", "stream": "upstream"})
     other.ask("GET", "/version", Connection="close")
     other.connection.close()
     # a later request of another connection is answered after the end of the first was seen, or a few later

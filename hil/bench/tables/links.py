@@ -23,8 +23,8 @@ class Proof(Table, frozen=True, kw_only=True):
     epsilon_correctness: Annotated[float, Meta(gt=0.0, lt=1.0)] = 1e-15
     qber_limit: Ratio = 0.08
     """Above this, nothing is released from a block."""
-    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient"] = "cascade"
-    """Error correction; all but the first need numba."""
+    reconciliation: Literal["cascade", "cascade-fast", "cascade-efficient", "ldpc"] = "cascade"
+    """Error correction; the two in the middle need numba, and the last is slow without it."""
     leakage: Literal["both-directions", "error-pattern"] = "both-directions"
     """What of a two-way correction is charged to the key; the second is for comparison, and unproven."""
     bounds: Literal["published", "exact"] = "published"

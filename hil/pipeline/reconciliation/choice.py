@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hil.compiled import available
 from hil.errors import UsageError
-from hil.pipeline.reconciliation import cascade, frames, lockstep
+from hil.pipeline.reconciliation import cascade, frames, ldpc, lockstep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -43,6 +43,8 @@ def correct(
         return (yield from lockstep.correct(talk, bits, qber_ratio, entropy))
     if name == "cascade-efficient":
         return (yield from frames.correct(talk, bits, qber_ratio, entropy, frames.EFFICIENT))
+    if name == "ldpc":
+        return (yield from ldpc.correct(talk, bits, qber_ratio))
     return (yield from cascade.correct(talk, bits, qber_ratio, entropy))
 
 
@@ -53,4 +55,6 @@ def answer(talk: Conversation, bits: Bits, name: str) -> Generator[Request, byte
         return (yield from lockstep.answer(talk, bits))
     if name == "cascade-efficient":
         return (yield from frames.answer(talk, bits))
+    if name == "ldpc":
+        return (yield from ldpc.answer(talk, bits))
     return (yield from cascade.answer(talk, bits))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from importlib.util import find_spec
-from math import exp, log, sqrt
+from math import exp, expm1, log, sqrt
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -101,16 +101,23 @@ def test_gaps_and_spread_of_a_dead_detector() -> None:
 
 @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    rate_hz=st.floats(2e6, 4e6),
-    dead_s=st.floats(0.0, 1e-7),
-    chance=st.floats(0.0, 0.1),
+    rate_hz=st.floats(1e6, 1e7),
+    dead_s=st.floats(0.0, 3e-7),
+    chance=st.floats(0.0, 0.3),
     decay_s=st.floats(2e-6, 1e-5),
     hold_off_s=st.sampled_from([0.0, 1e-7]),
 )
+@example(rate_hz=1e6, dead_s=3e-7, chance=0.3, decay_s=2e-6, hold_off_s=0.0)
 def test_rate_with_afterpulses_of_any_parameters(
     rate_hz: float, dead_s: float, chance: float, decay_s: float, hold_off_s: float
 ) -> None:
-    """Two families of traps, with and without hold-off: m = n / (1 + n tau) with n = s + P m."""
+    """Two families of traps, with and without hold-off: m = s (1 - m tau) + m sum of P L.
+
+    An afterpulse's detector has just come back, and is alive with L rather than with 1 - m tau: the chance that an alternating
+    renewal process (D. R. Cox, "Renewal Theory", 1962, chapter 7; here by its Laplace transform) which starts alive is alive
+    after an exponential time. Physics' m = n / (1 + n tau), n = s + P m, lies up to 0.4 % below in these ranges, the most
+    where dead time and decay are near to 1 / s.
+    """
     world = world_of(
         **{**CONTINUOUS, "afterpulse_probability": chance, "dead_time_s": dead_s, "dark_count_rate_hz": rate_hz},
         afterpulse_decay_s=decay_s,
@@ -119,9 +126,22 @@ def test_rate_with_afterpulses_of_any_parameters(
     )
     held = max(dead_s, hold_off_s)
     families = ((chance, decay_s), (0.05, 1e-5))
-    seen = sum(surviving_probability(p, held if hold_off_s else 0.0, decay) for p, decay in families)
-    expected = 4 * counted(rate_hz, Counting(held, seen))
-    check(clicks_of(world, SECOND // 4).index.size, expected / 4, fano=(1 + seen) / (1 - seen))
+    left = [(surviving_probability(p, held if hold_off_s else 0.0, decay), decay) for p, decay in families]
+    seen = sum(p for p, _ in left)
+    clicks_hz = renewed_hz(rate_hz, held, left)
+    check(clicks_of(world, SECOND // 2).index.size, 2 * clicks_hz, fano=(1 + seen) / (1 - seen))
+    assert counted(rate_hz, Counting(held, seen)) == pytest.approx(clicks_hz, rel=0.005)
+
+
+def renewed_hz(rate_hz: float, dead_s: float, families: list[tuple[float, float]]) -> float:
+    """Fixed point of m = s (1 - m tau) + m sum of P L: L = 1 / (1 + d n (1 - exp(-tau / d))), n = m / (1 - m tau), decay d."""
+    clicks_hz = 0.0
+    for _ in range(200):
+        hazard_hz = clicks_hz / (1 - clicks_hz * dead_s)
+        again = sum(p / (1 + decay_s * hazard_hz * -expm1(-dead_s / decay_s)) for p, decay_s in families)
+        # solved for m at this chance of afterpulses
+        clicks_hz = rate_hz / (1 + rate_hz * dead_s - again)
+    return clicks_hz
 
 
 def test_afterpulses_come_as_often_and_as_late_as_declared() -> None:

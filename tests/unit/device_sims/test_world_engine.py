@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hil.bench import load
+from hil.bench.tables.channels import Dispersion, Polarisation
+from hil.bench.tables.drift import Drift
 from hil.bench.tables.receivers import AfterpulseFamily
 from hil.device_sims.world.engine import pick
 from hil.device_sims.world.sampler import Candidates
@@ -164,3 +168,65 @@ def test_who_waits_for_the_compiler_is_told_once(tmp_path: Path) -> None:
     assert first.stderr.count("compiling fast loops") == 1
     assert second.stderr == ""
     assert first.stdout == second.stdout
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    bob=st.fixed_dictionaries(
+        {
+            "dead_time_s": st.floats(0.0, 3e-7),
+            "dead_time_kind": st.sampled_from(["non-paralysable", "paralysable"]),
+            "recovery_time_s": st.sampled_from([0.0, 3e-8]),
+            "latch_rate_hz": st.sampled_from([0.0, 1.5e7]),
+            "latch_reset_s": st.just(1e-6),
+            "afterpulse_probability": st.sampled_from([0.0, 5e-324, 1e-12, 0.01, 0.3]),
+            "afterpulse_decay_s": st.floats(1e-8, 1e-5),
+            "further_afterpulses": st.sampled_from([(), (AfterpulseFamily(probability=0.1, decay_s=5e-6),)]),
+            "afterpulse_hold_off_s": st.sampled_from([0.0, 2e-7]),
+            "jitter_sigma_s": st.sampled_from([0.0, 3e-10]),
+            "jitter_tail_s": st.just(1e-10),
+            "jitter_tail_share": st.sampled_from([0.0, 0.1]),
+            "gate_width_s": st.sampled_from([0.0, 4e-10]),
+            "gate_period_s": st.sampled_from([1e-9, 2e-9]),
+            "dark_count_rate_hz": st.sampled_from([0.0, 1e3, 4e6]),
+            "basis_choice": st.sampled_from(["passive", "active"]),
+        }
+    ),
+    path=st.fixed_dictionaries(
+        {
+            "attenuation_db": st.floats(3.0, 20.0),
+            "drift_rad": st.sampled_from([0.0, 3.0]),
+            "line_nm": st.sampled_from([0.0, 0.5]),
+        }
+    ),
+    drifts=st.booleans(),
+)
+def test_both_engines_agree_whatever_is_combined(
+    monkeypatch: pytest.MonkeyPatch, bob: dict[str, Any], path: dict[str, float], drifts: bool
+) -> None:
+    """Dead times of every kind, traps, gates, jitter, dispersion and drift at random, all at once: the same bits."""
+    pytest.importorskip("numba")
+    found = []
+    for engine in ("numpy", "numba"):
+        monkeypatch.setenv("HIL_ENGINE", engine)
+        world = _combined(bob, path, drifts=drifts)
+        found.append(arrays(world.stream_clicks("bob", 500, 1_000_777)))
+    assert found[0] == found[1]
+
+
+def _combined(bob: dict[str, Any], path: dict[str, float], *, drifts: bool) -> World:
+    """metro-25km with such detectors on such a path, whose state changes after half of the millisecond."""
+    bench = load("metro-25km")
+    link = bench.link["metro"]
+    spread = Dispersion(line_width_nm=path["line_nm"], pulse_width_s=2e-10, window_s=1e-9) if path["line_nm"] else None
+    turning = Polarisation(drift_rad_per_s=path["drift_rad"], feedback_every_s=1e-4) if path["drift_rad"] else None
+    fibre = msgspec.structs.replace(link.fibre, dispersion=spread, polarisation=turning)
+    drift = Drift(misalignment_per_k=5e-4, weather_k=2.0, day_night_k=5.0) if drifts else link.drift
+    devices = {**bench.device, "bob": msgspec.structs.replace(bench.device["bob"], **bob)}
+    link = msgspec.structs.replace(link, fibre=fibre, drift=drift)
+    world = World(msgspec.structs.replace(bench, device=devices, link={**bench.link, "metro": link}), 3)
+    world.set_attenuation_db("voa", path["attenuation_db"], 0)
+    world.set_emitting("alice", 0, emitting=True)
+    world.set_biased("bob", 0, biased=True)
+    world.set_attenuation_db("voa", path["attenuation_db"] + 1.0, 500_123)
+    return world

@@ -307,6 +307,23 @@ def test_taking_latency_away_flushes_in_order_through_what_is_behind_it() -> Non
     assert [piece.data for piece in chain.advance(5)] == [b"ab", b"c", b"de", b"f", b"g"]
 
 
+def test_a_held_message_goes_before_the_half_one_behind_it_when_the_toxic_goes() -> None:
+    chain = chain_of(Reorder(1.0))
+    stream = frames(b"held", b"half of it")
+    for piece in Framer("length-prefixed").split(stream[:14]):
+        chain.push(0, piece)
+    chain.remove("reorder0", 1)
+    assert b"".join(piece.data for piece in chain.advance(1)) == stream[:14]
+
+
+def test_a_loop_that_is_late_does_not_add_up() -> None:
+    """The second delay begins when the first was due, not when somebody looked."""
+    chain = chain_of(Latency(0.1), Latency(0.1))
+    chain.push(0, Piece(b"x"))
+    assert chain.advance(150 * MS) == []
+    assert chain.next_due_ns == 200 * MS
+
+
 ANY = [
     Latency(0.01, 0.01),
     Bandwidth(1e6),
