@@ -15,7 +15,8 @@
     │   │   ├── ReplyError                 the device answered something else than its protocol allows
     │   │   ├── InstrumentError            the device reported an error of its own
     │   │   ├── IdentityError              not the device, or not the firmware, the bench file names
-    │   │   └── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
+    │   │   ├── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
+    │   │   └── TapeMismatchError          a replayed device was told something else than its tape has
     │   ├── FaultWithoutEvidenceError      injected, but the bench does not show it
     │   ├── HealingError                   healed, but the bench does not show it
     │   ├── SynchronisationError           the two parties' events show no common clock
@@ -66,6 +67,7 @@ __all__ = [
     "ObjectiveMissedError",
     "ReplyError",
     "SynchronisationError",
+    "TapeMismatchError",
     "UnknownNameError",
     "UsageError",
 ]
@@ -163,6 +165,24 @@ class IdentityError(DeviceError):
 
 class EnvelopeError(DeviceError, ValueError):
     """A setting outside the envelope of the bench file; nothing was sent."""
+
+
+class TapeMismatchError(DeviceError):
+    """A replayed device was told something else than what was recorded.
+
+    ``position`` counts the exchanges of its tape from 1; ``expected`` is None where the tape has nothing more there.
+    """
+
+    def __init__(self, device: str, position: int, expected: bytes | None, sent: bytes, section: str) -> None:
+        self.position = position
+        self.expected = expected
+        self.sent = sent
+        wanted = "nothing more" if expected is None else f"{expected!r}"
+        super().__init__(
+            device,
+            f"exchange {position} of its tape ({section}): expected {wanted}, sent {sent!r}. If the change is meant, record the"
+            " tape again; if only the order or number of questions differs, replay with --hil-tape-mode=keyed",
+        )
 
 
 class FaultWithoutEvidenceError(BenchError):

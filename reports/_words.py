@@ -40,7 +40,9 @@ def clean(text: str) -> str:
 
 
 def kind_of_bench(record: Record) -> str:
-    """``simulated``, ``real`` or ``mixed``, from what each device is; from the run where it names no device."""
+    """``simulated``, ``real``, ``mixed`` or ``replayed``, from what each device is; from the run where it names no device."""
+    if any(device.replayed for device in record.devices):
+        return "replayed"
     kinds = {device.simulated for device in record.devices}
     if not kinds and (said := record.labels.get("bench kind")):  # no device was ever opened
         return said

@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "report",
     "ledger": "ledger",
     "judge": "judge",
+    "tape": "tape",
     "safe": "safe",
     "guard": "guard",
 }

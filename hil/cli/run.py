@@ -18,7 +18,7 @@ __all__ = ["DEFAULT_BENCH", "HELP", "arguments_for_pytest", "declare", "execute"
 
 HELP = "run suites on a bench"
 DEFAULT_BENCH = "metro-25km"
-_VALUES = ("seed", "recording", "record")
+_VALUES = ("seed", "recording", "record", "tape", "tape_dir", "tape_mode")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", help="seed of the run; drawn and shown when not given")
     parser.add_argument("--recording", metavar="FILE", help="time-tag file for a bench that is a recording")
     parser.add_argument("--record", metavar="DIR", help="folder for the run record; default .hil/runs/<run id>")
+    parser.add_argument("--tape", choices=("record", "replay"), help="record what the devices say, or replay it without them")
+    parser.add_argument(
+        "--tape-dir", metavar="DIR", help="folder of tapes; default tapes/ of the run, to replay of the last run"
+    )
+    parser.add_argument("--tape-mode", choices=("strict", "keyed"), help="replay in the recorded order, or request by request")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -55,5 +60,5 @@ def arguments_for_pytest(arguments: argparse.Namespace) -> list[str]:
     given += ["--hil-simulate"] if arguments.simulate else []
     for name in _VALUES:
         value = getattr(arguments, name)
-        given += [f"--hil-{name}={value}"] if value is not None else []
+        given += [f"--hil-{name.replace('_', '-')}={value}"] if value is not None else []
     return [*given, *arguments.pytest, "--pyargs", *(f"hil.suites.{name}" for name in dict.fromkeys(arguments.suites))]

@@ -38,10 +38,17 @@ class Transceiver:
         self.level = EvidenceLevel.L0
         self._settings = settings
         self._control = Control(
-            control or over_visa(settings.name, settings.resource, timeout_s=settings.timeout_s, library=settings.visa_library)
+            control
+            or over_visa(
+                settings.name,
+                settings.resource,
+                timeout_s=settings.timeout_s,
+                library=settings.visa_library,
+                secret=(b"KEYS?",),
+            )
         )
         if data is None and settings.data_resource:
-            data = over_raw(settings.name, settings.data_resource, timeout_s=settings.timeout_s)
+            data = over_raw(settings.name, settings.data_resource, timeout_s=settings.timeout_s, secret=(b"",))
         self._data_plane = DataPlane(data) if data else None
 
     def open(self) -> None:

@@ -17,6 +17,7 @@ from hil.bench.model import PowerOutletDevice
 from hil.errors import DeviceUnreachableError, InstrumentError, ReplyError, UsageError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.transports import own_carrier
 
 if TYPE_CHECKING:
     from hil.ports.roles import PowerOutlet
@@ -43,6 +44,7 @@ class AviosysIp9258:
         self._user = "admin" if declared is None else declared.user
         self._password_file = "" if declared is None else declared.password_file
         self._lock = threading.RLock()
+        self._carry = own_carrier(settings.resource)
         self._open = False
 
     def open(self) -> None:
@@ -90,6 +92,17 @@ class AviosysIp9258:
         """One request on a connection of its own."""
         if not self._open:
             raise DeviceUnreachableError(self.name, f"{self._settings.resource} is not open; call open() first")
+        answer = self._carry(command.encode(), lambda: self._get(command))
+        status, _, body = answer.partition(b"\n")
+        if int(status) == http.client.UNAUTHORIZED:
+            raise InstrumentError(self.name, "refuses our user and password; see user and password_file of the bench file")
+        found = _MESSAGE.search(body.decode("utf-8", errors="replace"))
+        if int(status) != http.client.OK or found is None:
+            raise ReplyError(self.name, f"{command.partition('&')[0]}: HTTP status {int(status)} without the unit's message")
+        return found[1].strip()
+
+    def _get(self, command: str) -> bytes:
+        """The status of the answer on a line, then its body."""
         address = urlsplit(self._settings.resource)
         if address.scheme != "http" or not address.hostname:
             raise UsageError(f"{self.name}: address {self._settings.resource!r}; expected http://HOST or http://HOST:PORT")
@@ -98,19 +111,13 @@ class AviosysIp9258:
             try:
                 connection.request("GET", f"/set.cmd?cmd={command}", headers={"Authorization": self._authorization()})
                 response = connection.getresponse()
-                status, body = response.status, response.read(_LONGEST)
+                return b"%d\n%s" % (response.status, response.read(_LONGEST))
             except (OSError, http.client.HTTPException) as error:
                 raise DeviceUnreachableError(
                     self.name, f"{address.netloc} does not answer ({error}); check power and address"
                 ) from error
             finally:
                 connection.close()
-        if status == http.client.UNAUTHORIZED:
-            raise InstrumentError(self.name, "refuses our user and password; see user and password_file of the bench file")
-        found = _MESSAGE.search(body.decode("utf-8", errors="replace"))
-        if status != http.client.OK or found is None:
-            raise ReplyError(self.name, f"{command.partition('&')[0]}: HTTP status {status} without the unit's message")
-        return found[1].strip()
 
     def _authorization(self) -> str:
         password = _DEFAULT_PASSWORD

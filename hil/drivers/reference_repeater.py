@@ -42,7 +42,13 @@ class ReferenceRepeater:
         self.capabilities = CAPABILITIES
         self._control = Control(
             transport
-            or over_visa(settings.name, settings.resource, timeout_s=settings.timeout_s, library=settings.visa_library)
+            or over_visa(
+                settings.name,
+                settings.resource,
+                timeout_s=settings.timeout_s,
+                library=settings.visa_library,
+                secret=(b"PAIRS?",),
+            )
         )
 
     def open(self) -> None:

@@ -48,13 +48,16 @@ def activate(config: pytest.Config, options: Options) -> None:
 
 def _run(config: pytest.Config, options: Options) -> Run:
     given: dict[str, Any] = getattr(config, "workerinput", {}).get("hil", {})
+    distributed = getattr(config.option, "dist", "no") != "no" and not config.option.collectonly
+    if options.tape and distributed:
+        raise pytest.UsageError(f"--hil-tape={options.tape}: a tape is one order of things; leave -n out")
     return Run(
         options=options,
         benches=_load(options),
         seed=given.get("seed", options.seed if options.seed is not None else draw_seed()),
         folder_path=given.get("folder", ""),
         worker=getattr(config, "workerinput", {}).get("workerid", ""),
-        distributed=getattr(config.option, "dist", "no") != "no" and not config.option.collectonly,
+        distributed=distributed,
         started=time.time(),
         stop=Stop(),
     )
@@ -65,7 +68,7 @@ def _load(options: Options) -> dict[str, Bench]:
     troubles: list[str] = []
     for name in options.benches:
         try:
-            bench = load(name, simulate=options.simulate)
+            bench = load(name, simulate=options.simulate or options.tape == "replay")
         except HilError as error:
             troubles.append(str(error))
             continue
@@ -75,6 +78,10 @@ def _load(options: Options) -> dict[str, Bench]:
         troubles += _recording_troubles(bench, options)
     if options.recording is not None and benches and not any(map(has_recording, benches.values())):
         troubles.append(f"--hil-recording {options.recording}: no bench of this run is a recording (recorded-pairs is)")
+    if options.tape_dir is not None and not options.tape:
+        troubles.append(
+            f"--hil-tape-dir {options.tape_dir}: say with --hil-tape whether to record there or to replay from there"
+        )
     if troubles:
         raise pytest.UsageError("\n".join(troubles))
     return benches

@@ -19,13 +19,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """One line per bench, one per pinned firmware, and the seed."""
     run = config.stash[RUN]
     lines = [line for bench in run.benches.values() for line in _bench(run, bench)]
+    if run.options.tape == "record":
+        lines.append(f"hil: tapes are recorded in {run.tapes}")
     return [*lines, f"hil: seed {run.seed} (--hil-seed {run.seed} repeats this run), record {run.folder_path}"]
 
 
 def _bench(run: Run, bench: Bench) -> list[str]:
     twins = run.simulated(bench)
     real = [name for name in bench.device if name not in twins]
-    if not real:
+    if run.replaying:
+        kind = f"replayed from tapes in {run.tapes}, {run.options.tape_mode}: nothing is measured"
+    elif not real:
         kind = f"simulated, {len(twins)} twins"
     elif not twins:
         kind = f"real, {len(real)} devices"

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hil.bench.model import Bench
+    from hil.plugin.session import Run
     from hil.record.writer import EventLog, RunFolder
+    from hil.testbed.tapes import TapePlan
     from hil.testbed.testbed import Testbed
 
 __all__ = ["open_bench", "pytest_hil_make_bench"]
@@ -29,15 +31,31 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
         recording=run.options.recording if has_recording(bench) else None,
         log=run.log,
         folder=run.folder,
+        tape=_tape(run),
     )
     return testbed
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
-    bench: Bench, simulate: bool, seed: int, recording: Path | None, log: EventLog, folder: RunFolder
+    bench: Bench,
+    simulate: bool,
+    seed: int,
+    recording: Path | None,
+    log: EventLog,
+    folder: RunFolder,
+    tape: TapePlan | None,
 ) -> Testbed:
     """What happens where no conftest has its own way: drivers are opened and identities checked."""
     from hil.testbed.testbed import Testbed
 
-    return Testbed.open(bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder)
+    return Testbed.open(bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder, tape=tape)
+
+
+def _tape(run: Run) -> TapePlan | None:
+    """What to do with tapes, where anything is to be done."""
+    if not run.options.tape:
+        return None
+    from hil.testbed.tapes import TapePlan
+
+    return TapePlan(run.options.tape, run.tapes, run.options.tape_mode)

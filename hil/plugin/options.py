@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
@@ -20,13 +20,19 @@ _FALSE = {"", "0", "false", "no", "off"}
 
 @dataclass(frozen=True)
 class Options:
-    """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``."""
+    """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``.
+
+    ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
+    """
 
     benches: tuple[str, ...] = ()
     simulate: bool = False
     seed: int | None = None
     record: Path | None = None
     recording: Path | None = None
+    tape: Literal["", "record", "replay"] = ""
+    tape_dir: Path | None = None
+    tape_mode: Literal["strict", "keyed"] = "strict"
 
 
 def declare(parser: pytest.Parser) -> None:
@@ -47,9 +53,22 @@ def declare(parser: pytest.Parser) -> None:
     group.addoption("--hil-seed", metavar="N", help="seed of the run, an integer; drawn and shown when not given")
     group.addoption("--hil-record", metavar="DIR", help="folder for the run record; default .hil/runs/<run id>")
     group.addoption("--hil-recording", metavar="FILE", help="time-tag file for a bench that is a recording")
+    group.addoption(
+        "--hil-tape",
+        metavar="record|replay",
+        help="record what every device says, or replay such tapes without devices: then nothing is measured",
+    )
+    group.addoption(
+        "--hil-tape-dir", metavar="DIR", help="folder of tapes; default tapes/ of the run; to replay, of the last that has them"
+    )
+    group.addoption(
+        "--hil-tape-mode",
+        metavar="strict|keyed",
+        help="strict (default): every byte in the recorded order; keyed: each request gets its own recorded answers",
+    )
     parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
-    for name in ("simulate", "seed", "record", "recording"):
-        parser.addini(f"hil_{name}", f"as --hil-{name}", default="")
+    for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode"):
+        parser.addini(f"hil_{name}", f"as --hil-{name.replace('_', '-')}", default="")
 
 
 def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Options:
@@ -61,6 +80,9 @@ def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) 
         seed=_seed(*_said(config, "seed", environment)),
         record=record,
         recording=recording,
+        tape=cast("Any", _choice(("", "record", "replay"), *_said(config, "tape", environment))),
+        tape_dir=_path(config, "tape_dir", environment),
+        tape_mode=cast("Any", _choice(("strict", "keyed"), *_said(config, "tape_mode", environment))),
     )
 
 
@@ -75,7 +97,7 @@ def _said(config: pytest.Config, name: str, environment: Mapping[str, str]) -> t
     """What was said and where."""
     option: Any = config.getoption(f"hil_{name}")
     if option is not None:
-        return str(option), f"--hil-{name}"
+        return str(option), f"--hil-{name.replace('_', '-')}"
     ini = str(config.getini(f"hil_{name}"))
     if ini:
         return ini, f"ini key hil_{name}"
@@ -97,6 +119,15 @@ def _flag(text: str, where: str) -> bool:
     if text.lower() in _FALSE:
         return False
     raise pytest.UsageError(f"{where}: found {text!r}; expected true or false")
+
+
+def _choice(words: tuple[str, ...], text: str, where: str) -> str:
+    """One of the words, the first where nothing was said."""
+    if not text:
+        return words[0]
+    if text not in words:
+        raise pytest.UsageError(f"{where}: found {text!r}; expected {' or '.join(filter(None, words))}")
+    return text
 
 
 def _seed(text: str, where: str) -> int | None:

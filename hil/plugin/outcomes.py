@@ -10,6 +10,7 @@ from hil.errors import HilError, Inconclusive, MissingCapabilityError, NotAGateE
 from hil.fixtures.benches import BenchNotOpenError
 from hil.fixtures.places import BENCH_TIME_S, BENCHES, CASE
 from hil.plugin.cases import case_id, is_hil, title
+from hil.plugin.session import RUN
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ def _say(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRepo
     if call.excinfo is None:
         if report.failed:  # a strict xfail that passed
             return said | {"outcome": Outcome.FAIL.value, "reason": str(report.longrepr)}
+        if report.when == "call" and item.config.stash[RUN].replaying:
+            reason = "replayed from a tape, not measured: every device was told what it was told when the tape was recorded"
+            _skip(item, report, reason)
+            return said | {"outcome": Outcome.SKIPPED.value, "reason": reason}
         if report.when == "setup":
             said["opened"] = item.config.stash[BENCHES].news()
         return said

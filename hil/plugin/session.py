@@ -38,12 +38,20 @@ class Run:
     ordinary_failures: int = 0
     troubles: list[str] = field(default_factory=list)
     """What the main process has to say in the end: a report that could not be written, a hook that failed."""
+    tapes: Path = Path()
+    """Where tapes are recorded, or replayed from."""
     _log: EventLog | None = None
     _made: bool = False
 
     def __post_init__(self) -> None:
         if not self.folder_path:
             self.folder_path = str(self.options.record or Path.cwd() / ".hil" / "runs" / new_run_id())
+        self.tapes = self._find_tapes()
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the devices of this run are tapes."""
+        return self.options.tape == "replay"
 
     @property
     def controls(self) -> bool:
@@ -81,6 +89,15 @@ class Run:
         except (OSError, ValueError) as error:
             raise pytest.UsageError(f"the run cannot be recorded in {path}: {error}") from None
         self._made = True
+
+    def _find_tapes(self) -> Path:
+        """Those to replay are found before this run is the last one; pytest.UsageError where there are none."""
+        if self.options.tape_dir is not None or not self.replaying:
+            return self.options.tape_dir or Path(self.folder_path) / "tapes"
+        runs = Path.cwd() / ".hil" / "runs"
+        if not (found := sorted(runs.glob("*/tapes"))):
+            raise pytest.UsageError(f"--hil-tape=replay: no run in {runs} has tapes; give their folder with --hil-tape-dir")
+        return found[-1]
 
     def simulated(self, bench: Bench) -> frozenset[str]:
         """The devices of a bench that are twins."""

@@ -89,6 +89,7 @@ class DeviceEntry(Struct, frozen=True, kw_only=True):
     role: str = ""
     driver: str = ""
     simulated: bool
+    replayed: bool = False
     vendor: str = ""
     model: str = ""
     serial: str = ""

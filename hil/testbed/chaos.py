@@ -196,8 +196,10 @@ class Chaos:
         return name + SUFFIX
 
     def _is_real(self, device: str) -> bool:
-        """Whether it stays as it is when this process dies; a channel's proxies do not."""
-        return not device.endswith(SUFFIX) and device not in self._testbed.simulated_devices
+        """Whether it stays as it is when this process dies; a channel's proxies do not, and a tape is nobody."""
+        if device.endswith(SUFFIX) or self._testbed.replayed:
+            return False
+        return device not in self._testbed.simulated_devices
 
     def _admit(self, fault: str, undos: tuple[Undo, ...]) -> None:
         """Real devices are moved only where the bench file allows it, and only while a guardian could heal them."""

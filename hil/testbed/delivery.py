@@ -49,6 +49,8 @@ class KeyDelivery:
     """
 
     def __init__(self, link: Link | RelayChain) -> None:
+        if link.testbed.replayed:
+            raise link.testbed.not_measured("keys are no part of a tape, nor are key management entities")
         self.link = link
         self._devices: dict[Side, KmeDevice] = {"a": _kme(link, "a"), "b": _kme(link, "b")}
         self._names: dict[Side, str] = {"a": link.declared.kmes["a"], "b": link.declared.kmes["b"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hil.clock import Clock
     from hil.ports.identity import Identity
     from hil.ports.roles import Instrument
+    from hil.testbed.tapes import Tapes
 
 __all__ = ["Address", "Opened", "addresses_of", "open_devices", "several", "shut"]
 
@@ -64,10 +65,11 @@ def addresses_of(bench: Bench, recording: Path | None) -> dict[str, Address]:
     return found
 
 
-def open_devices(bench: Bench, addresses: Mapping[str, Address], clock: Clock) -> Opened:
+def open_devices(bench: Bench, addresses: Mapping[str, Address], clock: Clock, tapes: Tapes | None = None) -> Opened:
     """Connect to every device but key management entities, which are reached over HTTPS when keys are.
 
     One device in trouble raises its own error; several raise one BenchError that lists them all. Nothing stays open then.
+    ``tapes``: where what is said is recorded, or replayed from.
     """
     devices: dict[str, Instrument] = {}
     identities: dict[str, Identity] = {}
@@ -77,9 +79,12 @@ def open_devices(bench: Bench, addresses: Mapping[str, Address], clock: Clock) -
         stack.callback(shut, devices)
         for name, declared in wanted.items():
             try:
-                devices[name] = _build(name, declared, addresses[name], clock)
+                with tapes.of(name, declared) if tapes else nullcontext():
+                    devices[name] = _build(name, declared, addresses[name], clock)
                 devices[name].open()
                 identities[name] = devices[name].identity()
+                if tapes:
+                    tapes.identified(name, identities[name])
                 check_identity(name, identities[name], declared.firmware, declared.serial)
             except (HilError, OSError) as error:
                 label = f"{name} ({declared.driver} at {addresses[name].resource or 'no address'})"

@@ -17,6 +17,7 @@ from hil.seeds import derive
 from hil.testbed import safe
 from hil.testbed.opening import addresses_of, open_devices, several, shut
 from hil.testbed.protection import lease_devices, start_guardian
+from hil.testbed.tapes import NOT_MEASURED, open_tapes, replayed_devices
 from hil.testbed.twin import start_twins, twin_addresses
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hil.testbed.recorded_link import RecordedLink
     from hil.testbed.relay_chain import RelayChain
     from hil.testbed.repeater_link import RepeaterLink
+    from hil.testbed.tapes import TapePlan, Tapes
 
 __all__ = ["Testbed"]
 
@@ -46,7 +48,8 @@ class Testbed:
 
     ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` heals real devices that may be
     broken on purpose, should this process be killed; None where there are none. ``devices`` are the opened drivers by name,
-    ``identities`` what each said it is, ``case`` the test that runs (empty between tests).
+    ``identities`` what each said it is, ``case`` the test that runs (empty between tests). ``replayed``: nobody is there, every
+    answer comes from a tape, and nothing is measured.
     """
 
     __test__ = False  # the name begins like a test class
@@ -64,6 +67,7 @@ class Testbed:
         protection: ExitStack | None = None,
         log: EventLog | None = None,
         folder: RunFolder | None = None,
+        tapes: Tapes | None = None,
     ) -> None:
         self.bench = bench
         self.name = bench.bench.name
@@ -76,6 +80,8 @@ class Testbed:
         self.folder = folder
         self.case = ""
         self.guardian = guardian
+        self.replayed = tapes is not None and tapes.replaying
+        self._tapes = tapes
         self._twins = twins
         self._protection = protection or ExitStack()
         self._links: dict[str, Link | RecordedLink | RepeaterLink] = {}
@@ -94,25 +100,35 @@ class Testbed:
         recording: Path | None = None,
         log: EventLog | None = None,
         folder: RunFolder | None = None,
+        tape: TapePlan | None = None,
     ) -> Self:
         """Start the twins, connect to every device, check identity and firmware pins.
 
-        ``simulate`` replaces every device by its twin, ``recording`` is the file of a recorded bench. BenchFileError and
-        UsageError for a wrong file, BenchError for devices that cannot be used, all of them at once.
+        ``simulate`` replaces every device by its twin, ``recording`` is the file of a recorded bench, ``tape`` says to record
+        what the devices say or to replay it without them. BenchFileError and UsageError for a wrong file, BenchError for
+        devices that cannot be used, all of them at once.
         """
-        loaded = bench if isinstance(bench, Bench) else load(bench, simulate=simulate)
-        simulated = simulated_devices(loaded, simulate=simulate)
-        clock = VirtualClock() if set(loaded.device) == simulated else SystemClock()
+        replay = tape is not None and tape.replaying
+        loaded = bench if isinstance(bench, Bench) else load(bench, simulate=simulate or replay)
+        simulated = replayed_devices(loaded, tape) if tape and replay else simulated_devices(loaded, simulate=simulate)
+        clock = VirtualClock() if replay or set(loaded.device) == simulated else SystemClock()
         addresses = addresses_of(loaded, recording)
         with ExitStack() as stack:
             protection = stack.enter_context(ExitStack())
-            lease_devices(loaded, simulated, protection)
-            twins = start_twins(loaded, simulated, seed, clock)
+            twins, guardian = None, None
+            if not replay:
+                lease_devices(loaded, simulated, protection)
+                twins = start_twins(loaded, simulated, seed, clock)
             if twins is not None:
                 stack.callback(twins.close)
-            opened = open_devices(loaded, addresses | twin_addresses(twins), clock)
+            tapes = open_tapes(loaded, simulated, clock, tape) if tape else None
+            if tapes is not None:
+                stack.callback(tapes.close)
+            taped = tapes.addresses() if tapes is not None else {}
+            opened = open_devices(loaded, addresses | twin_addresses(twins) | taped, clock, tapes)
             stack.callback(shut, opened.devices)
-            guardian = start_guardian(loaded, simulated, folder, protection)
+            if not replay:
+                guardian = start_guardian(loaded, simulated, folder, protection)
             made = cls(
                 loaded,
                 opened,
@@ -124,6 +140,7 @@ class Testbed:
                 protection=protection,
                 log=log,
                 folder=folder,
+                tapes=tapes,
             )
             made._record_devices()
             stack.pop_all()
@@ -144,6 +161,8 @@ class Testbed:
     @property
     def control(self) -> Control:
         """The twins' control port (inject, reset); MissingCapabilityError on hardware."""
+        if self.replayed:
+            raise self.not_measured("there is no twin to inject anything into")
         if self._twins is None:
             raise MissingCapabilityError(f"bench {self.name} has no simulated device, so nothing can be injected into one")
         return self._twins.control
@@ -210,6 +229,8 @@ class Testbed:
         for chain in self._chains.values():
             chain.forget()
         self.case = case
+        if self._tapes is not None:
+            self._tapes.section(case)
         self.park()
 
     def end(self) -> None:
@@ -223,10 +244,18 @@ class Testbed:
                     troubles.append((f"end of {self.case or 'the test'}", error))
         finally:
             self._channels.clear()
+            if self._tapes is not None:
+                troubles += self._tapes.end(self.case)
             troubles += safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
             self.case = ""
         if troubles:
             raise several(f"bench {self.name}: {len(troubles)} troubles at the end of a test", troubles)
+
+    def not_measured(self, why: str) -> MissingCapabilityError:
+        """What to raise where a replay has nothing to measure with; the rest of the test's tape may then be left over."""
+        if self._tapes is not None:
+            self._tapes.excuse()
+        return MissingCapabilityError(f"bench {self.name} is {NOT_MEASURED}: {why}")
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Call this at the end of the present test, last come first; what it raises is reported after parking."""
@@ -245,6 +274,8 @@ class Testbed:
             stack.callback(self._protection.close)
             if self._twins is not None:
                 stack.callback(self._twins.close)
+            if self._tapes is not None:
+                stack.callback(self._tapes.close)
             stack.callback(shut, self.devices)
             self.end()
 
@@ -275,6 +306,7 @@ class Testbed:
                 role=str(declared.__struct_config__.tag),
                 driver=declared.driver,
                 simulated=name in self.simulated_devices,
+                replayed=self.replayed,
                 vendor=identity.vendor,
                 model=identity.model,
                 serial=identity.serial,

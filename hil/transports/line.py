@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hil.errors import DeviceTimeoutError, ReplyError
+from hil.transports.taping import TapedPort
 
 if TYPE_CHECKING:
     from hil.transports.port import Port
@@ -34,13 +35,17 @@ class Line:
         """Forget what arrived."""
         self._buffer.clear()
 
-    def send(self, data: bytes, timeout_s: float | None = None) -> None:
-        """Write all of ``data``; nothing is added to it."""
+    def send(self, data: bytes, timeout_s: float | None = None, *, repeatable: bool = False) -> None:
+        """Write all of ``data``; nothing is added to it. ``repeatable``: saying it again does no harm, which a tape notes."""
+        if isinstance(self.port, TapedPort):
+            self.port.repeatable = repeatable
         self.port.send(data, timeout_s or self.timeout_s)
 
     def read_until(self, terminator: bytes, timeout_s: float | None = None) -> bytes:
         """Everything up to ``terminator``, without it; DeviceTimeoutError when it does not come in time."""
         deadline = _Deadline(timeout_s or self.timeout_s)
+        if isinstance(self.port, TapedPort):
+            self.port.terminator = terminator
         searched = 0
         while (end := self._buffer.find(terminator, searched)) < 0:
             searched = max(0, len(self._buffer) - len(terminator) + 1)

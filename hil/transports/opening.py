@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hil.transports.port import Port, SerialLine, tcp_address
 from hil.transports.serial import SerialPort
+from hil.transports.taping import port_or_tape
 from hil.transports.tcp import TcpPort
 from hil.transports.transport import Transport
 from hil.transports.visa import VisaPort
@@ -25,9 +26,13 @@ def over_visa(
     library: str = "@py",
     line: SerialLine | None = None,
     markers: tuple[Marker, ...] = (),
+    secret: tuple[bytes, ...] = (),
 ) -> Transport:
-    """A transport over pyvisa; ``line`` sets a serial line, ``library`` is pyvisa's (``@py``, ``file.yaml@sim``)."""
-    port = VisaPort(device, resource, library=library, line=line)
+    """A transport over pyvisa; ``line`` sets a serial line, ``library`` is pyvisa's (``@py``, ``file.yaml@sim``).
+
+    ``secret``: what requests begin with whose replies hold key material; they never get on a tape.
+    """
+    port = port_or_tape(lambda: VisaPort(device, resource, library=library, line=line), resource, secret)
     return Transport(port, timeout_s=timeout_s, markers=markers)
 
 
@@ -38,13 +43,21 @@ def over_raw(
     timeout_s: float,
     line: SerialLine | None = None,
     markers: tuple[Marker, ...] = (),
+    secret: tuple[bytes, ...] = (),
 ) -> Transport:
-    """A transport over a plain socket (``TCPIP::…::SOCKET``, also a serial device behind a device server) or pyserial."""
-    streams = tcp_address(resource) is not None
-    port: Port = TcpPort(device, resource) if streams else SerialPort(device, resource, line or SerialLine())
+    """A transport over a plain socket (``TCPIP::…::SOCKET``, also a serial device behind a device server) or pyserial.
+
+    ``secret``: as in :func:`over_visa`; an empty one stands for every request.
+    """
+
+    def make() -> Port:
+        streams = tcp_address(resource) is not None
+        return TcpPort(device, resource) if streams else SerialPort(device, resource, line or SerialLine())
+
+    port = port_or_tape(make, resource, secret)
     return Transport(port, timeout_s=timeout_s, markers=markers)
 
 
 def over_zmq(device: str, resource: str, *, timeout_s: float) -> Transport:
     """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte."""
-    return Transport(ZmqPort(device, resource), timeout_s=timeout_s)
+    return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, ()), timeout_s=timeout_s)

@@ -57,7 +57,7 @@ def resynchronise(line: Line, markers: tuple[Marker, ...], *, reopen: bool, roun
 
 
 def _in_step_by(line: Line, marker: Marker) -> bool:
-    line.send(marker.request)
+    line.send(marker.request, repeatable=True)
     for _ in range(_REPLIES_PER_MARKER):
         try:
             reply = marker.reply.read(line, None)

@@ -127,21 +127,21 @@ class Transport:
         """
         began = time.monotonic()
         try:
-            return self._query_once(request, reply, timeout_s)
+            return self._query_once(request, reply, timeout_s, repeatable=idempotent)
         except (DeviceTimeoutError, DeviceUnreachableError, DirtyLinkError) as error:
             if not idempotent or not self._open:
                 raise
             return again(
-                lambda: self._query_once(request, reply, timeout_s),
+                lambda: self._query_once(request, reply, timeout_s, repeatable=True),
                 device=self.device,
                 policy=self._retry,
                 error=error,
                 spent_s=time.monotonic() - began,
             )
 
-    def _query_once(self, request: bytes, reply: Reply[T], timeout_s: float | None) -> T:
+    def _query_once(self, request: bytes, reply: Reply[T], timeout_s: float | None, *, repeatable: bool) -> T:
         with self.exchange() as line:
-            line.send(request)
+            line.send(request, repeatable=repeatable)
             return reply.read(line, timeout_s)
 
     def _come_into_step(self) -> None:

@@ -34,6 +34,7 @@ class Stand:
 
     def __init__(self, bench: Bench) -> None:
         self.name = "metro"
+        self.replayed = False
         self.testbed = self
         self.bench = bench
         self.prediction = predict(bench, "metro")
