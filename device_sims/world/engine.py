@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .dynamics import Dynamics
     from .reception import Receiver
     from .sampler import Candidates, Events
+    from .source import Source
 
     Reals = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
@@ -61,6 +62,10 @@ class Engine(Protocol):
         misalignment and survival of each proposal, or None where ``chance`` says it all; ``place``: the pulse that times count
         from, the first pulse that is asked for, and jitter in ticks.
         """
+        ...
+
+    def codes(self, source: Source, index: Indices) -> npt.NDArray[np.uint8] | Indices:
+        """Joint setting of each pulse, as :meth:`.source.Source.codes`."""
         ...
 
     def stamps(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Words = npt.NDArray[np.uint64]
     Small = npt.NDArray[np.uint8]
 
-__all__ = ["arrivals", "detections", "put_in_order", "scramble", "stamps"]
+__all__ = ["arrivals", "detections", "put_in_order", "scramble", "settings", "stamps"]
 
 _STRETCH = 1024
 _FIRST, _SECOND, _GOLDEN = np.uint64(FIRST), np.uint64(SECOND), np.uint64(0x9E3779B97F4A7C15)
@@ -116,7 +116,7 @@ def detections(
     found = 0
     for done in range(begin, index.size, _STRETCH):
         size = min(_STRETCH, index.size - done)
-        _settings(index[done : done + size], done, sent, chosen, word, code)
+        settings(index[done : done + size], done, sent, chosen, word, code)
         for i in range(size):
             draw[i] = np.float64(np.int64(scramble(lanes[0] + np.uint64(done + i) * lanes[3]) >> _S11)) * _UNIT
         some = 0
@@ -149,7 +149,7 @@ def detections(
 
 
 @kernel
-def _settings(index: Indices, done: int, sent: tuple[Words, Words, Small], chosen: Words, word: Words, code: Indices) -> None:
+def settings(index: Indices, done: int, sent: tuple[Words, Words, Small], chosen: Words, word: Words, code: Indices) -> None:
     """Settings of a stretch as hashes of pulse indices, see :mod:`.source`, with the receiver's choice as their last bit."""
     key, thresholds, codes = sent
     size = index.size

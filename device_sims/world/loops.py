@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from .draws import Draws
     from .dynamics import Dynamics
     from .reception import Receiver
+    from .source import Source
 
     Reals = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
     Words = npt.NDArray[np.uint64]
+    Codes = npt.NDArray[np.uint8] | npt.NDArray[np.int64]
 
 __all__ = ["CompiledEngine"]
 
@@ -101,6 +103,13 @@ class CompiledEngine:
             (number, time, detector, mark),
         )
         return number[:found], Events(time[:found], detector[:found], mark[:found])
+
+    def codes(self, source: Source, index: Indices) -> Codes:
+        if source.hashing is None:
+            return source.codes(index)
+        word, code = (self._rooms.room(name, index.size, dtype) for name, dtype in (("word", np.uint64), ("code", np.int64)))
+        kernels.settings(index, 0, (*source.hashing, _NO_CODES), _NO_WORDS, word, code)
+        return code
 
     def stamps(self, draws: Draws, index: Indices, number: Indices, first: int, jitter_ticks: float) -> tuple[Indices, Words]:
         out = np.empty(number.size, dtype=np.int64), np.empty(number.size, dtype=np.uint64)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Survey", "survey"]
 
 _CHUNK = 512
+_SETTINGS = 256
+"""No source has more: a code is one byte."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,11 @@ def _window(walk: Walk, engine: Engine, start_ns: int, window_s: float) -> list[
     assert source is not None
     first, end = scene.pulses.index_at(start_ns), scene.pulses.index_at(start_ns + round(window_s * 1e9))
     clicks = walk.alone(engine, Segment(scene.segment_at(first).number, first, end))
-    codes = source.codes(clicks.index)
-    basis, bit = (np.array(roles, dtype=np.uint8)[clicks.detector] for roles in (receiver.roles.basis, receiver.roles.bit))
-    both_key = (basis == 0) & (codes >> 1 & 1 == 0)
-    wrong = both_key & (bit != codes & 1)
-    counts = np.bincount(clicks.detector, minlength=len(receiver.device.detectors))
-    return [int(both_key.sum()), int(wrong.sum()), *counts.tolist()]
+    detectors = len(receiver.device.detectors)
+    joint = engine.codes(source, clicks.index) + _SETTINGS * clicks.detector.astype(np.int64)
+    table = np.bincount(joint, minlength=_SETTINGS * detectors).reshape(detectors, _SETTINGS)
+    basis, bit = (np.array(roles)[:, np.newaxis] for roles in (receiver.roles.basis, receiver.roles.bit))
+    sent = np.arange(_SETTINGS)
+    both_key = (basis == 0) & (sent >> 1 & 1 == 0)
+    wrong = both_key & (bit != sent & 1)
+    return [int(table[both_key].sum()), int(table[wrong].sum()), *table.sum(axis=1).tolist()]

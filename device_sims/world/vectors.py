@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .dynamics import Dynamics
     from .reception import Receiver
     from .sampler import Candidates
+    from .source import Source
 
     Reals = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
@@ -77,6 +78,9 @@ class NumpyEngine:
         number, detector = number[late:], detector[late:]
         time, mark = self.stamps(draws, index, number, first, jitter_ticks)
         return number, Events(time, detector, mark)
+
+    def codes(self, source: Source, index: Indices) -> npt.NDArray[np.uint8]:
+        return source.codes(index)
 
     def stamps(
         self, draws: Draws, index: Indices, number: Indices, first: int, jitter_ticks: float

@@ -81,6 +81,8 @@ def test_no_key_is_left_behind(hil_run: Callable[..., Any], tmp_path: Path, benc
     run = hil_run("--showlocals", "--log-level=DEBUG", "-rA", f"--alluredir={allure}", bench=bench, paths=(suite,))
     assert run.code == 1, run.output
     assert "made to fail" in run.output
+    # a first test that failed would show its own locals, spelled keys among them
+    assert "1 failed, 1 passed" in run.output, run.output
     keys = json.loads(told.read_text()) + json.loads(failed.read_text())
     assert len(keys) > least
     sample = keys[::25]

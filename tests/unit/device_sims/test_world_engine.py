@@ -19,8 +19,10 @@ from hil.bench import load
 from hil.bench.tables.channels import Dispersion, Polarisation
 from hil.bench.tables.drift import Drift
 from hil.bench.tables.receivers import AfterpulseFamily
+from hil.compiled import available
 from hil.device_sims.world.engine import pick
 from hil.device_sims.world.sampler import Candidates
+from hil.device_sims.world.source import Source
 from hil.device_sims.world.world import World
 from hil.errors import UsageError
 
@@ -230,3 +232,20 @@ def _combined(bob: dict[str, Any], path: dict[str, float], *, drifts: bool) -> W
     world.set_biased("bob", 0, biased=True)
     world.set_attenuation_db("voa", path["attenuation_db"] + 1.0, 500_123)
     return world
+
+
+@pytest.mark.skipif(not available(), reason="needs numba")
+@pytest.mark.parametrize("intensities", [1, 2, 3, 5])
+def test_both_engines_read_the_same_settings(intensities: int) -> None:
+    """Whatever the number of intensities, and where settings are no plain hash (biased bits)."""
+    from hil.device_sims.world.loops import CompiledEngine
+
+    alice = load("metro-25km").device["alice"]
+    index = np.random.default_rng(intensities).integers(0, 2**48, 5000)
+    means, often = tuple(0.5**n for n in range(intensities)), (1.0 / intensities,) * intensities
+    for bias in (0.5, 0.3):
+        device = msgspec.structs.replace(alice, intensities=means, intensity_probabilities=often, bit_one_probability=bias)
+        source = Source(device, 7, "alice")
+        expected = source.codes(index)
+        assert np.array_equal(CompiledEngine().codes(source, index), expected)
+        assert len(set(expected.tolist())) == 4 * intensities
