@@ -182,9 +182,9 @@ def _ways(bench: Bench) -> Iterator[_Way]:
             laser for laser, device in bench.device.items() if isinstance(device, LaserDevice) and device.drives == emitter
         )
         for party in ("a", "b") if link.entangled else ("b",):
-            receiver = link.parties[party]  # type: ignore[index]
+            receiver = link.parties[party]
             if isinstance(bench.device[receiver], ReceiverDevice):
-                along = link.along(party) if link.entangled else link  # type: ignore[arg-type]
+                along = link.along(party) if link.entangled else link
                 yield _Way(f"link.{name}", along, emitter, receiver, lasers)
 
 

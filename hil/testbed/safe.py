@@ -16,16 +16,17 @@ from hil.bench.model import (
     TemperatureControllerDevice,
     TransmitterDevice,
 )
-from hil.errors import DeviceError, HilError
+from hil.errors import DeviceError, HilError, IdentityError
 from hil.testbed.opening import several
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hil.bench.model import Bench
+    from hil.ports.identity import Identity
     from hil.ports.roles import Instrument
 
-__all__ = ["DEVICE_TIMEOUT_S", "ORDER", "park", "park_all"]
+__all__ = ["DEVICE_TIMEOUT_S", "ORDER", "missing", "park", "park_all"]
 
 ORDER = (
     TransmitterDevice,
@@ -62,11 +63,41 @@ def park_all(
     for name in _ordered(bench, devices):
         try:
             if boxed:
-                _boxed(name, devices[name], device_timeout_s)
+                _boxed(name, "was not parked", devices[name].park, device_timeout_s)
             else:
                 devices[name].park()
         except (HilError, OSError) as error:
             troubles.append((name, error))
+    return troubles
+
+
+def missing(
+    devices: Mapping[str, Instrument],
+    identities: Mapping[str, Identity],
+    *,
+    boxed: bool,
+    device_timeout_s: float = DEVICE_TIMEOUT_S,
+) -> list[tuple[str, Exception]]:
+    """Troubles by device, of those that do not say any more who they were: a device that nothing was asked of may have gone."""
+    troubles: list[tuple[str, Exception]] = []
+    for name, device in devices.items():
+        says: list[Identity] = []
+
+        def ask(device: Instrument = device, says: list[Identity] = says) -> None:
+            says.append(device.identity())
+
+        try:
+            if boxed:
+                _boxed(name, "did not say who it is", ask, device_timeout_s)
+            else:
+                ask()
+        except (HilError, OSError) as error:
+            troubles.append((name, error))
+            continue
+        if says[0] != identities[name]:
+            troubles.append(
+                (name, IdentityError(name, f"is {says[0]} now, and was {identities[name]} when the bench was opened"))
+            )
     return troubles
 
 
@@ -75,13 +106,13 @@ def _ordered(bench: Bench, devices: Mapping[str, Instrument]) -> list[str]:
     return [*by_role, *(name for name in devices if name not in by_role)]
 
 
-def _boxed(name: str, device: Instrument, timeout_s: float) -> None:
-    """Park in a thread of its own, so that a driver that hangs does not keep the others from being parked."""
+def _boxed(name: str, otherwise: str, do: Callable[[], None], timeout_s: float) -> None:
+    """Park, or ask, in a thread of its own, so that a driver that hangs does not keep the others from being parked."""
     raised: list[BaseException] = []
 
     def work() -> None:
         try:
-            device.park()
+            do()
         except BaseException as error:  # noqa: BLE001  (raised again below, in the thread that waits)
             raised.append(error)
 
@@ -89,6 +120,6 @@ def _boxed(name: str, device: Instrument, timeout_s: float) -> None:
     thread.start()
     thread.join(timeout_s)
     if thread.is_alive():
-        raise DeviceError(name, f"was not parked within {timeout_s:g} s; it may be in any state: see to it by hand")
+        raise DeviceError(name, f"{otherwise} within {timeout_s:g} s; it may be in any state: see to it by hand")
     if raised:
         raise raised[0]

@@ -234,7 +234,7 @@ class Testbed:
         self.park()
 
     def end(self) -> None:
-        """The test is over: heal what is left, then park; every trouble is raised, the parking done regardless."""
+        """The test is over: heal what is left, park, and see that nobody is gone; every trouble is raised, the parking done."""
         troubles: list[tuple[str, Exception]] = []
         try:
             while self._at_end:
@@ -247,6 +247,10 @@ class Testbed:
             if self._tapes is not None:
                 troubles += self._tapes.end(self.case)
             troubles += safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
+            if self.case:
+                told = {name for name, _ in troubles}
+                left = {name: device for name, device in self.devices.items() if name not in told}
+                troubles += safe.missing(left, self.identities, boxed=not self.clock.virtual)
             self.case = ""
         if troubles:
             raise several(f"bench {self.name}: {len(troubles)} troubles at the end of a test", troubles)

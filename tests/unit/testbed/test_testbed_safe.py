@@ -9,6 +9,7 @@ import pytest
 
 from hil.bench import load
 from hil.errors import BenchError, DeviceError, InstrumentError
+from hil.ports.identity import Identity
 from hil.testbed import safe
 from hil.testbed.opening import several
 
@@ -110,3 +111,41 @@ def test_several_errors_show_their_causes_indented() -> None:
         "  bob",
         "    DeviceError: bob: silent",
     ]
+
+
+class Known:
+    """Says who it is, once."""
+
+    def __init__(self, *says: Identity | Exception) -> None:
+        self.says = list(says)
+
+    def identity(self) -> Identity:
+        said = self.says.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+def test_who_is_gone_or_another_is_told(boxed: bool) -> None:
+    """A device that nothing was asked of since it lost its power is found; and one that was exchanged."""
+    me, other = Identity("Maker", "M", "7", "1"), Identity("Maker", "M", "8", "1")
+    there: Any = {"voa": Known(me), "meter": Known(DeviceError("meter", "no connection")), "switch": Known(other)}
+    troubles = safe.missing(there, dict.fromkeys(there, me), boxed=boxed)
+    assert [name for name, _ in troubles] == ["meter", "switch"]
+    assert str(other) in str(troubles[1][1])
+
+
+def test_who_hangs_is_given_up() -> None:
+    """A silent device holds nobody up."""
+    forever = threading.Event()
+    me = Identity("Maker", "M", "7", "1")
+
+    class Hanging:
+        def identity(self) -> Identity:
+            forever.wait(30.0)
+            return me
+
+    (trouble,) = safe.missing({"meter": cast("Any", Hanging())}, {"meter": me}, boxed=True, device_timeout_s=0.05)
+    forever.set()
+    assert "meter: did not say who it is within 0.05 s" in str(trouble[1])
