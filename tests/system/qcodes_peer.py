@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 from qcodes_contrib_drivers.drivers.Aviosys.IP_Power_9258S import AviosysIPPower9258S
 from qcodes_contrib_drivers.drivers.SingleQuantum.SingleQuantum import WebSQControlqcode
@@ -23,7 +22,7 @@ def websq(port: int) -> dict[str, object]:
     driver.bias_current([21.0])
     driver.comm.enable_detectors(True)  # noqa: FBT003  (their signature)
     while driver.bias_current() != [21.0] or not driver.comm.talk.get_label("DetectorEnable")["value"]:
-        time.sleep(0.01)
+        driver.counters()  # waits for a period
     driver.npts(10)
     counts = driver.counters()
     told = {"detectors": driver.number_of_detectors(), "period_ms": driver.measurement_periode(), "bias": driver.bias_current()}
