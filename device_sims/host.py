@@ -60,7 +60,7 @@ class TwinHost:
     ``devices`` names those to serve; KMEs and recordings among them are not its business. ``ports`` gives fixed TCP ports by
     device (``"alice"``, ``"alice.data"``); all others are free ones. ``speed`` is how much faster than real a real-time
     clock runs; on a virtual clock devices answer at once. ``serial_lines="tcp"`` serves serial devices as a device server
-    would, as on Windows, which has no ptys.
+    would, as on Windows, which has no ptys. ``paced``: bytes on a pty take the time of the line's baud rate, on a real clock.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class TwinHost:
         ports: Mapping[str, int] | None = None,
         speed: float = 1.0,
         serial_lines: str = "tcp" if sys.platform == "win32" else "pty",
+        paced: bool = False,
     ) -> None:
         specs = _twins_of(bench, devices)
         self.world = World(bench, seed)
@@ -83,6 +84,7 @@ class TwinHost:
         self._ports = dict(ports or {})
         self._speed = speed
         self._serial_lines = serial_lines
+        self._paced = paced
         self.world.beside.watch_power(self._power_changed)
         with ExitStack() as stack:
             self._thread = LoopThread(f"hil-twin-{bench.bench.name}")
@@ -178,7 +180,7 @@ class TwinHost:
         if port.endpoint.carrier == "pty" and self._serial_lines == "pty" and not behind_server:
             from .carriers.pty import PtyCarrier
 
-            return PtyCarrier(port)
+            return PtyCarrier(port, paced=self._paced)
         if port.endpoint.carrier == "zmq":
             from .carriers.zmq import ZmqCarrier
 

@@ -54,6 +54,8 @@ class Endpoint:
     carrier: Literal["tcp", "pty", "http", "zmq"]
     """``http``: TCP, reached by a URL. ``zmq``: ZMQ requests, each handed to the session whole and answered by one reply."""
     session: Callable[[], Session]
+    baud_rate: int = 0
+    """Of a serial line: how fast bytes pass where lines are paced; 0: not known."""
     idle_s: float = 0.0
     """After how many bench seconds without a word from a client its TCP connection is closed; 0: never."""
 

@@ -16,7 +16,7 @@ __all__ = ["SPEC"]
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     counter = QubitekkCc1(world, device, NEW)
-    return (Endpoint("control", "pty", lambda: counter),)
+    return (Endpoint("control", "pty", lambda: counter, baud_rate=19_200),)
 
 
 SPEC = TwinSpec(

@@ -1,4 +1,4 @@
-"""Aviosys IP Power 9258 byte by byte: requests of QMI's and qcodes-contrib's drivers."""
+"""Aviosys IP Power 9258 and 9850 byte by byte: requests of QMI's and qcodes-contrib's drivers."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def get(target: str, login: bytes = LOGIN, method: str = "GET") -> bytes:
 def message(reply: bytes) -> bytes:
     assert reply.startswith(b"HTTP/1.1 200 ")
     return reply.split(b"<p>")[1].split(b"</p>")[0].strip()
+
+
+def test_the_9258_says_it_in_a_page(world, talk):
+    """At the places of its characters where qcodes-contrib looks: the first outlet at 10, every further one six on."""
+    body = talk(world, "pdu9258")(get("/set.cmd?cmd=setpower+p63=0")).split(b"\r\n\r\n")[1]
+    assert body == b"<html>p61=1,p62=1,p63=0,p64=1</html>"
+    assert [body[4 + 6 * number : 5 + 6 * number] for number in (1, 2, 3, 4)] == [b"1", b"1", b"0", b"1"]
 
 
 def test_tells_its_four_outlets(pdu):
