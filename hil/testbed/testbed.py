@@ -246,9 +246,10 @@ class Testbed:
             self._channels.clear()
             if self._tapes is not None:
                 troubles += self._tapes.end(self.case)
-            troubles += safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
+            unparked = safe.park_all(self.bench, self.devices, boxed=not self.clock.virtual)
+            troubles += unparked
             if self.case:
-                told = {name for name, _ in troubles}
+                told = {name for name, _ in unparked}
                 left = {name: device for name, device in self.devices.items() if name not in told}
                 troubles += safe.missing(left, self.identities, boxed=not self.clock.virtual)
             self.case = ""
