@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from hil.bench.loader import load
@@ -10,7 +10,7 @@ from hil.bench.model import Bench
 from hil.bench.queries import simulated_devices
 from hil.bench.wording import nearest
 from hil.clock import SystemClock, VirtualClock
-from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
+from hil.errors import MissingCapabilityError, ReplyError, UnknownNameError, UsageError
 from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
@@ -231,7 +231,15 @@ class Testbed:
         self.case = case
         if self._tapes is not None:
             self._tapes.section(case)
+        if self._twins is not None or self.replayed:
+            self._come_into_step()
         self.park()
+
+    def _come_into_step(self) -> None:
+        """A reset twin was switched off and on, and some devices then say so once, in place of an answer."""
+        for name in sorted(self.simulated_devices & self.devices.keys()):
+            with suppress(ReplyError):
+                self.devices[name].identity()
 
     def end(self) -> None:
         """The test is over: heal what is left, park, and see that nobody is gone; every trouble is raised, the parking done."""

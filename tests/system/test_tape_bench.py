@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import socket
 from pathlib import Path
@@ -74,11 +75,15 @@ def test_a_recorded_bench_replays_without_devices(recorded: tuple[Path, tuple[fl
 @pytest.mark.usefixtures("nobody")
 def test_one_changed_setpoint_is_told(recorded: tuple[Path, tuple[float, ...]]) -> None:
     """Instrument, position, expected and sent; the bench is parked all the same."""
+    lines = (recorded[0] / "metro-25km" / "voa.jsonl").read_text(encoding="utf-8").splitlines()
+    said = [json.loads(line)["send"] for line in lines if '"kind":"exchange"' in line]
+    place = said.index("A5.00\r") + 1
     with Testbed.open("metro-25km", seed=3, tape=TapePlan("replay", recorded[0])) as testbed:
-        with pytest.raises(TapeMismatchError, match="voa: exchange 5 of its tape") as caught:
+        with pytest.raises(TapeMismatchError, match=f"voa: exchange {place} of its tape") as caught:
             dialogue(testbed, 6.0)
         testbed.end()
-    assert (caught.value.device, caught.value.expected, caught.value.sent) == ("voa", b"A5.00\r", b"A6.00\r")
+    told = caught.value
+    assert (told.device, told.position, told.expected, told.sent) == ("voa", place, b"A5.00\r", b"A6.00\r")
 
 
 @pytest.mark.usefixtures("nobody")
