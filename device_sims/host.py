@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from hil.clock import Clock
 
     from .carriers.pty import PtyCarrier
+    from .carriers.zmq import ZmqCarrier
     from .spec import Endpoint, TwinSpec
+
+    Carrier = TcpCarrier | PtyCarrier | ZmqCarrier
 
 __all__ = ["Control", "TwinAddress", "TwinHost"]
 
@@ -57,7 +60,7 @@ class TwinHost:
     ``devices`` names those to serve; KMEs and recordings among them are not its business. ``ports`` gives fixed TCP ports by
     device (``"alice"``, ``"alice.data"``); all others are free ones. ``speed`` is how much faster than real a real-time
     clock runs; on a virtual clock devices answer at once. ``serial_lines="tcp"`` serves serial devices as a device server
-    would, as on Windows, which has no ptys.
+    would, as on Windows, which has no ptys. ``paced``: bytes on a pty take the time of the line's baud rate, on a real clock.
     """
 
     def __init__(
@@ -70,16 +73,18 @@ class TwinHost:
         ports: Mapping[str, int] | None = None,
         speed: float = 1.0,
         serial_lines: str = "tcp" if sys.platform == "win32" else "pty",
+        paced: bool = False,
     ) -> None:
         specs = _twins_of(bench, devices)
         self.world = World(bench, seed)
         self.addresses: dict[str, TwinAddress] = {}
         self._specs = specs
-        self._carriers: dict[str, list[TcpCarrier | PtyCarrier]] = {}
+        self._carriers: dict[str, list[Carrier]] = {}
         self._clock = clock
         self._ports = dict(ports or {})
         self._speed = speed
         self._serial_lines = serial_lines
+        self._paced = paced
         self.world.beside.watch_power(self._power_changed)
         with ExitStack() as stack:
             self._thread = LoopThread(f"hil-twin-{bench.bench.name}")
@@ -170,12 +175,16 @@ class TwinHost:
 
         self._thread.wait(rounds())
 
-    def _carrier(self, port: Port, key: str) -> TcpCarrier | PtyCarrier:
+    def _carrier(self, port: Port, key: str) -> Carrier:
         behind_server = port.clock.virtual and self._specs[port.device].late
         if port.endpoint.carrier == "pty" and self._serial_lines == "pty" and not behind_server:
             from .carriers.pty import PtyCarrier
 
-            return PtyCarrier(port)
+            return PtyCarrier(port, paced=self._paced)
+        if port.endpoint.carrier == "zmq":
+            from .carriers.zmq import ZmqCarrier
+
+            return ZmqCarrier(port, _HOST, self._ports.pop(key, 0))
         return TcpCarrier(port, listen(port.device, _HOST, self._ports.pop(key, 0)))
 
     def _drop_carriers(self) -> None:
@@ -239,13 +248,13 @@ def _for_good(endpoint: Endpoint) -> Endpoint:
     return replace(endpoint, session=lambda: session)
 
 
-def _with(address: TwinAddress, endpoint: Endpoint, carrier: TcpCarrier | PtyCarrier) -> TwinAddress:
-    if not isinstance(carrier, TcpCarrier):
+def _with(address: TwinAddress, endpoint: Endpoint, carrier: Carrier) -> TwinAddress:
+    if hasattr(carrier, "path"):
         return replace(address, resource=f"ASRL{carrier.path}::INSTR", path=carrier.path)
     resource = f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
-    if endpoint.carrier == "http":
+    if scheme := {"http": "http", "zmq": "tcp"}.get(endpoint.carrier):
         host, port = carrier.host, carrier.number
-        resource = f"http://{host}:{port}"
+        resource = f"{scheme}://{host}:{port}"
     if endpoint.name == "data":
         return replace(address, data_resource=resource, data_port=carrier.number)
     return replace(address, resource=resource, host=carrier.host, port=carrier.number)

@@ -58,12 +58,15 @@ class ServedBench:
         open_store: OpenStore,
         speed: float = 1.0,
         ports: Mapping[str, int] | None = None,
+        paced: bool = False,
     ) -> None:
         simulated = simulated_devices(bench, simulate=True)
         if not simulated:
             raise UsageError(f"bench {bench.bench.name!r} has no device that could be simulated; give one that has")
         with ExitStack() as stack:
-            self.host = stack.enter_context(TwinHost(bench, simulated, seed, SpeedClock(speed), ports=ports, speed=speed))
+            self.host = stack.enter_context(
+                TwinHost(bench, simulated, seed, SpeedClock(speed), ports=ports, speed=speed, paced=paced)
+            )
             self.addresses: dict[str, dict[str, Any]] = {name: _plain(at) for name, at in self.host.addresses.items()}
             self.kmes: dict[str, RunningKmes] = {}
             for link, pair in _kme_pairs(bench).items():
@@ -111,6 +114,7 @@ def serve(
     open_store: OpenStore,
     speed: float = 1.0,
     ports: Mapping[str, int] | None = None,
+    paced: bool = False,
     stop: threading.Event | None = None,
     ready: Callable[[ServedBench], None] | None = None,
 ) -> None:
@@ -118,12 +122,12 @@ def serve(
 
     ``addresses``: a JSON file of every device's addresses by name, written at once and whole, gone at the end. Beside it stand
     links ``<file>.<device>`` to the ptys of serial devices, whose own names change from run to run. ``ready`` is called once
-    all answer. ``speed``: how much faster than real the bench's time runs.
+    all answer. ``speed``: how much faster than real the bench's time runs; ``paced``: bytes on serial lines take their time.
     """
     stop = stop or threading.Event()
     with (
         _signals() as arrived,
-        ServedBench(bench, seed, open_store=open_store, speed=speed, ports=ports) as served,
+        ServedBench(bench, seed, open_store=open_store, speed=speed, ports=ports, paced=paced) as served,
         _published(served.addresses, addresses) if addresses else contextlib.nullcontext(),
     ):
         if ready is not None:

@@ -51,9 +51,13 @@ class Endpoint:
     """One port of a device. A TCP port opens a fresh session per connection, a pty has one for good."""
 
     name: Literal["control", "data"]
-    carrier: Literal["tcp", "pty", "http"]
-    """``http``: TCP, reached by a URL."""
+    carrier: Literal["tcp", "pty", "http", "zmq"]
+    """``http``: TCP, reached by a URL. ``zmq``: ZMQ requests, each handed to the session whole and answered by one reply."""
     session: Callable[[], Session]
+    baud_rate: int = 0
+    """Of a serial line: how fast bytes pass where lines are paced; 0: not known."""
+    idle_s: float = 0.0
+    """After how many bench seconds without a word from a client its TCP connection is closed; 0: never."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import tty
 from typing import TYPE_CHECKING
 
 from ._conversation import Conversation
+from ._pacing import Pacing
 
 if TYPE_CHECKING:
     from hil.device_sims.spec import Endpoint
@@ -24,16 +25,19 @@ class PtyCarrier:
     """Serves one port of a device on a pty whose other end is :attr:`path`.
 
     The client's end is held open here too, or the line would break with each client that leaves. As on any serial line
-    without flow control, what nobody reads is lost in the end.
+    without flow control, what nobody reads is lost in the end. ``paced``: bytes take the time of the line's baud rate, whatever
+    the client set, on a real clock.
     """
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, *, paced: bool = False) -> None:
         self._port = port
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
         self._unsent = bytearray()
+        baud_rate = port.endpoint.baud_rate if paced and port.seconds_per_delay else 0
+        self._in, self._out = (Pacing(port.loop, baud_rate, port.seconds_per_delay) for _ in range(2))
         self._conversation = Conversation(port, self._send)
 
     async def start(self) -> None:
@@ -65,9 +69,12 @@ class PtyCarrier:
             data = os.read(self._master, _CHUNK)
         except BlockingIOError:
             return
-        self._conversation.heard(data)
+        self._in.carry(data, self._conversation.heard)
 
     def _send(self, data: bytes) -> None:
+        self._out.carry(data, self._put)
+
+    def _put(self, data: bytes) -> None:
         if self._unsent:
             self._unsent += data[: max(0, _OVERRUN - len(self._unsent))]
             return
@@ -86,5 +93,7 @@ class PtyCarrier:
             self._port.loop.remove_writer(self._master)
 
     def _forget(self) -> None:
+        self._in.drop()
+        self._out.drop()
         self._unsent.clear()
         self._port.loop.remove_writer(self._master)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, cast
 
 from hil.errors import BenchError, UsageError
@@ -12,11 +13,14 @@ from hil.errors import BenchError, UsageError
 from ._conversation import Conversation
 
 if TYPE_CHECKING:
+    from hil.clock import Scheduled
     from hil.device_sims.spec import Endpoint
 
     from ._conversation import Port
 
 __all__ = ["TcpCarrier", "listen"]
+
+_PATIENCE_S = 10.0
 
 
 def listen(device: str, host: str, port: int) -> socket.socket:
@@ -84,9 +88,43 @@ class _Connection(asyncio.Protocol):
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._connections.add(self)
         self._conversation = Conversation(self._port, self._transport.write)
+        self._heard_ns = self._port.clock.now_ns()
+        self._idle: asyncio.TimerHandle | Scheduled | None = None
+        if self._port.endpoint.idle_s:
+            self._wait_for_a_word()
 
     def data_received(self, data: bytes) -> None:
+        self._heard_ns = self._port.clock.now_ns()
         self._conversation.heard(data)
+
+    def _wait_for_a_word(self) -> None:
+        """Look again when the client will have been silent for as long as the device bears."""
+        clock, loop = self._port.clock, self._port.loop
+        due_ns = self._heard_ns + round(self._port.endpoint.idle_s * 1e9)
+        if not clock.virtual:
+            wait_s = (due_ns - clock.now_ns()) / 1e9 * self._port.seconds_per_delay
+            self._idle = loop.call_later(max(0.0, wait_s), self._look_whether_idle)
+            return
+
+        def in_the_loop() -> None:
+            looked: Future[None] = Future()
+
+            def look() -> None:
+                self._look_whether_idle()
+                looked.set_result(None)
+
+            loop.call_soon_threadsafe(look)
+            looked.result(_PATIENCE_S)
+
+        self._idle = clock.call_at(due_ns, in_the_loop)
+
+    def _look_whether_idle(self) -> None:
+        if self._transport.is_closing():
+            return
+        if self._port.clock.now_ns() - self._heard_ns >= round(self._port.endpoint.idle_s * 1e9):
+            self._transport.close()
+        else:
+            self._wait_for_a_word()
 
     def pause_writing(self) -> None:
         self._transport.pause_reading()
@@ -97,6 +135,8 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (the client's business)
         self._conversation.end()
         self._connections.discard(self)
+        if self._idle is not None:
+            self._idle.cancel()
 
     def drop(self) -> None:
         """End the connection without waiting for the client."""

@@ -59,7 +59,7 @@ class AgiltronFf1x4Session:
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     declared_as(world, device, SwitchDevice)
-    return (Endpoint("control", "pty", lambda: AgiltronFf1x4Session(world, device)),)
+    return (Endpoint("control", "pty", lambda: AgiltronFf1x4Session(world, device), baud_rate=9600),)
 
 
 SPEC = TwinSpec(

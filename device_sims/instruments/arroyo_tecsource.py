@@ -177,7 +177,7 @@ _TREE: Tree[ArroyoTecsource] = Tree(
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     controller = ArroyoTecsource(world, device)
-    return (Endpoint("control", "pty", lambda: ScpiSession(controller, b"\r\n")),)
+    return (Endpoint("control", "pty", lambda: ScpiSession(controller, b"\r\n"), baud_rate=38_400),)
 
 
 SPEC = TwinSpec(

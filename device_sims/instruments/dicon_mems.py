@@ -59,7 +59,7 @@ class DiconMemsSession:
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     declared_as(world, device, SwitchDevice)
-    return (Endpoint("control", "pty", lambda: DiconMemsSession(world, device)),)
+    return (Endpoint("control", "pty", lambda: DiconMemsSession(world, device), baud_rate=115_200),)
 
 
 SPEC = TwinSpec(name="dicon-mems", roles=("switch",), title="DiCon MEMS 1x8 fibre-optic switch (serial)", build=_build)

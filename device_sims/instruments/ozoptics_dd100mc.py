@@ -78,7 +78,7 @@ def _lines(*lines: str, delay_s: float = 0.0) -> Reply:
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     declared_as(world, device, AttenuatorDevice)
-    return (Endpoint("control", "pty", lambda: OzOpticsDd100McSession(world, device)),)
+    return (Endpoint("control", "pty", lambda: OzOpticsDd100McSession(world, device), baud_rate=9600),)
 
 
 SPEC = TwinSpec(

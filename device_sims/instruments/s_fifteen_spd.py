@@ -103,7 +103,7 @@ class SFifteenSpd:
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     module = SFifteenSpd(world, device)
-    return (Endpoint("control", "pty", lambda: SFifteenSession(module.execute)),)
+    return (Endpoint("control", "pty", lambda: SFifteenSession(module.execute), baud_rate=115_200),)
 
 
 SPEC = TwinSpec(

@@ -100,7 +100,7 @@ class SFifteenTdc1:
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     tagger = SFifteenTdc1(world, device)
-    return (Endpoint("control", "pty", lambda: SFifteenSession(tagger.execute)),)
+    return (Endpoint("control", "pty", lambda: SFifteenSession(tagger.execute), baud_rate=115_200),)
 
 
 SPEC = TwinSpec(

@@ -27,8 +27,8 @@ FIRMWARE = "2.4.0"
 class ThorlabsPm100d(Meter):
     """One meter of a bench."""
 
-    def __init__(self, world: World, device: str) -> None:
-        identity = f"Thorlabs,PM100D,{serial_number(world, device, 'P')},{FIRMWARE}"
+    def __init__(self, world: World, device: str, model: str = "PM100D", firmware: str = FIRMWARE) -> None:
+        identity = f"Thorlabs,{model},{serial_number(world, device, 'P')},{firmware}"
         super().__init__(identity, PowerReading(world, device))
 
     def carry_out(self, words: list[str], *, query: bool, parameters: list[str], now_ns: int) -> str | None:

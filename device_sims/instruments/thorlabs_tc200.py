@@ -131,7 +131,7 @@ def _number(text: str) -> float:
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     declared_as(world, device, TemperatureControllerDevice)
-    return (Endpoint("control", "pty", lambda: ThorlabsTc200Session(world, device)),)
+    return (Endpoint("control", "pty", lambda: ThorlabsTc200Session(world, device), baud_rate=115_200),)
 
 
 SPEC = TwinSpec(

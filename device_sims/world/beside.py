@@ -74,16 +74,27 @@ class Beside:
         """Clicks at each input since power-up."""
         return tuple(self._count(name, now_ns) for name in self._declared(device, TimeTaggerDevice).inputs)
 
-    def coincidences(self, device: str, pairs: Sequence[tuple[int, int]], from_ns: int, to_ns: int) -> tuple[int, ...]:
+    def coincidences(
+        self,
+        device: str,
+        pairs: Sequence[tuple[int, int]],
+        from_ns: int,
+        to_ns: int,
+        *,
+        window_s: float | None = None,
+        delay_s: float = 0.0,
+    ) -> tuple[int, ...]:
         """Of each two inputs (from 0), clicks of the one with a click of the other within half the window, sampled.
 
-        Pulses of two receivers are compared as if their light had travelled equally long, as coincidence electronics are set.
+        ``window_s`` is its full width where the instrument has its own setting, ``delay_s`` how much later the first input is
+        taken. Pulses of two receivers are compared as if their light had travelled equally long, as coincidence electronics
+        are set.
         """
         declared = self._declared(device, TimeTaggerDevice)
         used = sorted({number for pair in pairs for number in pair})
         times = {number: self._times_s(declared.inputs[number], from_ns, to_ns) for number in used}
-        half_s = declared.window_s / 2.0
-        return tuple(_within(times[first], times[second], half_s) for first, second in pairs)
+        half_s = (declared.window_s if window_s is None else window_s) / 2.0
+        return tuple(_within(times[first] + delay_s, times[second], half_s) for first, second in pairs)
 
     # --- power --------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--addresses", type=Path, metavar="FILE", help="write where each device answers, as JSON")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the simulated world; drawn and shown when not given")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="seconds of the world per second; default 1")
+    parser.add_argument("--paced", action="store_true", help="bytes on serial lines take the time of their baud rate")
     parser.add_argument(
         "--port",
         action="append",
@@ -50,7 +51,16 @@ def execute(arguments: argparse.Namespace) -> int:
         where = [[name, ", ".join(f"{key} {value}" for key, value in at.items())] for name, at in served.addresses.items()]
         print(columns(where), flush=True)
 
-    serve(bench, seed, arguments.addresses, open_store=_open_store, speed=arguments.speed, ports=ports, ready=tell)
+    serve(
+        bench,
+        seed,
+        arguments.addresses,
+        open_store=_open_store,
+        speed=arguments.speed,
+        ports=ports,
+        paced=arguments.paced,
+        ready=tell,
+    )
     return 0
 
 

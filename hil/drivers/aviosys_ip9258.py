@@ -27,7 +27,8 @@ __all__ = ["SPEC", "AviosysIp9258"]
 CAPABILITIES = Capabilities(settle_s=1.0)
 _OUTLETS = 4
 _STATES = re.compile(r"(p6[1-4])=([01])")
-_MESSAGE = re.compile(r"<p>(.*?)</p>", re.DOTALL)
+_MESSAGE = re.compile(r"<p>(.*?)</p>|<html>(.*?)</html>", re.DOTALL)
+"""The 9850 says it in a paragraph, the 9258 in a page."""
 _LONGEST = 65_536
 _DEFAULT_PASSWORD = "12345678"  # noqa: S105  (the maker's default)
 
@@ -99,7 +100,7 @@ class AviosysIp9258:
         found = _MESSAGE.search(body.decode("utf-8", errors="replace"))
         if int(status) != http.client.OK or found is None:
             raise ReplyError(self.name, f"{command.partition('&')[0]}: HTTP status {int(status)} without the unit's message")
-        return found[1].strip()
+        return (found[1] or found[2] or "").strip()
 
     def _get(self, command: str) -> bytes:
         """The status of the answer on a line, then its body."""

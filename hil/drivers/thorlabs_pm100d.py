@@ -1,6 +1,8 @@
 """Thorlabs PM100D optical power meter, and its kin of the same SCPI (PM100USB, PM101, PM16, PM103E over the network).
 
-Lines end with a newline both ways. Command set as in QMI's ``pm100d`` and PyMeasure's ``thorlabspm100usb``.
+Lines end with a newline both ways. A PM103E drops a client that was silent for 120 s: over a socket, the driver connects
+anew after 100 s of silence, and the meter keeps what was set. Command set as in QMI's ``pm100d`` and PyMeasure's
+``thorlabspm100usb``.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ _ANY_WAVELENGTH_NM = (150.0, 12_000.0)
 _OVERLOAD_W = 1e30
 """SCPI says 9.9E37 for a reading beyond the range."""
 
+_SILENT_S = 100.0
+
 CAPABILITIES = Capabilities(
     features=frozenset({"wavelength"}),
     ranges={"wavelength_nm": _ANY_WAVELENGTH_NM},
@@ -42,10 +46,12 @@ class ThorlabsPm100d:
         self._transport = transport or over_visa(
             settings.name, settings.resource, timeout_s=settings.timeout_s, library=settings.visa_library
         )
+        self._spoken_ns: int | None = None
 
     def open(self) -> None:
         """Connect, clear old errors, learn the sensor's range, and bring the wavelength to the one the bench file declares."""
         self._transport.open()
+        self._spoken_ns = self._settings.clock.now_ns()
         try:
             self._prepare()
         except BaseException:
@@ -54,18 +60,19 @@ class ThorlabsPm100d:
 
     def close(self) -> None:
         """Let go of the port."""
+        self._spoken_ns = None
         self._transport.close()
 
     def identity(self) -> Identity:
         """``*IDN?``."""
-        return scpi_identity(self._transport)
+        return scpi_identity(self._line)
 
     def park(self) -> None:
         """A meter harms nothing."""
 
     def power_w(self) -> float:
         """One reading in watts; InstrumentError when the sensor is overloaded. An acquisition: never repeated by itself."""
-        power_w = number(self.name, "MEAS:POW?", ask(self._transport, "MEAS:POW?"))
+        power_w = number(self.name, "MEAS:POW?", ask(self._line, "MEAS:POW?"))
         if power_w > _OVERLOAD_W:
             raise InstrumentError(self.name, "the power is above the sensor's range; attenuate before the sensor is damaged")
         return power_w
@@ -80,8 +87,8 @@ class ThorlabsPm100d:
         command = f"SENS:CORR:WAV {wavelength_nm:.1f}"
 
         def write() -> None:
-            tell(self._transport, command)
-            check_errors(self._transport, command)
+            tell(self._line, command)
+            check_errors(self._line, command)
 
         with self._transport.lock:
             move(
@@ -94,9 +101,19 @@ class ThorlabsPm100d:
                 tolerance=0.5,
             )
 
+    @property
+    def _line(self) -> Transport:
+        """The line, connected anew where the device may have dropped it for our silence."""
+        if self._spoken_ns is not None:
+            now_ns = self._settings.clock.now_ns()
+            if now_ns - self._spoken_ns > _SILENT_S * 1e9 and self._settings.resource.upper().startswith("TCPIP"):
+                self._transport.reopen()
+            self._spoken_ns = now_ns
+        return self._transport
+
     def _prepare(self) -> None:
-        drain_errors(self._transport)
-        sensor = ask(self._transport, "SYST:SENS:IDN?", idempotent=True)
+        drain_errors(self._line)
+        sensor = ask(self._line, "SYST:SENS:IDN?", idempotent=True)
         if sensor.lower().startswith("no sensor"):
             raise InstrumentError(self.name, "no sensor is plugged into the power meter")
         hardware = self._wavelength_nm("SENS:CORR:WAV? MIN"), self._wavelength_nm("SENS:CORR:WAV? MAX")
@@ -108,7 +125,7 @@ class ThorlabsPm100d:
             self.set_wavelength_nm(declared.wavelength_nm)
 
     def _wavelength_nm(self, query: str) -> float:
-        return number(self.name, query, ask(self._transport, query, idempotent=True))
+        return number(self.name, query, ask(self._line, query, idempotent=True))
 
 
 def build(settings: DeviceSettings) -> PowerMeter:

@@ -1,11 +1,11 @@
 """Bytes in, bytes out: one conversation per port, and never a late reply to the next question.
 
-A :class:`Transport` holds one physical port (:class:`TcpPort`, :class:`SerialPort`, :class:`VisaPort`, or a scripted one from
-:mod:`hil.transports.tape`), keeps one lock across write and read, and after any timeout answers nothing until the line is
-back in step. :func:`over_visa` and :func:`over_raw` pick the port for a resource string.
+A :class:`Transport` holds one physical port (:class:`TcpPort`, :class:`SerialPort`, :class:`VisaPort`, :class:`ZmqPort`, or a
+scripted one from :mod:`hil.transports.tape`), keeps one lock across write and read, and after any timeout answers nothing until
+the line is back in step. :func:`over_visa` and :func:`over_raw` pick the port for a resource string.
 """
 
-from hil.transports.opening import over_raw, over_visa
+from hil.transports.opening import over_raw, over_visa, over_zmq
 from hil.transports.port import Port, SerialLine
 from hil.transports.recovery import Marker
 from hil.transports.replies import Exactly, Reply, Until
@@ -16,6 +16,7 @@ from hil.transports.taping import own_carrier, taping
 from hil.transports.tcp import TcpPort
 from hil.transports.transport import Transport
 from hil.transports.visa import VisaPort
+from hil.transports.zmq import ZmqPort
 
 __all__ = [
     "Exactly",
@@ -30,8 +31,10 @@ __all__ = [
     "Transport",
     "Until",
     "VisaPort",
+    "ZmqPort",
     "over_raw",
     "over_visa",
+    "over_zmq",
     "own_carrier",
     "taping",
 ]

@@ -10,11 +10,12 @@ from hil.transports.taping import port_or_tape
 from hil.transports.tcp import TcpPort
 from hil.transports.transport import Transport
 from hil.transports.visa import VisaPort
+from hil.transports.zmq import ZmqPort
 
 if TYPE_CHECKING:
     from hil.transports.recovery import Marker
 
-__all__ = ["over_raw", "over_visa"]
+__all__ = ["over_raw", "over_visa", "over_zmq"]
 
 
 def over_visa(
@@ -55,3 +56,8 @@ def over_raw(
 
     port = port_or_tape(make, resource, secret)
     return Transport(port, timeout_s=timeout_s, markers=markers)
+
+
+def over_zmq(device: str, resource: str, *, timeout_s: float) -> Transport:
+    """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte."""
+    return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, ()), timeout_s=timeout_s)

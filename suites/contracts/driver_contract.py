@@ -82,9 +82,9 @@ class DriverContract:
         """The same device at an address where nothing is."""
         if settings.resource.upper().startswith("TCPIP"):
             return replace(settings, resource=_refused_port())
-        if settings.resource.startswith("http://"):
-            port = _refused_port().split("::")[2]
-            return replace(settings, resource=f"http://127.0.0.1:{port}")
+        if settings.resource.startswith(("http://", "tcp://")):
+            scheme, port = settings.resource.split(":")[0], _refused_port().split("::")[2]
+            return replace(settings, resource=f"{scheme}://127.0.0.1:{port}")
         if settings.resource.upper().startswith("ASRL"):
             return replace(settings, resource="ASRL/dev/hil-contract-no-such-line::INSTR")
         return replace(settings, resource=settings.resource + ".not-there")

@@ -275,6 +275,37 @@ class TestDelays:
         assert voa.until(b"Done\r\n\r\n").startswith(b"DPos:1500")
 
 
+@needs_ptys
+class TestPacing:
+    """Bytes on a serial line take their time where one asks for it, on a real clock."""
+
+    @pytest.mark.parametrize(("paced", "clock"), [(True, SystemClock), (False, SystemClock), (True, VirtualClock)])
+    def test_ten_bits_a_byte_both_ways(self, serve, on_line, paced, clock) -> None:
+        """Twenty times CD at 9600 baud: the first question there and all answers back, the others meanwhile."""
+        host = serve(clock(), paced=paced)
+        voa = on_line(host.addresses["voa"].path)
+        measured = SystemClock()
+        voa.write(b"CD\r" * 20)
+        answers = b"".join(voa.until(b"Done\r\n\r\n") for _ in range(20))
+        took_s = measured.now_ns() / 1e9
+        least_s = (3 + len(answers)) * 10 / 9600
+        assert len(set(answers.split(b"Done\r\n\r\n"))) == 2
+        if paced and clock is SystemClock:
+            assert took_s >= least_s
+        else:
+            assert took_s < least_s / 2
+
+    def test_a_reset_drops_what_is_on_the_line(self, serve, on_line) -> None:
+        """Half an answer was on its way; the next one begins at its beginning."""
+        host = serve(SystemClock(), paced=True)
+        voa = on_line(host.addresses["voa"].path)
+        voa.write(b"CD\r" * 20)
+        voa.until(b"\r\n")
+        host.control.reset(3)
+        voa.write(b"D\r")
+        assert voa.until(b"Done\r\n\r\n").endswith(b"DPos:300\r\nATTEN:3.00\r\nDone\r\n\r\n")
+
+
 class TestUndisturbed:
     """Whatever one client does, the others are served."""
 

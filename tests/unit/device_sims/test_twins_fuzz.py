@@ -55,6 +55,17 @@ QUERIES = {
         b"TEC:STEP 99",
     ),
     "dicon": (b"I1 3\r", b"I1?\r", b"PK\r", b"CF?\r", b"I1 99\r", b"ID?", b"\n"),
+    "cc1": (
+        b":ACKN OF\n",
+        b":GATE:ON\n",
+        b"COUN:CO?\n",
+        b":DWEL 0.1\n",
+        b":TRIG:MODE STOP\n",
+        b"CLEA\n",
+        b"WIND?",
+        b":WIND 9\n",
+    ),
+    "cc1_old": (b":ACKN OF\n", b":GATE 1\n", b"COUN:C1?\n", b":DWEL 2\n", b":TRIG 0\n", b"CLEA\n", b":DELA 3\n"),
     "websq": (
         b'{"request": "labelProps", "value": "None"}',
         b'{"command": "DetectorEnable", "label": "DetectorEnable", "value": true}',
@@ -83,6 +94,8 @@ PROBES = {
     "tdc1": (b"\r\neclock?\r\n", b"0\r\n"),
     "tecsource": (b"\rTEC:MODE?\r\n", b"T\r\n"),
     "dicon": (b"\rCF?\r", b"\nMEMS 1x8,8\r\n"),
+    "cc1": (b"\n:ACKN OF\nFIRM?\n", b"Firmware v2.010\n"),
+    "cc1_old": (b"\nFIRM?\n", b"Firmware v2.001\n"),
     "websq": (b'}{"request": "NumberOfDetectors"}', b'{"label": "NumberOfDetectors", "value": {"value": 1}}\x17'),
     "chamber": (b"\r17012\xb61\r", b"1\r\n"),
 }

@@ -1,0 +1,110 @@
+"""S-Fifteen's detector module and TDC1 byte by byte: the dialogues of their maker's own library (pyS15)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hil.bench import load
+from hil.device_sims.world.world import World
+
+SECOND = 1_000_000_000
+SHELF = Path(__file__).parents[2] / "contract" / "shelf.toml"
+DARK_HZ, SIGMAS = 500.0, 4.9
+
+
+@pytest.fixture
+def world():
+    made = World(load(SHELF), seed=7)
+    made.set_biased("bob", 0, biased=True)
+    return made
+
+
+@pytest.fixture
+def spd(world, talk):
+    return talk(world, "spd")
+
+
+@pytest.fixture
+def tdc1(world, talk):
+    return talk(world, "tdc1")
+
+
+class TestDetector:
+    """Bias, cooler and counter of one detector."""
+
+    @pytest.mark.parametrize("end", [b";", b"\r\n", b"\n"])
+    def test_commands_end_with_a_semicolon_or_a_line(self, spd, end):
+        assert spd(b"time?" + end) == b"1000\r\n"
+
+    def test_tells_who_it_is(self, spd):
+        assert spd(b"*idn?\r\n").startswith(b"SPD InGaAs, S-Fifteen Instruments, SPD")
+        assert spd(b"*IDN?;").endswith(b", firmware 1.3\r\n")
+
+    @pytest.mark.parametrize(("name", "value"), [("hvolt", "210"), ("threshvolt", "-0.2"), ("settemp", "-30"), ("time", "50")])
+    def test_settings_are_silent_and_told(self, spd, name, value):
+        assert spd(f"{name} {value};".encode()) == b""
+        assert spd(f"{name}?;".encode()) == f"{value}\r\n".encode()
+
+    def test_the_bias_makes_it_count(self, world, spd):
+        """Nothing below breakdown (nine tenths of 210 V); with its voltage what the receiver counts, after the set time."""
+        assert spd(b"time 2000;counts?\r\n", 0) == b"0\r\n"
+        assert spd.delays_s == [2.0]
+        spd(b"hvolt 188\r\n", 2 * SECOND)
+        assert not world.beside.biased("spd")
+        spd(b"hvolt 210\r\n", 2 * SECOND)
+        before = world.counters("bob", 2 * SECOND).counts[0]
+        counted = int(spd(b"counts?\r\n", 2 * SECOND))
+        assert counted == world.counters("bob", 4 * SECOND).counts[0] - before
+        assert abs(counted - 2 * DARK_HZ) < SIGMAS * (2 * DARK_HZ) ** 0.5
+
+    def test_the_cooler_holds_its_set_point_while_its_loop_is_closed(self, spd):
+        assert spd(b"temp?;") == b"-20.00\r\n"
+        assert spd(b"loop 0;temp?;") == b"22.00\r\n"
+
+    @pytest.mark.parametrize("command", [b"hvolt 300", b"time 0", b"loop 2", b"hvolt nan", b"settemp x"])
+    def test_what_is_out_of_range_is_said_and_changes_nothing(self, spd, command):
+        name = command.split()[0]
+        before = spd(name + b"?;")
+        assert spd(command + b";") == b"out of range\r\n"
+        assert spd(name + b"?;") == before
+
+    @pytest.mark.parametrize("command", [b"what?", b"hvolt", b"hvolt 1 2", b"\xff"])
+    def test_what_it_does_not_know_is_said(self, spd, command):
+        assert spd(command + b";") == b"unknown command\r\n"
+
+
+class TestTimeTagger:
+    """Four inputs, and four pairs of them."""
+
+    def test_tells_who_it_is_and_how_it_is_set(self, tdc1):
+        assert tdc1(b"*idn?\r\n").startswith(b"TDC1 S-Fifteen Instruments TDC")
+        assert tdc1(b"time?;mode?;level?;REFCLK?;ECLOCK?;") == b"1000\r\n0\r\nNIM\r\n0\r\n0\r\n"
+        assert tdc1(b"TTL;pairs;REFCLK 2;level?;mode?;refclk?;") == b"TTL\r\n1\r\n2\r\n"
+
+    def test_a_time_beyond_15_bits_is_told_with_its_sign(self, tdc1):
+        """As the firmware's 16-bit number is."""
+        assert tdc1(b"time 40000;time?;") == b"-25536\r\n"
+
+    def test_singles_are_four_numbers_after_the_set_time(self, world, tdc1):
+        before = world.counters("bob", 0).counts
+        told = tdc1(b"time 3000;singles;counts?\r\n", 0)
+        assert tdc1.delays_s == [3.0]
+        gained = [int(now - was) for now, was in zip(world.counters("bob", 3 * SECOND).counts, before, strict=True)]
+        assert told == " ".join(map(str, gained)).encode() + b"\r\n"
+        assert abs(gained[1] - 3 * DARK_HZ) < SIGMAS * (3 * DARK_HZ) ** 0.5
+
+    def test_pairs_are_eight(self, tdc1):
+        numbers = tdc1(b"pairs;time 500;counts?\r\n", 0).split()
+        assert len(numbers) == 8
+        assert max(map(int, numbers[4:])) < 3  # 500 Hz x 500 Hz x 2 ns x 0.5 s
+
+    @pytest.mark.parametrize("command", [b"time 0", b"time 70000", b"NEG 4", b"REFCLK 3"])
+    def test_what_is_out_of_range_is_said(self, tdc1, command):
+        assert tdc1(command + b";") == b"out of range\r\n"
+
+    def test_time_stamps_are_not_simulated_and_it_says_so(self, tdc1):
+        assert tdc1(b"timestamp;counts?;") == b"timestamps are not simulated\r\n"
+        assert tdc1(b"INPKT;") == b"unknown command\r\n"
+        assert tdc1(b"abort;") == b""

@@ -1,0 +1,95 @@
+"""S-Fifteen's detector module and TDC1: the lines of their maker's library, compared byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from hil.drivers.s_fifteen_spd import SFifteenSpd
+from hil.drivers.s_fifteen_tdc1 import SFifteenTdc1
+from hil.errors import DeviceTimeoutError, InstrumentError, ReplyError, UsageError
+from hil.transports import Marker, Until
+
+LINE = Until(b"\r\n")
+
+
+def asked(query: str, reply: str) -> list:
+    return [(">", query.encode() + b"\r\n"), ("<", reply.encode() + b"\r\n")]
+
+
+def counted(command: str, gate_ms: int, reply: str) -> list:
+    return [(">", f"time {gate_ms}\r\n{command}\r\n".encode()), ("<", reply.encode() + b"\r\n")]
+
+
+TDC1 = "TDC1 S-Fifteen Instruments TDC4711 firmware 2.1"
+SPD = "SPD InGaAs, S-Fifteen Instruments, SPD4711, firmware 1.3"
+
+
+@pytest.fixture
+def opened(script, settings):
+    def make(cls, who, turns):
+        marker = Marker(b"*idn?\r\n", LINE, lambda reply: who.split()[0].encode() in reply)
+        device = cls(settings(), script([*asked("*idn?", who), *turns], markers=(marker,), reopens_clean=False))
+        device.open()
+        return device
+
+    return make
+
+
+def test_both_tell_serial_number_and_firmware(opened):
+    tagger, detector = opened(SFifteenTdc1, TDC1, asked("*idn?", TDC1)), opened(SFifteenSpd, SPD, asked("*idn?", SPD))
+    assert (tagger.identity().serial, tagger.name) == ("TDC4711", "dut")
+    identity = detector.identity()
+    assert (identity.vendor, identity.model, identity.serial, identity.firmware) == (
+        "S-Fifteen Instruments",
+        "SPD",
+        "SPD4711",
+        "1.3",
+    )
+
+
+def test_a_tagger_counts_for_its_gate(opened):
+    """Set, asked, waited for on the bench's clock, read."""
+    tagger = opened(SFifteenTdc1, TDC1, counted("singles;counts?", 1500, "4 3 2 1"))
+    assert tagger.singles(1.5) == (4, 3, 2, 1)
+    assert tagger._line._settings.clock.now_ns() == 1_500_000_000
+
+
+def test_pairs_are_the_last_four_of_eight(opened):
+    tagger = opened(SFifteenTdc1, TDC1, counted("pairs;counts?", 500, "9 9 9 9 1 2 3 4"))
+    assert tagger.coincidences(0.5) == {(1, 3): 1, (1, 4): 2, (2, 3): 3, (2, 4): 4}
+
+
+def test_other_numbers_than_expected_are_no_counts(opened):
+    with pytest.raises(ReplyError, match="2 numbers; expected 4"):
+        opened(SFifteenTdc1, TDC1, counted("singles;counts?", 500, "1 2")).singles(0.5)
+    with pytest.raises(ReplyError, match="expected counts"):
+        opened(SFifteenTdc1, TDC1, counted("singles;counts?", 500, "timestamps are not simulated")).singles(0.5)
+
+
+def test_counting_is_asked_for_once(opened):
+    """An acquisition that timed out is not repeated; the next question comes after a marker."""
+    turns = [*counted("counts?", 100, "")[:1], ("silence", b""), *asked("*idn?", SPD), *asked("*idn?", SPD)]
+    detector = opened(SFifteenSpd, SPD, turns)
+    with pytest.raises(DeviceTimeoutError):
+        detector.counts(0.1)
+    assert detector.identity().model == "SPD"
+
+
+@pytest.mark.parametrize("gate_s", [0.0, 65.6, float("nan")])
+def test_gates_it_cannot_have(opened, gate_s):
+    with pytest.raises((UsageError, ValueError)):
+        opened(SFifteenSpd, SPD, []).counts(gate_s)
+
+
+def test_another_instrument_on_the_line_is_found(opened):
+    detector = opened(SFifteenSpd, SPD, asked("*idn?", "OPMGE S-Fifteen Instruments"))
+    with pytest.raises(ReplyError, match="calls itself SPD"):
+        detector.identity()
+
+
+def test_the_bias_is_set_and_read_back(opened):
+    """Its own operating voltage when the bench file names none; a voltage that does not follow is found."""
+    detector = opened(SFifteenSpd, SPD, [(">", b"hvolt 0\r\n"), *asked("hvolt?", "0")])
+    detector.set_biased(biased=False)
+    with pytest.raises(InstrumentError):
+        opened(SFifteenSpd, SPD, [(">", b"hvolt 0\r\n"), *asked("hvolt?", "210")]).set_biased(biased=False)
