@@ -62,8 +62,9 @@ class Session:
     def __init__(self, link: Link) -> None:
         self._prepare = link.transmitter.prepare
         settings = settings_of(link)
-        self._alice = [Alice(settings, pool, entropy) for pool, entropy in lane_shares(link, "alice")]
-        self._bob = [Bob(settings, pool, entropy) for pool, entropy in lane_shares(link, "bob")]
+        of_alice, of_bob = lane_shares(link)
+        self._alice = [Alice(settings, pool, entropy) for pool, entropy in of_alice]
+        self._bob = [Bob(settings, pool, entropy) for pool, entropy in of_bob]
         self.settings_digest = settings_digest(settings, self._alice[0].pool)
 
     def begin(self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...]) -> tuple[Begin, Begin]:
@@ -73,14 +74,18 @@ class Session:
         return partial(alice.block, context, self._prepare), partial(bob.block, context, records[0])
 
 
-def lane_shares(link: Link, party: str) -> list[tuple[KeyPool, Entropy]]:
-    """Pool and random bits of each lane at one end of a link.
+def lane_shares(link: Link) -> tuple[list[tuple[KeyPool, Entropy]], list[tuple[KeyPool, Entropy]]]:
+    """Pool and random bits of each lane, at a's end of a link and at b's.
 
-    The pre-shared key is made afresh for each test, as both ends are on this host; nothing of a pool outlives it.
+    The pre-shared key is drawn once, made afresh for each test as both ends are on this host; nothing of a pool outlives it.
     """
-    pre_shared = link.testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
-    pools = lane_pools(pre_shared, link.declared.classical.lanes)
-    return [(pool, link.testbed.entropy(link.name, party, lane)) for lane, pool in enumerate(pools)]
+    testbed, lanes = link.testbed, link.declared.classical.lanes
+    pre_shared = testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
+    of_alice, of_bob = (
+        [(pool, testbed.entropy(link.name, party, lane)) for lane, pool in enumerate(lane_pools(pre_shared, lanes))]
+        for party in ("alice", "bob")
+    )
+    return of_alice, of_bob
 
 
 def settings_of(link: Link) -> DistillSettings:

@@ -35,8 +35,9 @@ class EntangledSession:
 
     def __init__(self, link: Link) -> None:
         settings = _settings_of(link)
-        self._alice = [EntangledAlice(settings, pool, entropy) for pool, entropy in lane_shares(link, "alice")]
-        self._bob = [EntangledBob(settings, pool, entropy) for pool, entropy in lane_shares(link, "bob")]
+        of_alice, of_bob = lane_shares(link)
+        self._alice = [EntangledAlice(settings, pool, entropy) for pool, entropy in of_alice]
+        self._bob = [EntangledBob(settings, pool, entropy) for pool, entropy in of_bob]
         self.settings_digest = settings_digest(settings, self._alice[0].pool)
 
     def begin(self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...]) -> tuple[Begin, Begin]:

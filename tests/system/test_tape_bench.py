@@ -180,13 +180,20 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Any, ..
 
 
 def on_the_shelf(testbed: Testbed) -> tuple[Any, ...]:
-    """An outlet over HTTP, and counts that a device pushes."""
+    """An outlet over HTTP, counts that a device pushes, counters over ZMQ and of two dialects, a switch without answers."""
     testbed.begin("a case")
     outlet: Any = testbed.device("pdu")
     outlet.set_powered(powered=True)
     detector: Any = testbed.device(WEBSQ)
     detector.set_biased(biased=True)
-    found = (outlet.powered(), detector.counts(0.2), detector.counts(0.2))
+    devices: dict[str, Any] = {name: testbed.device(name) for name in ("id900", "cc1", "cc1_old", "dicon", "tecsource")}
+    devices["dicon"].select(3)
+    devices["tecsource"].set_setpoint_c(30.0)
+    found = (
+        *(outlet.powered(), detector.counts(0.2), detector.counts(0.2)),
+        *(devices[name].singles(0.5) for name in ("id900", "cc1", "cc1_old")),
+        *(devices["dicon"].channel(), devices["tecsource"].setpoint_c()),
+    )
     testbed.end()
     return found
 

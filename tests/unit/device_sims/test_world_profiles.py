@@ -191,7 +191,8 @@ def test_singles_as_declared(one_percent: OnePercent, name: str, link: str) -> N
     """Each detector with its dead time and afterpulses, with the light on and in the dark."""
     bench = standing(name)
     for lit in (True, False):
-        model = link_model(bench if lit else changed(bench, link, "a", intensities=(NEVER, NEVER, NEVER)), link)
+        dark = (NEVER,) * len(link_model(bench, link).intensities)
+        model = link_model(bench if lit else changed(bench, link, "a", intensities=dark), link)
         again = model.counting.afterpulse_probability
         seconds = one_percent.counts * (1.0 + again) / (1.0 - again) / min(click_rates_hz(model))
         one_percent.hold(list(singles(one_percent, model, look(bench, link, seconds, lit=lit), seconds)))
@@ -203,7 +204,7 @@ def test_gain_of_every_intensity(one_percent: OnePercent, name: str, link: str, 
     """Concentrated, without dead time: clicks in the basis of preparation alone."""
     bench = changed(standing(name), link, "b", **BARE)
     found = []
-    for intensity in range(3):
+    for intensity in range(len(link_model(bench, link).intensities)):
         of_one = concentrated(bench, link, intensity, basis)
         model = link_model(of_one, link)
         number = min(intensity, len(model.intensities) - 1)  # of the settings there are
@@ -222,7 +223,7 @@ def test_qber_of_every_intensity(one_percent: OnePercent, name: str, link: str, 
     chosen = {"misalignment": 0.4, "key_basis_probability": NEVER if basis else 1.0}
     bench = changed(bench, link, "b", **BARE, **chosen)
     found = []
-    for intensity in range(3):
+    for intensity in range(len(link_model(bench, link).intensities)):
         of_one = concentrated(bench, link, intensity, basis)
         model = link_model(of_one, link)
         number = min(intensity, len(model.intensities) - 1)  # of the settings there are

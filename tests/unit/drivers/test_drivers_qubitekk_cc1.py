@@ -22,6 +22,12 @@ def opening(first: str, version: str, *switches: list) -> list:
     return [*handshake, *asked("FIRM?", f"Firmware v{version}"), *[turn for each in switches for turn in each]]
 
 
+def begun(gate: str, version: str = "2.010", first: str = "") -> list:
+    """Every count comes into step first, whatever the power-up before it left; then a dwell time of this length."""
+    into_step = [(">", b":ACKN OF\nFIRM?\n"), ("<", f"{first}Firmware v{version}\n".encode())]
+    return [*into_step, *told(f":DWEL {gate}", "CLEA")]
+
+
 NEW = (told(":GATE:OFF"), asked("GATE?", "OFF"), told(":TRIG:MODE CONT"), asked("TRIG?", "MODE CONT"))
 OLD = (told(":GATE 0"), asked("GATE?", "0"), told(":TRIG 0"), asked("TRIG?", "0"))
 
@@ -39,25 +45,25 @@ def opened(script, settings):
 @pytest.mark.parametrize("first", ["", ":ACKN OF\n"])
 def test_the_newer_dialect_acknowledging_or_not(opened, first):
     """Firmware 2.010 is later than 2.2: it switches by word."""
-    turns = [*told(":DWEL 2", "CLEA"), *asked("DWEL?", "2"), *asked("COUN:C1?", "1013"), *asked("COUN:C2?", "7")]
+    turns = [*begun("2"), *asked("DWEL?", "2"), *asked("COUN:C1?", "1013"), *asked("COUN:C2?", "7")]
     assert opened(turns, opening(first, "2.010", *NEW)).singles(2.0) == (1013, 7)
 
 
 def test_the_older_dialect_tells_milliseconds(opened):
     """Firmware 2.001 does not know :ACKN, switches by number, and its dwell time reads 2000."""
-    turns = [*told(":DWEL 2", "CLEA"), *asked("DWEL?", "2000"), *asked("COUN:CO?", "4")]
+    turns = [*begun("2", "2.001", "Unknown Command\n"), *asked("DWEL?", "2000"), *asked("COUN:CO?", "4")]
     assert opened(turns, opening("Unknown Command\n", "2.001", *OLD)).coincidences(2.0) == {(1, 2): 4}
 
 
 def test_a_dwell_time_that_is_not_taken_is_found_before_counting(opened):
-    turns = [*told(":DWEL 2", "CLEA"), *asked("DWEL?", "1")]
+    turns = [*begun("2"), *asked("DWEL?", "1")]
     with pytest.raises(InstrumentError, match="set to 2 s but reads back 1 s"):
         opened(turns, opening("", "2.010", *NEW)).singles(2.0)
 
 
 def test_the_answer_to_a_refused_setting_is_taken_for_what_it_is(opened):
     """It comes where the next answer is awaited; the line is in step again before the next question."""
-    refused = [*told(":DWEL 2", "CLEA"), (">", b"DWEL?\n"), ("<", b"Unable to comply\n1\n")]
+    refused = [*begun("2"), (">", b"DWEL?\n"), ("<", b"Unable to comply\n1\n")]
     again = [(">", b":ACKN OF\nFIRM?\n"), ("<", b"Firmware v2.010\n"), *asked("FIRM?", "Firmware v2.010")]
     counter = opened([*refused, *again], opening("", "2.010", *NEW))
     with pytest.raises(InstrumentError, match="Unable to comply"):
@@ -66,13 +72,19 @@ def test_the_answer_to_a_refused_setting_is_taken_for_what_it_is(opened):
 
 
 def test_an_echo_is_no_answer(opened):
-    """After a power-up it acknowledges again."""
-    turns = [*told(":DWEL 2", "CLEA"), (">", b"DWEL?\n"), ("<", b":DWEL 2\nCLEA\nDWEL?\n2\n")]
+    """After a power-up it acknowledges again: a harmless question is asked anew, and a count begins by ending that."""
+    echoed = [(">", b"FIRM?\n"), ("<", b"FIRM?\n")]
     again = [(">", b":ACKN OF\nFIRM?\n"), ("<", b":ACKN OF\nFirmware v2.010\n"), *asked("FIRM?", "Firmware v2.010")]
-    counter = opened([*turns, *again], opening("", "2.010", *NEW))
-    with pytest.raises(ReplyError, match="repeats commands"):
-        counter.singles(2.0)
-    assert counter.identity().vendor == "Qubitekk"
+    counting = [*begun("1", first=":ACKN OF\n"), *asked("DWEL?", "1"), *asked("COUN:CO?", "3")]
+    counter = opened([*echoed, *again, *counting], opening("", "2.010", *NEW))
+    assert counter.identity().firmware == "2.010"
+    assert counter.coincidences(1.0) == {(1, 2): 3}
+
+
+def test_a_count_whose_echo_comes_is_not_asked_for_again(opened):
+    turns = [*begun("1"), *asked("DWEL?", "1"), *asked("COUN:CO?", "COUN:CO?")]
+    with pytest.raises(ReplyError, match="answered by the command"):
+        opened(turns, opening("", "2.010", *NEW)).coincidences(1.0)
 
 
 def test_a_gate_that_stays_on_is_found_at_opening(opened):
@@ -82,7 +94,7 @@ def test_a_gate_that_stays_on_is_found_at_opening(opened):
 
 
 def test_no_number_is_no_count(opened):
-    turns = [*told(":DWEL 1", "CLEA"), *asked("DWEL?", "1"), *asked("COUN:C1?", "bad_count")]
+    turns = [*begun("1"), *asked("DWEL?", "1"), *asked("COUN:C1?", "bad_count")]
     with pytest.raises(ReplyError, match="expected counts, got 'bad_count'"):
         opened(turns, opening("", "2.010", *NEW)).singles(1.0)
 

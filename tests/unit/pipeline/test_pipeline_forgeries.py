@@ -207,7 +207,7 @@ pytestmark = pytest.mark.timeout(600)  # half a minute of one core, on a machine
 
 @pytest.fixture
 def few_passes(small: Callable[..., SmallLink], monkeypatch: pytest.MonkeyPatch) -> list[Scene]:
-    monkeypatch.setattr(plan, "_LEFT_OVER", 0.6)
+    monkeypatch.setattr(plan, "_LEFT_OVER", 0.1)
     return [scene(tiny_pairs), scene(tiny_pulses(small))]
 
 

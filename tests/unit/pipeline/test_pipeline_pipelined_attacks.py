@@ -73,7 +73,7 @@ def both(results: list[tuple[BlockResult, BlockResult]]) -> tuple[dict[str, byte
     return keys_of([a for a, _ in results]), keys_of([b for _, b in results])
 
 
-RECONCILIATIONS = ["cascade", *(["cascade-fast", "cascade-efficient"] if available() else [])]
+RECONCILIATIONS = ["cascade", *(["cascade-fast", "cascade-efficient", "ldpc"] if available() else [])]
 
 
 @pytest.mark.parametrize("reconciliation", RECONCILIATIONS)

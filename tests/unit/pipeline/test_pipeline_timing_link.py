@@ -15,6 +15,7 @@ from hil.bench.model import ReceiverDevice, TransmitterDevice
 from hil.device_sims.world.world import World
 from hil.errors import UsageError
 from hil.pipeline.authentication import KeyPool
+from hil.pipeline.bits import unpack_steps
 from hil.pipeline.distiller import Alice, Bob
 from hil.pipeline.entropy import SeededEntropy
 from hil.pipeline.messages import Brightness, Header, Message, Stretches, Synchronised, decode, encode
@@ -261,8 +262,7 @@ def test_disclosed_pulses_make_no_key_and_are_counted() -> None:
     told = lines(result)
     stretches, detections = heard[Stretches], next(body for kind, body in heard.items() if kind.__name__ == "Detections")
     assert told["intensities disclosed, of pulses without key"] == len(stretches.starts) * stretches.length
-    steps = np.frombuffer(detections.steps, {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}[detections.width])
-    index = np.cumsum(steps, dtype=np.int64) + detections.first
+    index = unpack_steps(detections.steps, detections.width, detections.events, detections.first)
     for start in stretches.starts:
         assert not ((index >= start) & (index < start + stretches.length)).any()
     # about 320 clicks a stretch

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAGE = Path(__file__).parents[3] / "docs/reference/testbed.md"
-INTERNAL = {"block_series", "distil", "forget", "keep", "next_sequence", "observed"}
-"""What runs call on a link, and tests do not."""
+INTERNAL = {
+    *("block_series", "conclude", "distil", "forget", "give_back", "keep", "next_sequence", "not_measured", "observed"),
+    *("sent_pulses", "take_in", "transcript_writer"),
+}
+"""What runs call on a link, its testbed or its key delivery, and tests do not."""
 
 
 def examples() -> list[str]:
