@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import re
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +38,11 @@ _QUESTIONS = 5
 
 @dataclass(frozen=True)
 class Probe:
-    """What one device answered; ``latency_ms`` is the median time of a question for its identity, ``trouble`` empty if none."""
+    """What one device answered; ``latency_ms`` is the median time of a question for its identity, ``trouble`` empty if none.
+
+    ``errors``: what its error queue held when it was opened. ``clock_skew_ppm``: how much faster its clock runs than ours,
+    over a second, as well as its latency allows. ``calibration``: each with its due date. ``permissions``: what the system forbids us.
+    """
 
     device: str
     role: str
@@ -46,6 +54,10 @@ class Probe:
     firmware: str = ""
     required: str = ""
     latency_ms: float | None = None
+    errors: tuple[str, ...] = ()
+    clock_skew_ppm: float | None = None
+    calibration: str = ""
+    permissions: str = ""
     trouble: str = ""
 
 
@@ -69,6 +81,8 @@ def probe_bench(bench: Bench, *, simulate: bool, recording: Path | None) -> Iter
                 "address": address.resource,
                 "simulated": name in simulated,
                 "required": declared.firmware,
+                "calibration": _calibration(declared, date.today()),  # noqa: DTZ011  (certificates bear local dates)
+                "permissions": _permissions(address.resource),
             }
             if isinstance(declared, KmeDevice):
                 yield _kme(about, bench, declared)
@@ -89,7 +103,8 @@ def _instrument(about: dict[str, Any], declared: Device, address: Address, clock
     device: Any = None
     try:
         device = find("driver", declared.driver).build(settings)
-        device.open()
+        with _heard("hil.drivers") as told:
+            device.open()
         identity: Identity = device.identity()
         times_ms = []
         for _ in range(_QUESTIONS):
@@ -98,6 +113,8 @@ def _instrument(about: dict[str, Any], declared: Device, address: Address, clock
             times_ms.append(1e3 * (time.perf_counter() - started_s))
         found: dict[str, Any] = {"identity": str(identity), "firmware": identity.firmware}
         found["latency_ms"] = round(median(times_ms), 3)
+        found["errors"] = tuple(told)
+        found["clock_skew_ppm"] = _clock_skew_ppm(device, clock)
         try:
             check_identity(name, identity, declared.firmware, declared.serial)
         except HilError as error:
@@ -108,6 +125,50 @@ def _instrument(about: dict[str, Any], declared: Device, address: Address, clock
     finally:
         with suppress(HilError, OSError, AttributeError):
             device.close()
+
+
+@contextmanager
+def _heard(logger: str) -> Iterator[list[str]]:
+    """Warnings that are logged meanwhile: drivers tell so what they found in an error queue."""
+    told: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+
+    ear = Ear(logging.WARNING)
+    logging.getLogger(logger).addHandler(ear)
+    try:
+        yield told
+    finally:
+        logging.getLogger(logger).removeHandler(ear)
+
+
+def _clock_skew_ppm(device: Any, clock: Clock) -> float | None:
+    if not hasattr(device, "device_time_ns"):
+        return None
+    first_ns, began_ns = device.device_time_ns(), clock.now_ns()
+    clock.sleep(1.0)
+    last_ns, ended_ns = device.device_time_ns(), clock.now_ns()
+    return round(1e6 * ((last_ns - first_ns) / (ended_ns - began_ns) - 1.0), 3)
+
+
+def _calibration(declared: Device, today: date) -> str:
+    return "; ".join(
+        f"{what} of {entry.on}, {'due' if entry.due >= today else 'EXPIRED'} {entry.due}"
+        for what, entry in declared.calibration.items()
+    )
+
+
+def _permissions(resource: str) -> str:
+    """What keeps us from a serial line that is there, and what helps."""
+    found = re.fullmatch(r"ASRL(/.+?)(::INSTR)?", resource)
+    if found is None or not os.path.exists(found[1]) or os.access(found[1], os.R_OK | os.W_OK):  # noqa: PTH110
+        return ""
+    return (
+        f"no right to read and write {found[1]}: join the group that owns it (dialout, uucp), or give it a udev rule such as"
+        ' SUBSYSTEM=="tty", ATTRS{idVendor}=="0403", MODE="0660", TAG+="uaccess"'
+    )
 
 
 def _kme(about: dict[str, Any], bench: Bench, declared: KmeDevice) -> Probe:

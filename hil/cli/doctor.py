@@ -64,6 +64,17 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def _backends() -> list[str]:
+    from pyvisa.highlevel import list_backends
+
+    return sorted(map(str, list_backends()))
+
+
+def _serial_ports(folder: Path = Path("/dev/serial/by-id")) -> dict[str, str]:
+    """Names that stay with their device, and what each is at present; nothing is opened."""
+    return {str(link): str(link.resolve()) for link in sorted(folder.glob("*"))} if folder.is_dir() else {}
+
+
 def _guard(bench: Bench, *, simulate: bool) -> str:
     """What puts the bench back when the run that broke it is killed."""
     twins = simulated_devices(bench, simulate=simulate)
@@ -78,6 +89,7 @@ def _guard(bench: Bench, *, simulate: bool) -> str:
 
 def _plain(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> dict[str, Any]:
     plain: dict[str, Any] = {"versions": versions, "executable": sys.executable}
+    plain |= {"visa_backends": _backends(), "serial_ports": _serial_ports()}
     if guard:
         plain |= {"devices": [dataclasses.asdict(probe) for probe in probes], "guard": guard}
     return plain
@@ -85,6 +97,8 @@ def _plain(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> dic
 
 def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> None:
     print(columns([[name, version] for name, version in versions.items()], indent=""))
+    print(f"VISA backends: {', '.join(_backends()) or 'none'}")
+    print("serial ports by id: " + ("; ".join(f"{name} -> {port}" for name, port in _serial_ports().items()) or "none"))
     if not guard:
         print("\nno --bench given, so no device was asked")
         return
@@ -92,6 +106,11 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
     for probe in probes:
         if probe.trouble:
             print(f"\n{probe.trouble}")
+        notes = [f"error queue: {text}" for text in probe.errors] + [text for text in (probe.permissions,) if text]
+        notes += [f"calibration: {probe.calibration}"] if probe.calibration else []
+        notes += [f"clock: {probe.clock_skew_ppm:+g} ppm against ours"] if probe.clock_skew_ppm is not None else []
+        for note in notes:
+            print(f"{probe.device}: {note}")
     print(f"\nguard: {guard}")
 
 

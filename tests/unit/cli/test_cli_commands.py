@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.cli import COMMANDS, main
+from hil.bench import load
+from hil.cli import COMMANDS, _probe, main
 from hil.cli import run as run_command
 from hil.cli.list_ import KINDS
 from hil.discovery import names
@@ -160,7 +163,34 @@ class TestDoctor:
         assert devices["alice"]["firmware"] == "2.4.1"
         assert devices["alice"]["required"] == "~=2.4"
         assert devices["meter"]["latency_ms"] > 0
+        assert devices["alice"]["clock_skew_ppm"] == 0.0  # virtual time has one clock
+        assert devices["meter"]["clock_skew_ppm"] is None
+        assert devices["meter"]["calibration"] == "responsivity of 2026-06-01, due 2099-12-31"
+        assert not any(device["errors"] or device["permissions"] for device in devices.values())
+        assert "py" in said["visa_backends"]
         assert "nothing real can be left broken" in said["guard"]
+
+    def test_what_a_driver_found_in_an_error_queue(self) -> None:
+        """It is heard while the device is opened, and only then."""
+        log = logging.getLogger("hil.drivers")
+        with _probe._heard("hil.drivers") as told:
+            log.warning("%s: 1 errors from before we came: -113", "meter")
+        log.warning("later")
+        assert told == ["meter: 1 errors from before we came: -113"]
+
+    def test_calibration_that_expired(self) -> None:
+        """On the day after it was due."""
+        meter = load("metro-25km").device["meter"]
+        assert _probe._calibration(meter, date(2100, 1, 1)) == "responsivity of 2026-06-01, EXPIRED 2099-12-31"
+
+    def test_serial_line_that_we_may_not_use(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With what to do; a line that is not there is another trouble."""
+        line = tmp_path / "ttyUSB0"
+        line.touch()
+        monkeypatch.setattr(_probe.os, "access", lambda *_: False)
+        assert "udev rule" in _probe._permissions(f"ASRL{line}::INSTR")
+        assert not _probe._permissions(f"ASRL{tmp_path / 'nothing'}::INSTR")
+        assert not _probe._permissions("TCPIP::a::1::SOCKET")
 
     def test_device_that_does_not_answer(self, capsys: pytest.CaptureFixture[str], bench_file: Callable[..., str]) -> None:
         """It is named, and the exit code is that of a broken bench."""
