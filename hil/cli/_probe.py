@@ -41,7 +41,8 @@ class Probe:
     """What one device answered; ``latency_ms`` is the median time of a question for its identity, ``trouble`` empty if none.
 
     ``errors``: what its error queue held when it was opened. ``clock_skew_ppm``: how much faster its clock runs than ours,
-    over a second, as well as its latency allows. ``calibration``: each with its due date. ``permissions``: what the system forbids us.
+    over a second, as well as its latency allows. ``calibration``: each with its due date.
+    ``permissions``: what the system forbids us.
     """
 
     device: str
