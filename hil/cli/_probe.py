@@ -151,7 +151,7 @@ def _clock_skew_ppm(device: Any, clock: Clock) -> float | None:
     first_ns, began_ns = device.device_time_ns(), clock.now_ns()
     clock.sleep(1.0)
     last_ns, ended_ns = device.device_time_ns(), clock.now_ns()
-    return round(1e6 * ((last_ns - first_ns) / (ended_ns - began_ns) - 1.0), 3)
+    return float(round(1e6 * ((last_ns - first_ns) / (ended_ns - began_ns) - 1.0), 3))
 
 
 def _calibration(declared: Device, today: date) -> str:
