@@ -19,6 +19,7 @@ MINUTES = 30 * 24 * 60
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("all_cores")
 def test_month_on_two_cores(figure: Any) -> None:
     """Every window has its clicks: 3.05 million a second, a few per cent about with the drift."""
     bench = load("metro-25km")
