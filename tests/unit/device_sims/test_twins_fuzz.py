@@ -113,7 +113,8 @@ def bench(device: str) -> Bench:
 
 def session(device: str, endpoint: int = 0) -> Session:
     world = World(bench(device), seed=11)
-    return discovery.find("twin", bench(device).device[device].driver).build(world, device)[endpoint].session()
+    declared = bench(device).device[device]
+    return discovery.find("twin", declared.twin or declared.driver).build(world, device)[endpoint].session()
 
 
 def heard(conversation: Session, data: bytes) -> bytes:
