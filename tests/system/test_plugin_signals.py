@@ -56,6 +56,7 @@ class Killable:
         for name in ("started", "never"):
             os.mkfifo(path / name)
         self.process: subprocess.Popen[bytes] | None = None
+        self._sockets: dict[int, set[str]] = {}
 
     def start(self, *arguments: str, tests: int) -> subprocess.Popen[bytes]:
         """Return once every test is in the middle of its work."""
@@ -98,14 +99,19 @@ class Killable:
         for file in self.path.glob("where-*.json"):
             where = json.loads(file.read_text())
             for name, (port, path) in where["twins"].items():
-                if port and _listens(port):
+                if port and self._still_listens(port):
                     found.append(f"port {port} of {name}")
                 if path and _held(path, self.processes()):
                     found.append(f"pty {path} of {name}")
             for url in where["kmes"]:
-                if _listens(int(url.rpartition(":")[2])):
-                    found.append(f"port {port} of a KME")
+                if self._still_listens(int(url.rpartition(":")[2])):
+                    found.append(f"{url} of a KME")
         return found
+
+    def _still_listens(self, port: int) -> bool:
+        """Whether the very socket listens that did at the first look: a freed port may be somebody else's by now."""
+        listening = _listening(port)
+        return bool(listening & self._sockets.setdefault(port, listening))
 
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -119,11 +125,11 @@ class Killable:
         return (self.path / "output.txt").read_text()
 
 
-def _listens(port: int) -> bool:
-    """Whether any process listens there; asking the port itself would disturb who does."""
+def _listening(port: int) -> set[str]:
+    """Inodes of the sockets that listen there; asking the port itself would disturb who does."""
     local = f":{port:04X}"
     lines = [line.split() for table in ("tcp", "tcp6") for line in (PROC / "net" / table).read_text().splitlines()[1:]]
-    return any(fields[1].endswith(local) and fields[3] == "0A" for fields in lines)
+    return {fields[9] for fields in lines if fields[1].endswith(local) and fields[3] == "0A"}
 
 
 def _held(pty: str, pids: Iterable[int]) -> bool:
