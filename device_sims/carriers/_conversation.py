@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Conversation", "Port"]
 
 _PATIENCE_S = 10.0
+_BROKE_DOWN = "%s: the simulated device broke down; it goes on as after power-up"
 
 logger = logging.getLogger("hil.device_sims")
 
@@ -74,7 +75,7 @@ class Conversation:
         try:
             replies = self._session.received(data, self._port.clock.now_ns())
         except Exception:
-            logger.exception("%s: the simulated device broke down; it goes on as after power-up", self._port.device)
+            logger.exception(_BROKE_DOWN, self._port.device)
             self.begin()
             return
         self._say(replies)
@@ -108,7 +109,12 @@ class Conversation:
         clock, loop = self._port.clock, self._port.loop
 
         def keep() -> None:
-            data, again_s = make(clock.now_ns())
+            try:
+                data, again_s = make(clock.now_ns())
+            except Exception:
+                logger.exception(_BROKE_DOWN, self._port.device)
+                self.begin()
+                return
             if data:
                 self._send(data)
             if again_s is not None:
@@ -123,11 +129,7 @@ class Conversation:
             kept: Future[None] = Future()
 
             def call() -> None:
-                try:
-                    keep()
-                except Exception:
-                    logger.exception("%s: the simulated device broke down; it goes on as after power-up", self._port.device)
-                    self.begin()
+                keep()
                 kept.set_result(None)
 
             loop.call_soon_threadsafe(call)

@@ -45,6 +45,18 @@ class Talkative:
         return []
 
 
+class Breaking:
+    """Breaks down 10 ms after ``break``; answers anything else after 50 ms."""
+
+    def received(self, data: bytes, now_ns: int) -> list[Later]:
+        def make(then_ns: int) -> tuple[bytes, None]:
+            if b"break" in data:
+                raise ZeroDivisionError
+            return b"%d\n" % then_ns, None
+
+        return [Later(0.01 if b"break" in data else 0.05, make)]
+
+
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., TwinHost]]:
     """A host of metro-25km whose meter is one of the sessions above."""
@@ -125,6 +137,20 @@ def test_nothing_of_a_closed_connection_or_a_reset_world_is_said(serve: Callable
     with _connect(host) as client:
         client.sendall(b"counts?\n")
     clock.sleep(1.0)
+
+
+@pytest.mark.parametrize("clock", [VirtualClock(), SystemClock()], ids=["virtual", "real"])
+def test_a_device_that_breaks_down_later_breaks_alone(
+    serve: Callable[..., TwinHost], clock: VirtualClock | SystemClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On either clock the error is logged with the device's name, and the connection begins anew."""
+    with _connect(serve(Breaking, clock)) as client:
+        client.sendall(b"break\n")
+        clock.sleep(0.1)
+        client.sendall(b"counts?\n")
+        clock.sleep(0.1)
+        assert _line(client)
+    assert "meter: the simulated device broke down" in caplog.text
 
 
 def test_a_device_whose_plug_is_pulled_is_gone_until_it_is_put_in_again(serve: Callable[..., TwinHost]) -> None:
