@@ -1,7 +1,7 @@
 """Bursts in which the state of polarisation spins, as lightning makes them in an overhead ground wire.
 
 A burst begins at every whole multiple of a time and turns the state at a constant rate about an axis that is in neither basis:
-after a turn by an angle a, the share sin²(a/2) of the light of either basis is in the wrong state. Afterwards the state is back.
+after a turn by an angle a, the share sin²(a/2) of the light of either basis is in the wrong state. After it, the state is back.
 """
 
 from __future__ import annotations
