@@ -139,7 +139,7 @@ class Surroundings:
         found = Change(**{name: one.reshape(cells.size, _POINTS, *one.shape[1:]).mean(axis=1) for name, one in middle.items()})
         if (bursts := self._bursts(state)) is None:
             return found
-        inside = bursts.mean(cells.astype(np.float64) * step_s, (cells + 1.0) * step_s)
+        inside = bursts.mean(cells.astype(np.float64) * step_s, cells.astype(np.float64) * step_s + step_s)
         return replace(found, rotated=exchanged(found.rotated, inside[:, None] * _BOTH))
 
     def smooth(self, state: State, from_s: float, to_s: float, step_s: float) -> bool:
