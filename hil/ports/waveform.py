@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from random import Random
 from typing import Protocol
 
 __all__ = ["Burst", "Ramp", "RandomWalk", "Replay", "Step", "Waveform"]
