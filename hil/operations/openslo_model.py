@@ -1,6 +1,6 @@
 """The documents of OpenSLO v1 that are read and written here, field by field as the specification has them.
 
-Source: OpenSLO v1 (github.com/OpenSLO/OpenSLO, README), read 2026-11. What an implementation may choose itself (``spec`` of a
+Source: OpenSLO v1 (README of OpenSLO/OpenSLO), read 2026-11. What an implementation may choose itself (``spec`` of a
 metric source) is any table; of annotations, which are the place for extensions, ours have the prefix ``qkd-hil/``.
 """
 
