@@ -1,7 +1,7 @@
 """What a link's detections say while a fault is in: errors, clicks without a pulse, and the receiver's clock.
 
-Between runs a short block is looked at for it; while a run or a measurement takes blocks, each of them is, at its end. A black
-box is taken at its word.
+Between runs a short block is taken for it. While a run or a measurement takes blocks, theirs count: the last one that ended
+before each look. A black box is taken at its word.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from hil.errors import SynchronisationError
-from hil.pipeline.pulse_track import track_pulses
-from hil.ports.detections import DetectionRecords, TagRecords
+from hil.errors import MissingCapabilityError, SynchronisationError
+from hil.ports.detections import TagRecords
 from hil.ports.identity import EvidenceLevel
 from hil.testbed.acquisition import acquire
 from hil.testbed.steps import through
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
+    from hil.ports.detections import DetectionRecords
     from hil.ports.roles import BlackBoxTransceiver
     from hil.ports.spec import Readings
     from hil.testbed.link import Link
@@ -46,23 +45,33 @@ _NAMES = (
 
 
 class Glimpses:
-    """Running sums over every look at one link, from the first on."""
+    """Running sums over every look at one link; it keeps the records of one block until then."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._sums = dict.fromkeys(_NAMES, 0.0)
-        link.watchers.append(self._add)
+        self._latest: tuple[tuple[DetectionRecords | TagRecords, ...], float] | None = None
+        if hasattr(link, "watchers"):  # a chain of links has no records of its own
+            link.watchers.append(self._keep)
 
     def look(self) -> Readings:
         """The sums, with one more look in them unless a block is under way; MissingCapabilityError below L3, but for L0."""
         link = self._link
+        if not hasattr(link, "watchers"):
+            raise MissingCapabilityError(f"{link.name} is a chain of links; break one of them, and look at its detections")
         if link.level is EvidenceLevel.L0:
             self._listen()
         else:
             link.require(EvidenceLevel.L3, "errors and times of single detections")
             if not link.acquiring:
                 through(link.testbed.clock, acquire(link, self._length_s))
+            if self._latest is not None:
+                self._add(*self._latest)
+                self._latest = None
         return dict(self._sums)
+
+    def _keep(self, records: tuple[DetectionRecords | TagRecords, ...], seconds: float) -> None:
+        self._latest = records, seconds
 
     @property
     def _length_s(self) -> float:
@@ -88,6 +97,8 @@ class Glimpses:
 
     def _prepared(self, records: Any) -> tuple[int, int]:
         """Bits in the basis they were prepared in, and the wrong ones among them, of as many clicks as are enough."""
+        import numpy as np
+
         some = slice(None, None, max(records.index.size // _EVENTS, 1))
         index, detector = records.index[some], records.detector[some]
         if not index.size:
@@ -99,6 +110,10 @@ class Glimpses:
 
     def _add_clock(self, tags: TagRecords, seconds: float) -> None:
         """How fast the receiver's clock is, and how far clicks lie from their pulses, where they can be told at all."""
+        import numpy as np
+
+        from hil.pipeline.pulse_track import track_pulses
+
         sums, rate_hz = self._sums, Fraction(repr(self._link.source.pulse_rate_hz))
         try:
             track = track_pulses(tags.ticks, tags.first, rate_hz * tags.clock.tick_s)
@@ -123,6 +138,8 @@ class Glimpses:
 
 def _pairs(records: tuple[Any, ...]) -> tuple[int, int]:
     """Coincidences of one basis at both ends, and those with different results."""
+    import numpy as np
+
     (slots_b, first_b), (slots_a, first_a) = (np.unique(own.index, return_index=True) for own in records)
     _, in_b, in_a = np.intersect1d(slots_b, slots_a, assume_unique=True, return_indices=True)
     of_b: npt.NDArray[np.uint8] = records[0].detector[first_b[in_b]]
