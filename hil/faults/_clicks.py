@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hil.errors import MissingCapabilityError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SURE",
     "Change",
+    "Counted",
     "compared",
     "counted_s",
     "darkened",
@@ -73,22 +74,22 @@ class Change:
         """Sure, and between half and twice of what was due."""
         return self.sigmas > SURE and _ACCORDINGLY[0] <= self.share <= _ACCORDINGLY[1]
 
-    @property
-    def words(self) -> str:
-        """With the numbers."""
+    def words(self, due: str) -> str:
+        """With the numbers; ``due`` says what would give all of it."""
         more = "more" if self.rise_hz >= 0.0 else "fewer"
-        return f"{abs(self.rise_hz):.0f} Hz {more} counts ({self.sigmas:.1f} standard deviations, {self.share:.0%} of what was due)"
+        said = f"{self.sigmas:.1f} standard deviations, {self.share:.0%} of what {due} would give"
+        return f"{abs(self.rise_hz):.0f} Hz {more} counts ({said})"
 
 
-def compared(quiet: Span, noisy: Span, names: Iterable[str], becomes: Callable[[str, float], float]) -> Change:
+def compared(quiet: Span, noisy: Span, names: Iterable[str], becomes: Callable[[float], float]) -> Change:
     """What the noisy stretch counted beyond the quiet one; detectors weigh by how well they could show it.
 
-    ``becomes(detector, quiet_hz)`` says what is due in the noisy one.
+    ``becomes(quiet_hz)`` says what is due in the noisy one.
     """
     found = expected = rise_hz = 0.0
     for name in names:
         quiet_hz, noisy_hz = rate_hz(quiet, name), rate_hz(noisy, name)
-        due_hz = becomes(name, quiet_hz) - quiet_hz
+        due_hz = becomes(quiet_hz) - quiet_hz
         sigma_hz = difference_sigma(quiet_hz, counted_s(quiet), noisy_hz, counted_s(noisy))
         weight = due_hz / sigma_hz**2
         found += weight * (noisy_hz - quiet_hz)
@@ -100,17 +101,24 @@ def compared(quiet: Span, noisy: Span, names: Iterable[str], becomes: Callable[[
     return Change(rise_hz, found / math.sqrt(expected), found / expected)
 
 
-def of_target(bench: FaultBench, target: str, span: Span) -> tuple[list[str], float, int]:
-    """Whose counts tell of a receiver or one of its detectors, with their dead time, and how many detectors each stands for.
+@dataclass(frozen=True)
+class Counted:
+    """Whose counts tell of a receiver or one of its detectors: names, dead time, detectors behind each name, its table."""
 
-    A black box tells one sum, which then stands for detectors whose dead times share it.
-    """
+    names: tuple[str, ...]
+    dead_time_s: float
+    number: int
+    declared: Any
+
+
+def of_target(bench: FaultBench, target: str, span: Span) -> Counted:
+    """Who counts. A black box tells one sum, which then stands for detectors whose dead times share it."""
     device, _, detector = target.partition(".")
-    declared, names = bench.declared(device), detectors(span)
-    if names == ["all"]:
+    declared, names = bench.declared(device), tuple(detectors(span))
+    if names == ("all",):
         number = len(declared.detectors)
-        return names, declared.dead_time_s / number, number
-    return [detector] if detector else names, declared.dead_time_s, 1
+        return Counted(names, declared.dead_time_s / number, 1 if detector else number, declared)
+    return Counted((detector,) if detector else names, declared.dead_time_s, 1, declared)
 
 
 def unfolded(counted_hz: float, dead_time_s: float) -> float:
