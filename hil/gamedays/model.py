@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from hil.bench.tables.quantities import Ratio, Seconds, SomeSeconds, Table
+from hil.bench.tables.quantities import ABOVE_ZERO, Ratio, Seconds, SomeSeconds, Table, quantity
 
 __all__ = [
     "SIGNALS",
@@ -19,6 +19,7 @@ __all__ = [
     "Gameday",
     "GamedayInfo",
     "Load",
+    "MaybeSeconds",
     "PlannedFault",
     "Signal",
     "SteadyState",
@@ -31,9 +32,11 @@ SIGNALS: dict[str, str] = {
     "key-rate": "the block's net key rate is below half of what it was in the steady state",
     "counts": "the block's clicks differ from the steady state's by five standard deviations and by a tenth",
     "delivery": "an application's request for keys was refused or went unanswered",
-    "identity": "a device of the link says it is another one, or of other firmware than the bench file pins",
+    "identity": "a device of the link says it is another one, or has other firmware, than when the bench was opened",
 }
 """What is looked at after each block."""
+
+MaybeSeconds = Annotated[Annotated[float, ABOVE_ZERO] | None, quantity("time")]
 
 
 class GamedayInfo(Table, frozen=True, kw_only=True):
@@ -46,7 +49,7 @@ class GamedayInfo(Table, frozen=True, kw_only=True):
     duration_s: SomeSeconds = field(name="duration")
     """From the steady state before to the steady state after."""
     every_s: Seconds = field(name="every", default=0.0)
-    """From the beginning of one block to that of the next; 0: one after the other. A twin's clock jumps over what lies between."""
+    """From the beginning of one block to that of the next; 0: one after the other. A twin's clock jumps over the rest."""
     seed: Annotated[int, Meta(ge=0)] | None = None
     """Of the run, unless another is given."""
     invariants: tuple[str, ...] = ()
@@ -72,14 +75,14 @@ class Expectation(Table, frozen=True, kw_only=True):
     Times run from the command of the fault; ``recover_within`` from the moment it was seen healed.
     """
 
-    detect_within_s: SomeSeconds | None = field(name="detect_within", default=None)
+    detect_within_s: MaybeSeconds = field(name="detect_within", default=None)
     detect_by: tuple[Signal, ...] = ("no-key", "qber", "key-rate", "counts", "delivery", "identity")
-    stop_delivery_within_s: SomeSeconds | None = field(name="stop_delivery_within", default=None)
+    stop_delivery_within_s: MaybeSeconds = field(name="stop_delivery_within", default=None)
     stops: Literal["key", "delivery"] = "key"
     """What stops: new key, or what key management entities deliver."""
     alert: str = ""
-    alert_within_s: SomeSeconds | None = field(name="alert_within", default=None)
-    recover_within_s: SomeSeconds | None = field(name="recover_within", default=None)
+    alert_within_s: MaybeSeconds = field(name="alert_within", default=None)
+    recover_within_s: MaybeSeconds = field(name="recover_within", default=None)
 
 
 class PlannedFault(Table, frozen=True, kw_only=True):
@@ -88,9 +91,9 @@ class PlannedFault(Table, frozen=True, kw_only=True):
     at_s: Seconds = field(name="at")
     fault: str
     target: str = ""
-    duration_s: SomeSeconds | None = field(name="duration", default=None)
+    duration_s: MaybeSeconds = field(name="duration", default=None)
     waveform: str = "step"
-    settings: dict[str, float | str] = {}
+    settings: dict[str, float | str] = field(default_factory=dict)
     expect: Expectation = Expectation()
 
 

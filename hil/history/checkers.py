@@ -86,6 +86,8 @@ def nothing_acknowledged_is_lost(steps: Sequence[Step]) -> Finding:
     second = {key_id for step in _of(steps, "dec") for key_id in step.key_ids}
     unsure = sum(step.keys for step in steps if step.step == "enc" and step.outcome == "info")
     unsure_ids = {key_id for step in steps if step.step == "dec" and step.outcome == "info" for key_id in step.key_ids}
+    if not stored:
+        return Finding("valid", "no key was stored")
     if not any(_of(steps, "drained")):
         return Finding("unknown", f"{len(stored - first)} of {len(stored)} stored keys were never asked for")
     missing, alone = sorted(stored - first), sorted(first - second - unsure_ids)

@@ -54,7 +54,9 @@ class Applications:
 
     def ask_again(self) -> str:
         """A key that both had is asked for once more: it must be gone; what is wrong in words, or nothing."""
-        had = next((step.key_ids[0] for step in reversed(list(self._history)) if step.step == "dec" and step.outcome == "ok"), "")
+        had = next(
+            (step.key_ids[0] for step in reversed(list(self._history)) if step.step == "dec" and step.outcome == "ok"), ""
+        )
         if not had:
             return ""
         try:

@@ -104,8 +104,9 @@ class KeyDelivery:
     def take_in(self, most: int | None = None) -> tuple[int, bool]:
         """For a run in a stream: put released keys into both stores while there is room, in as few durable steps as can be.
 
-        How many went in, ``most`` of them at most, and whether none is left. What finds no room stays with the link, in order. A step that fails is
-        raised; its keys stay with the link too, but for those that one store held already and had to destroy.
+        How many went in, ``most`` of them at most, and whether none is left. What finds no room stays with the link, in order.
+        A step that fails is raised; its keys stay with the link too, but for those that one store held already and had to
+        destroy.
         """
         kmes, went_in = self._own_kmes(), 0
         room = kmes.room() if most is None else min(most, kmes.room())

@@ -32,7 +32,8 @@ def shipped_gamedays() -> dict[str, Path]:
 def load_gameday(name_or_path: str | Path) -> Gameday:
     """The game day of that name (a shipped one) or file; nothing is touched.
 
-    Raises UnknownNameError, GamedayFileError with every mistake of the file at once, and UsageError when the file cannot be read.
+    Raises UnknownNameError, GamedayFileError with every mistake of the file at once, and UsageError for a file that cannot be
+    read.
     A recording that a waveform replays, and a bench that is a file, are looked for beside the game day's own file.
     """
     path = locate(name_or_path, shipped_gamedays(), "game day")

@@ -36,9 +36,7 @@ def _counted(time_s: float, result: BlockResult) -> Iterator[Step]:
         yield Step(time_s=time_s, step="reconciled", block=report.sequence, bits=report.sifted_key_bits)
     if report.secret_bits:
         allowed_bits = int(allowed[-1]) if allowed else None
-        yield Step(
-            time_s=time_s, step="amplified", block=report.sequence, bits=report.secret_bits, allowed_bits=allowed_bits
-        )
+        yield Step(time_s=time_s, step="amplified", block=report.sequence, bits=report.secret_bits, allowed_bits=allowed_bits)
 
 
 def _fate(time_s: float, side: Literal["a", "b"], result: BlockResult) -> Step:
