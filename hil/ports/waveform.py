@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from random import Random
 from typing import Protocol
+
+from hil.seeds import stream
 
 __all__ = ["Burst", "Ramp", "RandomWalk", "Replay", "Step", "Waveform"]
 
@@ -149,7 +150,7 @@ class RandomWalk:
             if not step:
                 self._levels.append(0.5)
                 continue
-            moved = self._levels[-1] + Random(f"{self.seed}:{step}").gauss(0.0, 0.2)
+            moved = self._levels[-1] + float(stream(self.seed, "random walk", step).normal(0.0, 0.2))
             folded = math.fmod(abs(moved), 2.0)
             self._levels.append(min(folded, 2.0 - folded))
 
