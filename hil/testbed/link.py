@@ -14,6 +14,7 @@ from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
+from hil.testbed.key_history import note_blocks
 from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.surveying import survey
 from hil.testbed.windows import FaultWindows
@@ -260,6 +261,8 @@ class Link:
 
     def conclude(self, of_a: BlockResult, of_b: BlockResult) -> BlockReport:
         """Both ends of a block: what they released is kept."""
+        if self.testbed.history is not None:
+            note_blocks(self.testbed.history, self.testbed.now_s(), of_a, of_b)
         for end_a, end_b in ((of_a.settled, of_b.settled), (of_a, of_b)):
             self.keep(end_a.keys if end_a else (), end_b.keys if end_b else ())
         # a key that one end has released and the other has in doubt is not there yet
@@ -273,7 +276,7 @@ class Link:
             self.testbed.record(
                 "key",
                 link=self.name,
-                fingerprints=batch_digest(keys),
+                fingerprints=batch_digest(key for _, key, _ in keys),
                 bits=bits,
             )
         return bits
