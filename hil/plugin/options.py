@@ -34,6 +34,7 @@ class Options:
     tape_dir: Path | None = None
     tape_mode: Literal["strict", "keyed"] = "strict"
     chaos_plan: bool = False
+    gamedays: tuple[str, ...] = ()
 
 
 def declare(parser: pytest.Parser) -> None:
@@ -73,7 +74,14 @@ def declare(parser: pytest.Parser) -> None:
         const="true",
         help="rehearse on twins: print what faults would move, when and how far; nothing real is opened or moved",
     )
+    group.addoption(
+        "--hil-gameday",
+        action="append",
+        metavar="NAME|FILE",
+        help="game day for tests that run one: the name of a shipped one or the path of a file; default every shipped one",
+    )
     parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
+    parser.addini("hil_gameday", "game days to run, as --hil-gameday", type="args", default=[])
     for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode", "chaos_plan"):
         parser.addini(f"hil_{name}", f"as --hil-{name.replace('_', '-')}", default="")
 
@@ -83,7 +91,7 @@ def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) 
     chaos_plan = _flag(*_said(config, "chaos_plan", environment))
     record, recording = _path(config, "record", environment), _path(config, "recording", environment)
     return Options(
-        benches=_benches(config, environment),
+        benches=_names(config, "bench", environment),
         simulate=_flag(*_said(config, "simulate", environment)) or chaos_plan,
         seed=_seed(*_said(config, "seed", environment)),
         record=record,
@@ -92,13 +100,15 @@ def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) 
         tape_dir=_path(config, "tape_dir", environment),
         tape_mode=cast("Any", _choice(("strict", "keyed"), *_said(config, "tape_mode", environment))),
         chaos_plan=chaos_plan,
+        gamedays=_names(config, "gameday", environment),
     )
 
 
-def _benches(config: pytest.Config, environment: Mapping[str, str]) -> tuple[str, ...]:
-    given: list[str] = config.getoption("hil_bench") or config.getini("hil_bench")
+def _names(config: pytest.Config, what: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What may be given several times: benches, game days."""
+    given: list[str] = config.getoption(f"hil_{what}") or config.getini(f"hil_{what}")
     if not given:
-        given = environment.get("HIL_BENCH", "").split(os.pathsep)
+        given = environment.get(f"HIL_{what.upper()}", "").split(os.pathsep)
     return tuple(dict.fromkeys(name for name in given if name))
 
 
