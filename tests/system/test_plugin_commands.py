@@ -191,7 +191,7 @@ def test_noise(link, chaos):
         with socket.create_server(("127.0.0.1", 0)) as anybody:
             anybody.settimeout(0.0)
             lines = shipped()["metro-25km"].read_text(encoding="utf-8").replace("simulated = true\n", "").splitlines()
-            web = 'address = "https://192.0.2.1:1"\nca_file = "a"\ncertificate_file = "b"\nprivate_key_file = "c"'
+            web = 'address = "https://127.0.0.1:1"\nca_file = "a"\ncertificate_file = "b"\nprivate_key_file = "c"'
             here = f'address = "TCPIP::127.0.0.1::{anybody.getsockname()[1]}::SOCKET"'
             text = "\n".join(
                 f"{line}\n{web if 'etsi014' in line else here}" if line.startswith("driver = ") else line for line in lines

@@ -228,7 +228,7 @@ def real_bench(path: Path, *changes: tuple[str, str]) -> Path:
         if line.startswith("driver = "):
             number += 1
             web = "etsi014" in line
-            at = f"https://192.0.2.1:{5000 + number}" if web else f"TCPIP::192.0.2.1::{5000 + number}::SOCKET"
+            at = f"https://127.0.0.1:{5000 + number}" if web else f"TCPIP::192.0.2.1::{5000 + number}::SOCKET"
             written.append(f'address = "{at}"')
             if web:
                 written += [f'{key} = "{file}"' for key, file in kme.items()]
