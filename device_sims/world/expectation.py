@@ -80,6 +80,8 @@ def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber
     signal = float(((often @ (1.0 - missed)) * alive).sum())
     if receiver.source is None:
         return Expectation(clicks, fano, 0.0, 0.0, float("nan"), 0.0)
+    if not reception.synchronised:
+        return Expectation(clicks, fano, signal, 0.0, float("nan"), 0.0)
     sifted, wrong = _sifted(receiver, often, chance * alive, again * clicks * alive)
     qber = wrong / sifted if sifted > 0.0 else float("nan")
     key = 0.0

@@ -40,7 +40,11 @@ if TYPE_CHECKING:
 
     from .timeline import Key, State
 
-__all__ = ["INJECTABLE", "SEGMENT", "Bounds", "Parameters", "initial_state"]
+__all__ = ["BREAKDOWN", "INJECTABLE", "SEGMENT", "Bounds", "Parameters", "initial_state"]
+
+BREAKDOWN = 0.9
+"""Of a detector's declared bias. Above it efficiency and dark counts grow in proportion, as of InGaAs diodes at a few volts
+of excess bias they nearly do (J. Zhang et al., Light: Science & Applications 4, e286 (2015))."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "jitter_sigma_s": Bounds(0.0, 1e-6),
         "latch_rate_hz": Bounds(0.0, 1e10),
         "latch_reset_s": Bounds(0.0, 10.0),
+        "sync_signal": Bounds(0.0, 1.0),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
@@ -157,7 +162,10 @@ EVE = {
 }
 """What an eavesdropper does on a link, which is injected on the link's name."""
 
-_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad": 0.0}
+_ENOUGH = 0.5
+"""Of its declared strength a synchronisation signal is still followed."""
+
+_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad": 0.0, "sync_signal": 1.0}
 
 
 class Parameters:
@@ -219,9 +227,28 @@ class Parameters:
         """Pairs in a pulse of a pair source, which grow in proportion to its pump's light."""
         return self.value(state, source, "mean_pairs") * self.light(state, source)
 
-    def biased(self, state: State, receiver: str, detector: str) -> bool:
-        """Whether the control units of a detector, where it has any, give it its bias."""
-        return all(state[name, "biased"] for name in self._units.get((receiver, detector), ()))
+    def synchronised(self, state: State, receiver: str) -> bool:
+        """Whether a receiver gets the signal that tells it when pulses come."""
+        return self.value(state, receiver, "sync_signal") >= _ENOUGH
+
+    def excess_bias(self, state: State, receiver: str, detector: str) -> float:
+        """Bias above breakdown that the control units of a detector, where it has any, give it, relative to the declared."""
+        share = 1.0
+        for name in self._units.get((receiver, detector), ()):
+            declared_v = self._detector(name).bias_v
+            above_v = state[name, "bias_v"] - BREAKDOWN * declared_v
+            share *= max(above_v, 0.0) / ((1.0 - BREAKDOWN) * declared_v) if state[name, "biased"] else 0.0
+        return share
+
+    def warmer_k(self, state: State, receiver: str, detector: str) -> float:
+        """By how much the coolers of its control units hold a detector above their declared set points."""
+        units = self._units.get((receiver, detector), ())
+        return sum(state[name, "setpoint_c"] - self._detector(name).setpoint_c for name in units)
+
+    def _detector(self, name: str) -> DetectorDevice:
+        unit = self._bench.device[name]
+        assert isinstance(unit, DetectorDevice)
+        return unit
 
     def injection(self, device: str, parameter: str, value: float, state: State) -> dict[Key, float | None]:
         """The change of state that an injection is; a whole receiver's value replaces those of its single detectors.
@@ -309,6 +336,8 @@ def _settings(device: object) -> Iterator[tuple[str, float]]:
         yield "lasing", 0.0
     elif isinstance(device, DetectorDevice):
         yield "biased", 0.0
+        yield "bias_v", device.bias_v
+        yield "setpoint_c", device.setpoint_c
     elif isinstance(device, PowerOutletDevice):
         yield "powered", 1.0
     elif isinstance(device, (TransmitterDevice, PairSourceDevice)):

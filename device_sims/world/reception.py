@@ -99,6 +99,8 @@ class Reception:
     """Background beyond ``dark_per_pulse`` when there is most of it, by kind (thermal dark counts, daylight): (K, D)."""
     unseen_per_pulse: float = 0.0
     """Events the sampler has to go through although they show elsewhere."""
+    synchronised: bool = True
+    """Whether the receiver can tell which pulse a click belongs to."""
 
     @property
     def candidates_per_pulse(self) -> float:
@@ -139,7 +141,7 @@ class Receiver:
         def each(parameter: str) -> npt.NDArray[np.float64]:
             return np.array([parameters.value(state, self.name, f"{name}.{parameter}") for name in names])
 
-        alive = np.array([parameters.biased(state, self.name, name) for name in names])
+        alive = np.array([parameters.excess_bias(state, self.name, name) for name in names])
 
         way = optics.way_to(self.name)
         attack = None if way is None or way.link.entangled else attack_of(state, parameters, way.name)
@@ -158,7 +160,9 @@ class Receiver:
         power_w = self._bright_w(state, parameters, optics)
         blinded = power_w > 0.0 and power_w >= parameters.value(state, self.name, "blinding_threshold_w")
         temperature_c = parameters.value(state, self.name, "detector_temperature_c")
-        dark_hz = each("dark_count_rate_hz") * alive * dark_count_factor(self.device, temperature_c)
+        warmth_c = [temperature_c + parameters.warmer_k(state, self.name, name) for name in names]
+        thermal = np.array([dark_count_factor(self.device, each_c) for each_c in warmth_c])
+        dark_hz = each("dark_count_rate_hz") * alive * thermal
         # more than a photon of her light in a pulse period changes nothing: the detector is busy all the time
         bright_hz = np.minimum(power_w / _PHOTON_J * efficiency / len(self.device.detectors), self.rate_hz)
         seen = efficiency * 10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)
@@ -183,6 +187,7 @@ class Receiver:
             ),
             misalignment=parameters.value(state, self.name, "misalignment"),
             misalignment_per_k=self.device.misalignment_per_k,
+            synchronised=parameters.synchronised(state, self.name),
         )
 
     def latches(self, state: State, parameters: Parameters, optics: Optics) -> bool:

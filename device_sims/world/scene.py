@@ -142,6 +142,10 @@ class Scene:
             return left * float(track.grid.gain[0])
         return lambda index: left * track.gain(self._times_s(index))
 
+    def synchronised(self, number: int) -> bool:
+        """Whether the receiver can tell pulses apart in a state."""
+        return self._parameters.synchronised(self.timeline.states[number], self.receiver.name)
+
     def excess(self, number: int, kind: int, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """How much there is of a kind of varying background at these pulses: 0 to 1, shape (n,)."""
         assert self._surroundings is not None
