@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hil.device_sims.host import Control, TwinHost
+    from hil.history.steps import History
     from hil.pipeline.entropy import Entropy
     from hil.ports.roles import Instrument
     from hil.record.eventlog import EventLog
@@ -53,9 +54,10 @@ class Testbed:
     """What a run holds on to; :meth:`open` makes it, :meth:`close` leaves no thread, port, pty or file behind.
 
     ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` makes real devices safe, should
-    this process be killed or hang; None where there are none. ``pulse`` tells it whether the test is alive. ``devices`` are the
-    opened drivers by name, ``identities`` what each said it is, ``case`` the test that runs (empty between tests).
-    ``replayed``: nobody is there, every answer comes from a tape, and nothing is measured.
+    this process be killed or hang; None where there are none. ``pulse`` tells it whether the test is alive. ``history`` takes
+    the steps in the life of the present test's keys, where somebody wants them. ``devices`` are the opened drivers by name,
+    ``identities`` what each said it is, ``case`` the test that runs (empty between tests). ``replayed``: nobody is there, every
+    answer comes from a tape, and nothing is measured.
     """
 
     __test__ = False  # the name begins like a test class
@@ -88,6 +90,7 @@ class Testbed:
         self.case = ""
         self.guardian = guardian
         self.pulse = pulse or Pulse()
+        self.history: History | None = None
         self.replayed = tapes is not None and tapes.replaying
         self._tapes = tapes
         self._twins = twins
@@ -251,6 +254,7 @@ class Testbed:
             chain.forget()
         self.case = case
         self.pulse.watch()
+        self.history = None
         if self._tapes is not None:
             self._tapes.section(case)
         if self._twins is not None or self.replayed:
