@@ -45,5 +45,7 @@ def admit(link: Link, fault: str, devices: Iterable[str], way: Sequence[Leg], *,
                 f"{fault}: {device} is real, and no guardian would heal it if this process were killed; nothing was moved."
                 " Open the bench with Testbed.open, which starts one"
             )
+        if testbed.guardian is not None and testbed.guardian.unfit:
+            raise BenchError(f"{fault}: {device} is real, and nothing was moved: {testbed.guardian.unfit}")
     inside_envelopes(testbed.bench, fault, way)
     testbed.chaos_limits.check(fault, way, cooled=cooled)

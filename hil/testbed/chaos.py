@@ -103,8 +103,9 @@ class Chaos:
         forgotten = [fault for fault in self._made if fault.state == "made"]
         everything = [*reversed(self._active), *self._made]
         self._made.clear()
+        ends = [partial(self._end, fault) for fault in everything]
         plan = [self._plan.record] if self._plan is not None else []
-        all_of([*(fault.end for fault in everything), *plan, *(partial(_complain, fault) for fault in forgotten)])
+        all_of([*ends, *plan, *(partial(_complain, fault) for fault in forgotten)])
 
     # --- for faults ---------------------------------------------------------------------------------------------------
 
@@ -134,8 +135,9 @@ class Chaos:
         self._watch.start()
         if self._plan is not None:
             self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
-        if self._guardian is not None and any(is_real(self.link, undo.device) for undo in fault.undos):
-            self._guardian.hold(id(fault), fault.undos)
+        real = [undo for undo in fault.undos if is_real(self.link, undo.device)]
+        if self._guardian is not None and real:
+            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
         self._active.append(fault)
 
     def release(self, fault: Fault) -> None:
@@ -177,6 +179,15 @@ class Chaos:
     def _abort(self) -> None:
         """Take back whatever is in, last in, first out."""
         all_of([fault.abort for fault in reversed(self._active)])
+
+    def _end(self, fault: Fault) -> None:
+        """Heal it; what cannot be healed is kept from later tests and runs."""
+        try:
+            fault.end()
+        finally:
+            if fault.state == "broken":
+                real = {undo.device for undo in fault.undos if is_real(self.link, undo.device)}
+                self._testbed.quarantine(real, f"{fault.commanded} on {fault.target} could not be healed: {fault.healing}")
 
     def _make(
         self,
