@@ -57,7 +57,7 @@ def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber
     for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
         dark = dark + amount * most
     dark = dark * dynamics.open_share
-    often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
+    often = reception.often
     outcome, light = reception.straight, np.zeros((1, dark.size))
     if receiver.source is not None:
         outcome = outcome + np.array(moment.errors)[_settings(receiver)[0]][:, None] * reception.tilt

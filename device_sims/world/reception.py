@@ -97,6 +97,8 @@ class Reception:
     """Of ``dark_per_pulse``, what light gives that is none of the transmitter's: (D,)."""
     varying_per_pulse: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 1)))
     """Background beyond ``dark_per_pulse`` when there is most of it, by kind (thermal dark counts, daylight): (K, D)."""
+    often: npt.NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    """How often each joint setting occurs: (S,)."""
     unseen_per_pulse: float = 0.0
     """Events the sampler has to go through although they show elsewhere."""
     synchronised: bool = True
@@ -187,6 +189,7 @@ class Receiver:
             ),
             misalignment=parameters.value(state, self.name, "misalignment"),
             misalignment_per_k=self.device.misalignment_per_k,
+            often=self._often(state, parameters, optics),
             synchronised=parameters.synchronised(state, self.name),
         )
 
@@ -200,13 +203,16 @@ class Receiver:
         chosen = hash_indices(index, self.basis_key) >> np.uint64(1)
         return (chosen >= np.uint64(self.basis_threshold)).astype(np.intp)
 
-    def setting_probabilities(self) -> npt.NDArray[np.float64]:
-        """How often each of the S settings occurs."""
-        assert self.source is not None
+    def _often(self, state: State, parameters: Parameters, optics: Optics) -> npt.NDArray[np.float64]:
+        """How often each of the S settings occurs in a state; shape (1,) without a transmitter."""
+        way = optics.way_to(self.name)
+        if self.source is None or way is None:
+            return np.ones(1)
+        sent = self.source.probabilities(parameters.value(state, way.emitter, "key_basis_probability"))
         if not self.active:
-            return self.source.probabilities
+            return sent
         key_basis = self.device.key_basis_probability
-        return np.outer(self.source.probabilities, (key_basis, 1.0 - key_basis)).ravel()
+        return np.outer(sent, (key_basis, 1.0 - key_basis)).ravel()
 
     def _stray_light_hz(
         self, state: State, optics: Optics, seen: npt.NDArray[np.float64]
@@ -245,7 +251,7 @@ class Receiver:
         if way is None:
             return 0.0
         loss_db = optics.path_loss_db(way, state) + parameters.value(state, self.name, "insertion_loss_db")
-        return float(10.0 ** (-loss_db / 10.0))
+        return float(10.0 ** (-(loss_db + optics.filter_loss_db(way, state)) / 10.0))
 
     def _bright_w(self, state: State, parameters: Parameters, optics: Optics) -> float:
         """An eavesdropper's continuous light behind the receiver's optics."""
