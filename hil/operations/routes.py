@@ -54,12 +54,12 @@ class Calibration:
     def parse(cls, text: str, zone: str = "UTC") -> Calibration:
         """UsageError, with the accepted form, for anything else."""
         found = _WHEN.fullmatch(text.strip())
-        clocks = [found["start"], found["end"]] if found else []
-        if found is None or found["day"] not in {"daily", *_DAYS} or not all(map(_CLOCK.fullmatch, clocks)):
+        start, end = (found["start"], found["end"]) if found else ("", "")
+        if found is None or found["day"] not in {"daily", *_DAYS} or not (_CLOCK.fullmatch(start) and _CLOCK.fullmatch(end)):
             raise UsageError(f"calibration {text!r}: expected [LINK:] daily or a weekday, and times: metro: sunday 02:00-04:00")
-        if not clocks[0] < clocks[1]:
+        if not start < end:
             raise UsageError(f"calibration {text!r}: ends before it begins; give one until 24:00 and one from 00:00")
-        return cls(found["day"], *clocks, found["link"] or "", zone)
+        return cls(found["day"], start, end, found["link"] or "", zone)
 
     @property
     def name(self) -> str:

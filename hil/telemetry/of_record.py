@@ -116,8 +116,7 @@ def _counts(gate_s: float, rates_hz: npt.NDArray[np.float64]) -> npt.NDArray[np.
     """Clicks so far, of rates in equal gates."""
     import numpy as np
 
-    totals: npt.NDArray[np.float64] = np.round(np.cumsum(rates_hz * gate_s))
-    return totals
+    return np.round(np.cumsum(rates_hz * gate_s)).astype(np.float64)
 
 
 def _faults(recorder: Recorder, record: Record, offsets: dict[str, float]) -> None:
