@@ -24,6 +24,8 @@ __all__ = [
     "IndicatorSpec",
     "KeyStoreSettings",
     "KeyStoreSpec",
+    "Move",
+    "Range",
     "Readings",
     "ReporterSpec",
     "Span",
@@ -109,19 +111,37 @@ class KeyStoreSpec:
 
 
 @dataclass(frozen=True)
-class Undo:
-    """How to heal, as data: set ``setting`` of ``device`` to the absolute ``value``. Never a closure, never a toggle."""
+class Move:
+    """A move as data: set ``setting`` of ``device`` to the absolute ``value``. Never a closure, never a toggle."""
 
     device: str
     setting: str
     value: float | int | str | bool
 
 
+@dataclass(frozen=True)
+class Undo(Move):
+    """A move that heals: back to where the setting stood."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a setting of a fault lies in practice, ends included and in the setting's unit, and who says so.
+
+    Random sequences draw from it. A test may ask for more, as far as envelopes and the device allow.
+    """
+
+    low: float
+    high: float
+    source: str
+
+
 class FaultBench(Protocol):
     """What a fault may do to a bench; testbed implements it.
 
     Settings are named as in roles: ``channel`` (switch), ``attenuation_db``, ``setpoint_c``; or, on a twin only and through its
-    control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``. A classical
+    control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``. The parameters of a fibre and
+    of an eavesdropper go by the name of the link or arm (role ``link``), as a device's do. A classical
     channel (of the role ``classical-channel`` or ``kme-channel``) has settings of its own, on twins and hardware alike, as its
     connections go through a proxy.
     """
@@ -133,6 +153,10 @@ class FaultBench(Protocol):
 
     def device_of_role(self, role: str) -> str:
         """Name of the device with that role on the link under fault; MissingCapabilityError when there is none."""
+        ...
+
+    def devices_of_role(self, role: str) -> tuple[str, ...]:
+        """Names of all devices of the link with that role; none is an answer."""
         ...
 
     def receiver_behind(self, device: str) -> str:
@@ -151,6 +175,18 @@ class FaultBench(Protocol):
         """A receiver's clicks since power-up, ``clicks.<detector>`` each, and the ``live_s`` they were counted in.
 
         A black box shows none: ``clicks.all`` then adds up what it claims of one whole second, for which the call waits.
+        """
+        ...
+
+    def glimpse(self) -> Readings:
+        """What the detections of the link's receivers say, as sums over all looks so far; each call adds one.
+
+        Of ``sampled_s`` seconds with ``sampled_clicks`` clicks (and ``lost_clicks`` which no pulse was found for):
+        ``sifted_bits`` in one basis at both ends and ``wrong_bits`` among them; ``synchronised_s``, the seconds in which clicks
+        could be told by pulse. A receiver with tags shows no bits but its clock: ``gained_s``, by how much it went ahead, and
+        ``spread_s2``, the mean square of a click's distance from its pulse, weighed by ``synchronised_s``. A short block is
+        taken for it; while others take blocks, theirs count, once they ended. A black box is believed, a second more with each
+        call. MissingCapabilityError where a link shows neither.
         """
         ...
 
@@ -197,7 +233,8 @@ class FaultSpec:
     """One fault. It knows what to move and how it shows; when to act, to wait, to heal and to give up is the testbed's.
 
     ``settings`` is a frozen dataclass of typed parameters with units in their names; a fault has no state. ``target`` is a
-    device of ``target_role``, or one part of it (``bob.z0``). Reading takes no bench time, beyond what a driver needs.
+    device of ``target_role``, one part of it (``bob.z0``), or a link or one of its arms (role ``link``). Reading takes no bench
+    time, beyond what a driver needs.
     """
 
     name: str
@@ -210,8 +247,11 @@ class FaultSpec:
     """What is moved, in words."""
     plan: Callable[[FaultBench, str, Any], tuple[Undo, ...]]
     """How to heal, from what stands now, before anything moves; undone last in, first out."""
-    apply: Callable[[FaultBench, str, Any], None]
-    """Move it."""
+    moves: Callable[[FaultBench, str, Any, tuple[Undo, ...]], tuple[Move, ...]]
+    """What to move where, from the settings and what stood before (the undos); nothing at zero. Nothing is moved by asking.
+
+    A waveform asks again with other settings; the answer never depends on where the last one left the device.
+    """
     read: Callable[[FaultBench, str, Any], Readings]
     """What the fault shows in: counters, temperatures, set points."""
     shown: Callable[[FaultBench, str, Any, Span, Span], Finding]
@@ -224,6 +264,10 @@ class FaultSpec:
     """How long the readings before injection and before healing take."""
     spoils_detections: bool = True
     """Whether no key may come of detections made while it was in."""
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    """Of every setting that is a number."""
+    magnitude: tuple[str, ...] = ()
+    """The settings that a waveform scales by its level; without any the fault is a step."""
 
 
 @dataclass(frozen=True)

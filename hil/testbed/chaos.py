@@ -17,17 +17,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find, names
-from hil.errors import BenchError, MissingCapabilityError, UnknownNameError, UsageError
-from hil.testbed._fault_settings import duration_s, settings_of
-from hil.testbed.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
+from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
+from hil.seeds import derive
+from hil.testbed._fault_settings import duration_s, settings_of, waveform_of
+from hil.testbed.abort_watch import AbortWatch
+from hil.testbed.admission import admit, is_real
+from hil.testbed.chaos_plan import ChaosPlan
+from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.fault import Fault, all_of
 from hil.testbed.fault_bench import TestbedFaultBench
+from hil.testbed.fault_target import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hil.clock import Clock
-    from hil.ports.spec import FaultBench, FaultSpec, Undo
+    from hil.ports.spec import FaultBench, FaultSpec
+    from hil.ports.waveform import Waveform
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
@@ -46,8 +52,9 @@ class Chaos:
     """The faults of one test on one link.
 
     A fault takes its target first (a driver, a device's name, or nothing for the link's own), then its settings (numbers in
-    the unit of the setting's name, or texts with a unit), then ``duration``. Each gives a :class:`~hil.testbed.fault.Fault` to
-    enter with ``with``. Faults on the same setting heal last in, first out. What is left at the end of the test is healed.
+    the unit of the setting's name, or texts with a unit), then ``duration`` and ``waveform`` (``"ramp 20 s"``). Each gives a
+    :class:`~hil.testbed.fault.Fault` to enter with ``with``. Faults on the same setting heal last in, first out. What is left
+    at the end of the test is healed.
     """
 
     def __init__(self, testbed: Testbed, link: Link) -> None:
@@ -60,12 +67,22 @@ class Chaos:
         testbed.classical(link.name + SUFFIX)  # closed after what :meth:`finish` heals
         self._made: list[Fault] = []
         self._active: list[Fault] = []
+        self._count = 0
+        self._watch = AbortWatch(link, self.bench, testbed.clock, self._abort)
+        self._plan = ChaosPlan(link) if testbed.rehearsal else None
 
     def __getattr__(self, name: str) -> Callable[..., Fault]:
         spec = _spec_of(name)
 
-        def make(target: Any = None, /, *, duration: str | float | None = None, **settings: Any) -> Fault:
-            return self._make(spec, target, duration, settings)
+        def make(
+            target: Any = None,
+            /,
+            *,
+            duration: str | float | None = None,
+            waveform: str | Waveform | None = None,
+            **settings: Any,
+        ) -> Fault:
+            return self._make(spec, target, duration, waveform, settings)
 
         return make
 
@@ -86,7 +103,9 @@ class Chaos:
         forgotten = [fault for fault in self._made if fault.state == "made"]
         everything = [*reversed(self._active), *self._made]
         self._made.clear()
-        all_of([*(fault.end for fault in everything), *(partial(_complain, fault) for fault in forgotten)])
+        ends = [partial(self._end, fault) for fault in everything]
+        plan = [self._plan.record] if self._plan is not None else []
+        all_of([*ends, *plan, *(partial(_complain, fault) for fault in forgotten)])
 
     # --- for faults ---------------------------------------------------------------------------------------------------
 
@@ -103,17 +122,31 @@ class Chaos:
         later = self._active[self._active.index(fault) + 1 :]
         return [other for other in later if own & {(undo.device, undo.setting) for undo in other.undos}]
 
+    def cool_down(self, fault: Fault) -> None:
+        """Wait until what the fault would move has cooled down after the last one."""
+        undos = fault.plan()
+        self.clock.sleep(self._testbed.chaos_limits.ready_in_s({leg.device for leg in fault.way(undos)}))
+
     def hold(self, fault: Fault) -> None:
         """See that the fault may be injected, and leave its undos with the guardian, before anything moves."""
-        self._admit(fault.fault, fault.undos)
-        if self._guardian is not None and any(self._is_real(undo.device) for undo in fault.undos):
-            self._guardian.hold(id(fault), fault.undos)
+        way = fault.way(fault.undos)
+        admit(self.link, fault.fault, (undo.device for undo in fault.undos), way, cooled=True)
+        self._testbed.chaos_limits.begin({leg.device for leg in way})
+        self._watch.start()
+        if self._plan is not None:
+            self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
+        real = [undo for undo in fault.undos if is_real(self.link, undo.device)]
+        if self._guardian is not None and real:
+            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
         self._active.append(fault)
 
     def release(self, fault: Fault) -> None:
         """The fault is gone: the guardian may forget it, and what waited for it heals."""
         self._active.remove(fault)
-        if self._guardian is not None and any(self._is_real(undo.device) for undo in fault.undos):
+        self._testbed.chaos_limits.end({undo.device for undo in fault.undos})
+        if not self._active:
+            self._watch.stop()
+        if self._guardian is not None and any(is_real(self.link, undo.device) for undo in fault.undos):
             self._guardian.release(id(fault))
         for other in reversed(list(self._active)):
             other.resume()
@@ -130,6 +163,7 @@ class Chaos:
             evidence=fault.evidence,
             healed=healed,
             healing=fault.healing,
+            levels=fault.levels,
             link=self.link.name,
         )
 
@@ -142,14 +176,41 @@ class Chaos:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _make(self, spec: FaultSpec, target: Any, duration: str | float | None, settings: dict[str, Any]) -> Fault:
-        fault = Fault(self, spec, self._target(spec, target), settings_of(spec, settings), duration_s(duration))
+    def _abort(self) -> None:
+        """Take back whatever is in, last in, first out."""
+        all_of([fault.abort for fault in reversed(self._active)])
+
+    def _end(self, fault: Fault) -> None:
+        """Heal it; what cannot be healed is kept from later tests and runs."""
+        try:
+            fault.end()
+        finally:
+            if fault.state == "broken":
+                real = {undo.device for undo in fault.undos if is_real(self.link, undo.device)}
+                self._testbed.quarantine(real, f"{fault.commanded} on {fault.target} could not be healed: {fault.healing}")
+
+    def _make(
+        self,
+        spec: FaultSpec,
+        target: Any,
+        duration: str | float | None,
+        waveform: str | Waveform | None,
+        settings: dict[str, Any],
+    ) -> Fault:
+        name, chosen = target_of(self, spec, target), settings_of(spec, settings)
+        testbed = self._testbed
+        seed = derive(testbed.seed, testbed.name, testbed.case, "fault", self.link.name, self._count)
+        fault = Fault(
+            self, spec, name, chosen, duration_s=duration_s(duration), waveform=waveform_of(spec, chosen, waveform, seed)
+        )
+        self._count += 1
         if not self._made and not self._active:
             self._testbed.on_end(self.finish)
         self._made.append(fault)
         try:
             self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it
-            self._admit(fault.fault, spec.plan(self.bench, fault.target, fault.settings))
+            undos = fault.plan()
+            admit(self.link, fault.fault, (undo.device for undo in undos), fault.way(undos), cooled=False)
         except BaseException:
             fault.state = "never"
             raise
@@ -159,60 +220,6 @@ class Chaos:
         """Let it come by itself, so much bench time from now."""
         fault.schedule(self.clock.now_ns() + round(wait_s * _NS_PER_S))
         return fault
-
-    def _target(self, spec: FaultSpec, target: Any) -> str:
-        """``bob``, or ``bob.z0`` for one detector of it; UsageError for what the fault cannot act on."""
-        own = self.bench.device_of_role(spec.target_role)
-        if target is None:
-            return own
-        if spec.target_role in {CLASSICAL_CHANNEL, KME_CHANNEL}:
-            return self._channel(spec, getattr(target, "name", target))
-        name = target if isinstance(target, str) else getattr(target, "name", None)
-        device, _, part = str(name).partition(".")
-        parts = getattr(self.bench.declared(own), "detectors", ())
-        if device in parts and not part:
-            return f"{own}.{device}"
-        bench = self._testbed.bench
-        declared = bench.device.get(device)
-        role = None if declared is None else str(declared.__struct_config__.tag)
-        if role != spec.target_role or (part and part not in getattr(declared, "detectors", ())):
-            fits = [each for each, one in bench.device.items() if one.__struct_config__.tag == spec.target_role]
-            raise UsageError(
-                f"{spec.name.replace('-', '_')}: {name!r} is {f'a {role}' if role else 'no device of this bench'}; expected a"
-                f" {spec.target_role}: {', '.join([*fits, *(f'{own}.{each}' for each in parts)])}"
-            )
-        return str(name)
-
-    def _channel(self, spec: FaultSpec, target: Any) -> str:
-        """``metro.classical``, for the link's name or that of one of its key management entities."""
-        known = [*self.link.declared.kmes.values()]
-        if spec.target_role == CLASSICAL_CHANNEL:
-            known.insert(0, self.link.name)
-        name = str(target).removesuffix(SUFFIX)
-        if name not in known:
-            raise UsageError(
-                f"{spec.name.replace('-', '_')}: {target!r} has no classical channel here; expected {', '.join(known)}"
-            )
-        return name + SUFFIX
-
-    def _is_real(self, device: str) -> bool:
-        """Whether it stays as it is when this process dies; a channel's proxies do not, and a tape is nobody."""
-        if device.endswith(SUFFIX) or self._testbed.replayed:
-            return False
-        return device not in self._testbed.simulated_devices
-
-    def _admit(self, fault: str, undos: tuple[Undo, ...]) -> None:
-        """Real devices are moved only where the bench file allows it, and only while a guardian could heal them."""
-        for device in sorted({undo.device for undo in undos if self._is_real(undo.device)}):
-            if self.bench.declared(device).chaos != "allow":
-                raise MissingCapabilityError(
-                    f'{fault}: {device} is real, and [device.{device}] does not say chaos = "allow"; nothing was moved'
-                )
-            if self._guardian is None:
-                raise BenchError(
-                    f"{fault}: {device} is real, and no guardian would heal it if this process were killed; nothing was moved."
-                    " Open the bench with Testbed.open, which starts one"
-                )
 
 
 class Scheduler:
