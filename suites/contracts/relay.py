@@ -62,7 +62,7 @@ class Relay:
     """One relay in a thread of its own, from construction until :meth:`close`.
 
     ``resource`` is what the driver opens. ``turns`` holds what was said: ``(">", bytes)`` by the driver, ``("<", bytes)`` by
-    the device, as each reached the other; a filter that returns nothing swallows a piece. Filters are called in the relay's thread.
+    the device, as each reached the other; a filter that returns nothing swallows a piece. Filters run in the relay's thread.
     """
 
     cuts = True
