@@ -6,6 +6,7 @@
     ├── UsageError (ValueError)            the caller or a bench file is wrong
     │   ├── BenchFileError                 every mistake of one bench file, at once
     │   ├── CountersFileError              every mistake of one file of exported counters, at once
+    │   ├── OperationsFileError            every mistake of one file of objectives or faults over a month, at once
     │   └── UnknownNameError               no driver, twin, fault, ... of that name
     ├── BenchError                         the bench or its wiring broke: outcome ERROR, never FAIL
     │   ├── DeviceError                    one named device
@@ -67,6 +68,7 @@ __all__ = [
     "Mistake",
     "NotAGateError",
     "ObjectiveMissedError",
+    "OperationsFileError",
     "ReplyError",
     "SynchronisationError",
     "TapeMismatchError",
@@ -110,6 +112,15 @@ class BenchFileError(UsageError):
 
 class CountersFileError(UsageError):
     """Every mistake of one file of counters that a device exported, reported together before anything is judged."""
+
+    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.file = file
+        self.mistakes = mistakes
+        super().__init__(_listed(file, mistakes))
+
+
+class OperationsFileError(UsageError):
+    """Every mistake of one OpenSLO document, or of one calendar of faults."""
 
     def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
         self.file = file

@@ -1,8 +1,8 @@
 """Simulated S-Fifteen single-photon detector module (serial, over USB): bias, cooler and counter of one detector.
 
-``counts?`` counts for the set ``time`` (ms) and answers then. The detector has its declared efficiency with the declared bias
-or more (``hvolt``), and none below nine tenths of it, as below its breakdown voltage. The cooler tells its set point as soon as
-its loop is closed.
+``counts?`` counts for the set ``time`` (ms) and answers then. The detector has its declared efficiency and dark counts with the
+declared bias (``hvolt``), none below nine tenths of it (breakdown), in proportion between. The cooler tells its set point
+(``settemp``), and the detector is at it, as soon as its loop is closed; else it is at room temperature.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ __all__ = ["SPEC", "SFifteenSpd"]
 
 FIRMWARE = "1.3"
 _AMBIENT_C = 22.0
-_BREAKDOWN = 0.9
 _LIMITS = {
     "hvolt": (0.0, 260.0),
     "threshvolt": (-2.0, 2.0),
@@ -41,7 +40,7 @@ class SFifteenSpd:
 
     def __init__(self, world: World, device: str) -> None:
         declared = declared_as(world, device, DetectorDevice)
-        self._world, self._device, self._declared = world, device, declared
+        self._world, self._device = world, device
         self._serial = serial_number(world, device, "SPD")
         self._kept: dict[str, float] = {
             "hvolt": declared.bias_v if world.beside.biased(device) else 0.0,
@@ -70,7 +69,7 @@ class SFifteenSpd:
         if name == "*idn":
             return answer(f"SPD InGaAs, S-Fifteen Instruments, {self._serial}, firmware {FIRMWARE}")
         if name == "temp":
-            return answer(f"{self._kept['settemp'] if self._kept['loop'] else _AMBIENT_C:.2f}")
+            return answer(f"{self._cooled_c:.2f}")
         if name == "counts":
             return self._count(now_ns)
         if name in _LIMITS:
@@ -95,10 +94,14 @@ class SFifteenSpd:
             return answer("out of range")
         self._kept[name] = value
         if name == "hvolt":
-            biased = value >= _BREAKDOWN * self._declared.bias_v
-            if biased is not self._world.beside.biased(self._device):
-                self._world.beside.set_biased(self._device, now_ns, biased=biased)
+            self._world.beside.set_bias_v(self._device, value, now_ns)
+        elif name in {"settemp", "loop"}:
+            self._world.beside.cool(self._device, self._cooled_c, now_ns)
         return None
+
+    @property
+    def _cooled_c(self) -> float:
+        return self._kept["settemp"] if self._kept["loop"] else _AMBIENT_C
 
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:

@@ -9,6 +9,8 @@ import numpy as np
 from hil.bench.model import DetectorDevice, LaserDevice, PowerOutletDevice, TimeTaggerDevice
 from hil.errors import UsageError
 
+from .parameters import BREAKDOWN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -62,6 +64,20 @@ class Beside:
         """A detector clicks while its receiver and its own control unit give it its bias."""
         self._declared(device, DetectorDevice)
         self._world.change(device, "biased", biased, now_ns)
+
+    def set_bias_v(self, device: str, bias_v: float, now_ns: int) -> None:
+        """Its bias in volts; below breakdown the detector does not click."""
+        declared = self._declared(device, DetectorDevice)
+        biased = bias_v >= BREAKDOWN * declared.bias_v
+        for setting, value in (("bias_v", bias_v), ("biased", float(biased))):
+            if value != self._world.standing(device, setting):
+                self._world.change(device, setting, value, now_ns)
+
+    def cool(self, device: str, cooled_c: float, now_ns: int) -> None:
+        """At what temperature the unit holds its detector; it is there at once."""
+        self._declared(device, DetectorDevice)
+        if cooled_c != self._world.standing(device, "setpoint_c"):
+            self._world.change(device, "setpoint_c", cooled_c, now_ns)
 
     def clicks(self, device: str, now_ns: int) -> int:
         """Clicks of the unit's detector since power-up."""

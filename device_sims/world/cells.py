@@ -70,14 +70,15 @@ def expectations(
                 kind[own, 1] = ((pieces.cell[own] + 0.5) * step_ns // _DAY_NS).astype(np.int64)
             moments = each.moments(int(number), numbers, step_ns)
             first, width = 2 + place * _FINE.size, moments.shape[1]
-            rounded = np.round(moments * _finest(each)[:width]).astype(np.int64)
+            rounded = np.round(moments * _finest(each, int(number))[:width]).astype(np.int64)
             kind[own, first : first + width] = rounded[back.reshape(-1)]
     kinds, which = np.unique(kind, axis=0, return_inverse=True)
     found = []
     for number, day, *varying in kinds.tolist():
         by_scene = np.array(varying).reshape(len(scenes), _FINE.size)
         moments_of = tuple(
-            _moment((row / _finest(each)).tolist(), (day + 0.5) * _DAY_NS) for row, each in zip(by_scene, scenes, strict=True)
+            _moment((row / _finest(each, number)).tolist(), (day + 0.5) * _DAY_NS)
+            for row, each in zip(by_scene, scenes, strict=True)
         )
         found.append(_expected(scene, number, moments_of, qber_limit))
     return found, which.reshape(-1)
@@ -89,8 +90,8 @@ def _expected(scene: Scene, number: int, moments: tuple[Moment, ...], qber_limit
     return expect(scene.receiver, scene.aged(scene.reception(number), moments[0].age_ns), moments[0], qber_limit)
 
 
-def _finest(scene: Scene) -> npt.NDArray[np.float64]:
-    return _FINEST if scene.still else _FINE
+def _finest(scene: Scene, number: int) -> npt.NDArray[np.float64]:
+    return _FINEST if scene.still(number) else _FINE
 
 
 def _moment(varying: list[float], age_ns: float) -> Moment:

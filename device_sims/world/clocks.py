@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hil.ports.detections import ClockDomain, TagRecords
-from hil.seeds import stream
+from hil.seeds import derive, stream
 
 from .path_delay import exact
+from .source import hash_indices
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,6 +41,7 @@ _PPM_PER_H = Fraction(1, 3_600_000_000)
 _PPM = Fraction(1, 1_000_000)
 _SLOWEST_HZ, _OCTAVES = 2.0**-16, 22
 _NOISE_STEP_S = 2e-3
+_FRAME_S = 1e-6
 
 
 class ReceiverClock:
@@ -63,6 +65,7 @@ class ReceiverClock:
         self._pulses = pulses
         self._path = path
         turns = stream(seed, "clock", name).random(_OCTAVES)
+        self._frame_key = derive(seed, "frame", name)
         self._noise_hz, self._noise_turns = _SLOWEST_HZ * 2.0 ** np.arange(_OCTAVES), turns
 
     def tags(self, block: DetectionRecords, started_ns: int, ended_ns: int, phase: npt.NDArray[np.float64]) -> TagRecords:
@@ -107,9 +110,21 @@ class ReceiverClock:
             begin = max(grid, changes[max(number, 0)])
             end = min([grid + _GRID_PULSES, *(change for change in changes if change > pulse)])
             stop = int(np.searchsorted(index, end))
-            ticks[at:stop] = self._piece(index[at:stop] - begin + phase[at:stop], begin, max(number, 0))
+            since = index[at:stop] - begin + phase[at:stop] + self._adrift(index[at:stop], max(number, 0))
+            ticks[at:stop] = self._piece(since, begin, max(number, 0))
             at = stop
         return ticks
+
+    def _adrift(self, index: npt.NDArray[np.int64], number: int) -> npt.NDArray[np.float64] | float:
+        """How far clicks are told from where they were, in pulse periods, while the receiver has nothing to count from.
+
+        Its fine counter starts with each pulse of the synchronisation signal; without, it starts anywhere in a frame.
+        """
+        if self._parameters.synchronised(self._state(number), self._name):
+            return 0.0
+        turns = (hash_indices(index, self._frame_key) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        astray: npt.NDArray[np.float64] = (turns - 0.5) * (_FRAME_S * self._pulses.rate_hz)
+        return astray
 
     def _piece(self, since: npt.NDArray[np.float64], begin: int, number: int) -> npt.NDArray[np.int64]:
         """Ticks of clicks in one state, ``since`` pulses after the pulse ``begin``."""

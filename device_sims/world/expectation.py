@@ -57,7 +57,7 @@ def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber
     for amount, most in zip(moment.excess, reception.varying_per_pulse, strict=False):
         dark = dark + amount * most
     dark = dark * dynamics.open_share
-    often = np.ones(1) if receiver.source is None else receiver.setting_probabilities()
+    often = reception.often
     outcome, light = reception.straight, np.zeros((1, dark.size))
     if receiver.source is not None:
         outcome = outcome + np.array(moment.errors)[_settings(receiver)[0]][:, None] * reception.tilt
@@ -80,6 +80,8 @@ def expect(receiver: Receiver, reception: Reception | None, moment: Moment, qber
     signal = float(((often @ (1.0 - missed)) * alive).sum())
     if receiver.source is None:
         return Expectation(clicks, fano, 0.0, 0.0, float("nan"), 0.0)
+    if not reception.synchronised:
+        return Expectation(clicks, fano, signal, 0.0, float("nan"), 0.0)
     sifted, wrong = _sifted(receiver, often, chance * alive, again * clicks * alive)
     qber = wrong / sifted if sifted > 0.0 else float("nan")
     key = 0.0

@@ -11,6 +11,7 @@ from hil.bench import actual_of
 from hil.bench.model import AttenuatorDevice, PairSourceDevice, PowerMeterDevice, SwitchDevice, TransmitterDevice
 
 from .air import HC_JM, caught, ranges_km, sky_photons_hz
+from .parameters import traffic_of
 from .ways import ways
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Optics"]
 
 _FWHM = 2.0 * sqrt(2.0 * log(2.0))
+_FILTER_NM = 0.8
+"""Width of a receiver's filter where nothing declares one: a channel of the 100 GHz grid at 1550 nm (ITU-T G.694.1)."""
 
 
 class Optics:
@@ -111,9 +114,9 @@ class Optics:
         Losses at points of the fibre count as spread over its length.
         """
         fibre = way.link.fibre
-        if fibre is None or fibre.traffic is None:
+        if fibre is None or not self._parameters.value(state, way.name, "launch_power_w"):
             return 0.0
-        value, traffic = self._parameters.value, fibre.traffic
+        value, traffic = self._parameters.value, traffic_of(fibre)
         length_km = value(state, way.name, "length_km")
         absorbed = self._fibre_loss_db(way, fibre, state) * log(10.0) / 10.0
         if traffic.direction == "co":
@@ -124,6 +127,17 @@ class Optics:
         power_w = value(state, way.name, "launch_power_w") * scattered
         behind_db = self.path_loss_db(way, state, after="fibre")
         return power_w * float(10.0 ** (-behind_db / 10.0)) * traffic.wavelength_nm * 1e-9 / HC_JM
+
+    def filter_loss_db(self, way: Way, state: State) -> float:
+        """What the receiver's filter, a Gaussian of the declared width, takes from a laser beside its wavelength."""
+        if not isinstance(self._bench.device[way.emitter], TransmitterDevice):
+            return 0.0
+        air, fibre = way.link.free_space, way.link.fibre
+        width_nm = _FILTER_NM if fibre is None else traffic_of(fibre).filter_width_nm
+        if air is not None and air.background is not None:
+            width_nm = air.background.filter_width_nm
+        beside = self._parameters.value(state, way.emitter, "detuning_nm") / width_nm
+        return 40.0 * log10(2.0) * beside**2
 
     def sky_photons_hz(self, way: Way, state: State) -> tuple[float, float]:
         """Photons of the sky per second at the receiver's input, by night and by day."""
@@ -164,7 +178,7 @@ class Optics:
         share = float(caught(air, distance, divergence_urad=divergence, jitter_urad=jitter)[0])
         masses = 1.0 if air.orbit is None else 1.0 / float(np.sin(np.radians(air.orbit.max_elevation_deg)))
         loss_db = -10.0 * log10(max(share, 1e-300)) + masses * value(state, way.name, "atmosphere_loss_db")
-        return loss_db + value(state, way.name, "optics_loss_db")
+        return loss_db + value(state, way.name, "optics_loss_db") + value(state, way.name, "excess_loss_db")
 
     def _element_loss_db(self, way: Way, element: str, state: State, *, spread: bool = True) -> float:
         fibre = way.link.fibre

@@ -66,7 +66,7 @@ def expect_pairs(
     clicks, fano, light, alive = _counted(mine, numbers)
     signal = float((light * alive).sum())
     other = receptions[1 - side]
-    if other is None:
+    if other is None or not (mine.synchronised and other.synchronised):
         return Expectation(clicks, fano, signal, 0.0, float("nan"), 0.0)
     both = cast("tuple[Reception, Reception]", receptions)
     (key_a, test_a), (key_b, test_b) = misalignments

@@ -40,7 +40,11 @@ if TYPE_CHECKING:
 
     from .timeline import Key, State
 
-__all__ = ["INJECTABLE", "SEGMENT", "Bounds", "Parameters", "initial_state"]
+__all__ = ["BREAKDOWN", "INJECTABLE", "SEGMENT", "Bounds", "Parameters", "initial_state", "traffic_of"]
+
+BREAKDOWN = 0.9
+"""Of a detector's declared bias. Above it efficiency and dark counts grow in proportion, as of InGaAs diodes at a few volts
+of excess bias they nearly do (J. Zhang et al., Light: Science & Applications 4, e286 (2015))."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,13 @@ PER_DETECTOR = {
 }
 
 INJECTABLE: dict[type, dict[str, Bounds]] = {
-    TransmitterDevice: {"intensity_scale": Bounds(0.0, 100.0), "pilot_power_w": Bounds(0.0, 1.0)},
+    TransmitterDevice: {
+        "intensity_scale": Bounds(0.0, 100.0),
+        "pilot_power_w": Bounds(0.0, 1.0),
+        "key_basis_probability": Bounds(0.01, 0.99),
+        "repeat_probability": Bounds(0.0, 0.95),
+        "detuning_nm": Bounds(-20.0, 20.0),
+    },
     PairSourceDevice: {
         "mean_pairs": Bounds(0.0, 100.0),
         "visibility_key": Bounds(0.0, 1.0),
@@ -86,6 +96,7 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "jitter_sigma_s": Bounds(0.0, 1e-6),
         "latch_rate_hz": Bounds(0.0, 1e10),
         "latch_reset_s": Bounds(0.0, 10.0),
+        "sync_signal": Bounds(0.0, 1.0),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
@@ -121,6 +132,7 @@ OF_LINKS: dict[type, dict[str, Bounds]] = {
         "pointing_jitter_urad": Bounds(0.0, 1e5),
         "atmosphere_loss_db": _LOSS,
         "optics_loss_db": _LOSS,
+        "excess_loss_db": _LOSS,
         "scintillation_index": Bounds(0.0, 4.0),
         "rytov_variance": Bounds(0.0, 100.0),
     },
@@ -157,7 +169,28 @@ EVE = {
 }
 """What an eavesdropper does on a link, which is injected on the link's name."""
 
-_NOT_DECLARED = {"intensity_scale": 1.0, "excess_loss_db": 0.0, "phase_error_rad": 0.0}
+_ENOUGH = 0.5
+"""Of its declared strength a synchronisation signal is still followed."""
+
+OF_WAYS = {
+    "rotation_rad": Bounds(-100.0, 100.0),
+    "burst_rate_rad_per_s": Bounds(0.0, 1e8),
+    "burst_s": Bounds(0.0, 10.0),
+    "burst_every_s": Bounds(1e-3, 1e6),
+}
+"""What turns the polarisation on the way to a receiver, beyond what its controller holds back, by an angle on the Poincaré
+sphere all the time, and in bursts that begin at every whole multiple of a time."""
+
+_NOT_DECLARED = {
+    "intensity_scale": 1.0,
+    "excess_loss_db": 0.0,
+    "phase_error_rad": 0.0,
+    "repeat_probability": 0.0,
+    "detuning_nm": 0.0,
+    "burst_every_s": 1.0,
+    "sync_signal": 1.0,
+}
+_NO_TRAFFIC = Traffic(launch_power_w=0.0)
 
 
 class Parameters:
@@ -184,7 +217,9 @@ class Parameters:
             for table in _tables(link):
                 actual = actual_of(table)
                 for parameter in OF_LINKS[type(table)]:
-                    self._base[name, parameter] = float(actual.get(parameter, getattr(table, parameter)))
+                    declared = getattr(table, parameter, _NOT_DECLARED.get(parameter, 0.0))
+                    self._base[name, parameter] = float(actual.get(parameter, declared))
+            self._base |= {(name, parameter): _NOT_DECLARED.get(parameter, 0.0) for parameter in OF_WAYS}
             for part, element in link.element.items():
                 self._base[name, f"{part}.loss_db"] = float(actual_of(element).get("loss_db", element.loss_db))
             for number, segment in enumerate(link.segments, 1):
@@ -219,9 +254,28 @@ class Parameters:
         """Pairs in a pulse of a pair source, which grow in proportion to its pump's light."""
         return self.value(state, source, "mean_pairs") * self.light(state, source)
 
-    def biased(self, state: State, receiver: str, detector: str) -> bool:
-        """Whether the control units of a detector, where it has any, give it its bias."""
-        return all(state[name, "biased"] for name in self._units.get((receiver, detector), ()))
+    def synchronised(self, state: State, receiver: str) -> bool:
+        """Whether a receiver gets the signal that tells it when pulses come."""
+        return self.value(state, receiver, "sync_signal") >= _ENOUGH
+
+    def excess_bias(self, state: State, receiver: str, detector: str) -> float:
+        """Bias above breakdown that the control units of a detector, where it has any, give it, relative to the declared."""
+        share = 1.0
+        for name in self._units.get((receiver, detector), ()):
+            declared_v = self._detector(name).bias_v
+            above_v = state[name, "bias_v"] - BREAKDOWN * declared_v
+            share *= max(above_v, 0.0) / ((1.0 - BREAKDOWN) * declared_v) if state[name, "biased"] else 0.0
+        return share
+
+    def warmer_k(self, state: State, receiver: str, detector: str) -> float:
+        """By how much the coolers of its control units hold a detector above their declared set points."""
+        units = self._units.get((receiver, detector), ())
+        return sum(state[name, "setpoint_c"] - self._detector(name).setpoint_c for name in units)
+
+    def _detector(self, name: str) -> DetectorDevice:
+        unit = self._bench.device[name]
+        assert isinstance(unit, DetectorDevice)
+        return unit
 
     def injection(self, device: str, parameter: str, value: float, state: State) -> dict[Key, float | None]:
         """The change of state that an injection is; a whole receiver's value replaces those of its single detectors.
@@ -264,9 +318,14 @@ class Parameters:
                 }
             of_tables = {name: bounds for table in _tables(link) for name, bounds in OF_LINKS[type(table)].items()}
             parts = {f"{part}.loss_db": _LOSS for part in link.element}
-            return found, of_tables | parts | ({} if link.entangled else EVE)
+            return found, of_tables | OF_WAYS | parts | ({} if link.entangled else EVE)
         everything = ", ".join([*self._bench.device, *self._ways])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
+
+
+def traffic_of(fibre: Fibre) -> Traffic:
+    """Classical light in a fibre: none where none is declared, which can be injected all the same."""
+    return _NO_TRAFFIC if fibre.traffic is None else fibre.traffic
 
 
 def _tables(link: Link) -> list[LinkTable]:
@@ -274,7 +333,7 @@ def _tables(link: Link) -> list[LinkTable]:
     fibre, air = link.fibre, link.free_space
     found: list[LinkTable | None] = [fibre, air, link.drift]
     if fibre is not None:
-        found += [fibre.dispersion, fibre.traffic, fibre.polarisation]
+        found += [fibre.dispersion, traffic_of(fibre), fibre.polarisation]
     if air is not None:
         found.append(air.background)
     return [table for table in found if table is not None]
@@ -309,6 +368,8 @@ def _settings(device: object) -> Iterator[tuple[str, float]]:
         yield "lasing", 0.0
     elif isinstance(device, DetectorDevice):
         yield "biased", 0.0
+        yield "bias_v", device.bias_v
+        yield "setpoint_c", device.setpoint_c
     elif isinstance(device, PowerOutletDevice):
         yield "powered", 1.0
     elif isinstance(device, (TransmitterDevice, PairSourceDevice)):

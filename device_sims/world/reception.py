@@ -97,8 +97,12 @@ class Reception:
     """Of ``dark_per_pulse``, what light gives that is none of the transmitter's: (D,)."""
     varying_per_pulse: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 1)))
     """Background beyond ``dark_per_pulse`` when there is most of it, by kind (thermal dark counts, daylight): (K, D)."""
+    often: npt.NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    """How often each joint setting occurs: (S,)."""
     unseen_per_pulse: float = 0.0
     """Events the sampler has to go through although they show elsewhere."""
+    synchronised: bool = True
+    """Whether the receiver can tell which pulse a click belongs to."""
 
     @property
     def candidates_per_pulse(self) -> float:
@@ -139,7 +143,7 @@ class Receiver:
         def each(parameter: str) -> npt.NDArray[np.float64]:
             return np.array([parameters.value(state, self.name, f"{name}.{parameter}") for name in names])
 
-        alive = np.array([parameters.biased(state, self.name, name) for name in names])
+        alive = np.array([parameters.excess_bias(state, self.name, name) for name in names])
 
         way = optics.way_to(self.name)
         attack = None if way is None or way.link.entangled else attack_of(state, parameters, way.name)
@@ -158,7 +162,9 @@ class Receiver:
         power_w = self._bright_w(state, parameters, optics)
         blinded = power_w > 0.0 and power_w >= parameters.value(state, self.name, "blinding_threshold_w")
         temperature_c = parameters.value(state, self.name, "detector_temperature_c")
-        dark_hz = each("dark_count_rate_hz") * alive * dark_count_factor(self.device, temperature_c)
+        warmth_c = [temperature_c + parameters.warmer_k(state, self.name, name) for name in names]
+        thermal = np.array([dark_count_factor(self.device, each_c) for each_c in warmth_c])
+        dark_hz = each("dark_count_rate_hz") * alive * thermal
         # more than a photon of her light in a pulse period changes nothing: the detector is busy all the time
         bright_hz = np.minimum(power_w / _PHOTON_J * efficiency / len(self.device.detectors), self.rate_hz)
         seen = efficiency * 10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)
@@ -183,6 +189,8 @@ class Receiver:
             ),
             misalignment=parameters.value(state, self.name, "misalignment"),
             misalignment_per_k=self.device.misalignment_per_k,
+            often=self._often(state, parameters, optics),
+            synchronised=parameters.synchronised(state, self.name),
         )
 
     def latches(self, state: State, parameters: Parameters, optics: Optics) -> bool:
@@ -195,13 +203,16 @@ class Receiver:
         chosen = hash_indices(index, self.basis_key) >> np.uint64(1)
         return (chosen >= np.uint64(self.basis_threshold)).astype(np.intp)
 
-    def setting_probabilities(self) -> npt.NDArray[np.float64]:
-        """How often each of the S settings occurs."""
-        assert self.source is not None
+    def _often(self, state: State, parameters: Parameters, optics: Optics) -> npt.NDArray[np.float64]:
+        """How often each of the S settings occurs in a state; shape (1,) without a transmitter."""
+        way = optics.way_to(self.name)
+        if self.source is None or way is None:
+            return np.ones(1)
+        sent = self.source.probabilities(parameters.value(state, way.emitter, "key_basis_probability"))
         if not self.active:
-            return self.source.probabilities
+            return sent
         key_basis = self.device.key_basis_probability
-        return np.outer(self.source.probabilities, (key_basis, 1.0 - key_basis)).ravel()
+        return np.outer(sent, (key_basis, 1.0 - key_basis)).ravel()
 
     def _stray_light_hz(
         self, state: State, optics: Optics, seen: npt.NDArray[np.float64]
@@ -240,7 +251,7 @@ class Receiver:
         if way is None:
             return 0.0
         loss_db = optics.path_loss_db(way, state) + parameters.value(state, self.name, "insertion_loss_db")
-        return float(10.0 ** (-loss_db / 10.0))
+        return float(10.0 ** (-(loss_db + optics.filter_loss_db(way, state)) / 10.0))
 
     def _bright_w(self, state: State, parameters: Parameters, optics: Optics) -> float:
         """An eavesdropper's continuous light behind the receiver's optics."""

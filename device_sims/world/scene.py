@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .surroundings import exchanged
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -76,7 +78,7 @@ class Scene:
         known = self._receptions.get(number)
         if known is None or known[0] is not state:
             at = (state, self._parameters, self._optics)
-            known = (state, self.receiver.reception(*at, self._surroundings, latched=self._latched(number)))
+            known = (state, self.receiver.reception(*at, self._around(state), latched=self._latched(number)))
             self._receptions[number] = known
         return known[1]
 
@@ -109,8 +111,9 @@ class Scene:
             return held
         if isinstance(held, float) and track.steady:
             change = track.grid
-            if not change.rotated.any():
-                return float(min(max(held + change.adds[0], 0.0), _WORST))
+            of_key, of_test = change.rotated[0]
+            if of_key == of_test:
+                return float(exchanged(np.clip(held + change.adds[0], 0.0, _WORST), of_key))
         in_test = test or self._prepared_in_test
 
         def moving(index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -142,10 +145,16 @@ class Scene:
             return left * float(track.grid.gain[0])
         return lambda index: left * track.gain(self._times_s(index))
 
+    def synchronised(self, number: int) -> bool:
+        """Whether the receiver can tell pulses apart in a state."""
+        return self._parameters.synchronised(self.timeline.states[number], self.receiver.name)
+
     def excess(self, number: int, kind: int, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """How much there is of a kind of varying background at these pulses: 0 to 1, shape (n,)."""
-        assert self._surroundings is not None
-        return self._surroundings.change(self.timeline.states[number], self._times_s(index)).excess[:, kind]
+        state = self.timeline.states[number]
+        around = self._around(state)
+        assert around is not None
+        return around.change(state, self._times_s(index)).excess[:, kind]
 
     def moments(self, number: int, cells: npt.NDArray[np.int64], step_ns: int) -> npt.NDArray[np.float64]:
         """What varies inside a state, on the average of cells of a grid of time: shape (n, 3 + K).
@@ -155,17 +164,23 @@ class Scene:
         reception = self.reception(number)
         assert reception is not None
         straight = self._misalignments(reception, (cells.astype(np.float64) + 0.5) * step_ns)
-        if self._surroundings is None:
+        state = self.timeline.states[number]
+        around = self._around(state)
+        if around is None:
             return np.stack([straight, straight, np.ones(straight.shape)], axis=1)
-        change = self._surroundings.mean_change(self.timeline.states[number], cells, step_ns / 1e9)
+        change = around.mean_change(state, cells, step_ns / 1e9)
         straight = np.clip(straight + change.adds, 0.0, _WORST)
         errors = exchanged(straight[:, None], change.rotated)
         return np.concatenate([errors, change.gain[:, None], change.excess], axis=1)
 
-    @property
-    def still(self) -> bool:
+    def still(self, number: int) -> bool:
         """Whether nothing but the stage varies inside a state."""
-        return self._surroundings is None
+        return self._around(self.timeline.states[number]) is None
+
+    def _around(self, state: State) -> Surroundings | None:
+        """The surroundings, where they change anything."""
+        around = self._surroundings
+        return None if around is None or around.still_in(state) else around
 
     def _held(self, number: int, first: int, end: int) -> float | OfIndex:
         reception = self.reception(number)
@@ -213,12 +228,13 @@ class Scene:
 
     def _followed(self, number: int, first: int, end: int) -> _Track | None:
         """The surroundings from pulse ``first`` to ``end`` of a state."""
-        if self._surroundings is None:
-            return None
         state = self.timeline.states[number]
+        around = self._around(state)
+        if around is None:
+            return None
         if self._track is None or self._track[0] is not state or self._track[1:3] != (first, end):
             span_s = (self.pulses.time_ns(first) / 1e9, self.pulses.time_ns(end) / 1e9)
-            self._track = (state, first, end, _Track.over(self._surroundings, state, span_s))
+            self._track = (state, first, end, _Track.over(around, state, span_s))
         return self._track[3]
 
     def temperatures_c(self, times_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -265,11 +281,6 @@ class _Track:
             for part in (self.grid.adds, *self.grid.rotated.T)
         )
         return adds, np.stack(rotated, axis=1)
-
-
-def exchanged(straight: npt.NDArray[np.float64], rotated: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Share of the light in the wrong state after two independent chances to get there."""
-    return straight * (1.0 - rotated) + (1.0 - straight) * rotated
 
 
 def misaligned(reception: Reception, temperature_c: npt.NDArray[np.float64], setpoint_c: float) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ Everything is a function of (seed, link, time) in one state of the bench, so tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 from hil.seeds import derive
 
 from .air import caught, elevations_rad, pass_windows, ranges_km
+from .bursts import Bursts
 from .calendar import Windows
 from .fading import Fading
 from .wander import WIDEST, walk, walk_step_s, wander
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
     Times = npt.NDArray[np.float64]
 
-__all__ = ["Change", "Surroundings"]
+__all__ = ["Change", "Surroundings", "exchanged"]
 
 _DAY_S = 86_400.0
 _ENDLESS_S = 2.0**24
 _POINTS = 8
+_BOTH = np.ones(2)
 _UNSEEN_RAD2 = 1e-6
 
 
@@ -73,6 +75,10 @@ class Surroundings:
         link = self._link
         turning = link.fibre is not None and link.fibre.polarisation is not None and self._polarised
         return link.drift is None and not link.maintenance and link.free_space is None and not turning
+
+    def still_in(self, state: State) -> bool:
+        """Whether in this state nothing turns the polarisation either."""
+        return self.still and not (self._polarised and (self._value(state, "rotation_rad") or self._bursts(state)))
 
     def outside_k(self, state: State, times_s: Times) -> Times:
         """Temperature of the site over its mean."""
@@ -128,14 +134,20 @@ class Surroundings:
         gain = self._slow_gain(state, times_s)
         if fading is not None:
             gain = gain * (np.repeat(fading.mean_over(cells, step_s), _POINTS) if fast else fading.at(times_s))
-        parts = self._changed(state, times_s, gain / self.peak_gain(state))
+        parts = self._changed(state, times_s, gain / self.peak_gain(state), burst=False)
         middle = {name: getattr(parts, name) for name in ("gain", "adds", "rotated", "excess")}
-        return Change(**{name: one.reshape(cells.size, _POINTS, *one.shape[1:]).mean(axis=1) for name, one in middle.items()})
+        found = Change(**{name: one.reshape(cells.size, _POINTS, *one.shape[1:]).mean(axis=1) for name, one in middle.items()})
+        if (bursts := self._bursts(state)) is None:
+            return found
+        inside = bursts.mean(cells.astype(np.float64) * step_s, cells.astype(np.float64) * step_s + step_s)
+        return replace(found, rotated=exchanged(found.rotated, inside[:, None] * _BOTH))
 
     def smooth(self, state: State, from_s: float, to_s: float, step_s: float) -> bool:
         """Whether a line through points ``step_s`` apart says all about this stretch of time."""
         windows = [window for _, window in self._works]
         windows += [window for window in (self._pass, self._daylight) if window is not None]
+        if self._bursts(state) is not None:
+            return False
         if any(window.changes(from_s, to_s) for window in windows):
             return False
         return step_s <= self._finest_s(state)
@@ -154,7 +166,7 @@ class Surroundings:
                 finest.append(max(walk_step_s(turning.feedback_every_s or _ENDLESS_S), unseen_s))
         return min(finest)
 
-    def _changed(self, state: State, times_s: Times, gain: Times) -> Change:
+    def _changed(self, state: State, times_s: Times, gain: Times, *, burst: bool = True) -> Change:
         drift = self._link.drift
         adds = np.zeros(times_s.shape)
         excess = np.zeros((times_s.size, 2))
@@ -170,7 +182,10 @@ class Surroundings:
         if self._daylight is not None:
             # only windows from the first day on are numbered; earlier times have none
             excess[:, 1] = self._daylight.inside(times_s)
-        return Change(gain, adds, self._rotated(state, times_s), excess)
+        rotated = self._rotated(state, times_s)
+        if burst and (bursts := self._bursts(state)) is not None:
+            rotated = exchanged(rotated, bursts.at(times_s)[:, None] * _BOTH)
+        return Change(gain, adds, rotated, excess)
 
     def _slow_gain(self, state: State, times_s: Times) -> Times:
         gain = np.ones(times_s.shape)
@@ -203,9 +218,12 @@ class Surroundings:
         return result
 
     def _rotated(self, state: State, times_s: Times) -> Times:
-        turning = None if self._link.fibre is None else self._link.fibre.polarisation
-        if turning is None or not self._polarised:
+        if not self._polarised:
             return np.zeros((times_s.size, 2))
+        turned = np.full((times_s.size, 2), np.sin(self._value(state, "rotation_rad") / 2.0) ** 2)
+        turning = None if self._link.fibre is None else self._link.fibre.polarisation
+        if turning is None:
+            return turned
         rate = self._value(state, "drift_rad_per_s")
         angles = []
         for basis in ("key", "test"):
@@ -215,8 +233,11 @@ class Surroundings:
                 angles.append(rate * (time_s / 2.0) ** 0.5 * wander(times_s, time_s, key))
             else:
                 angles.append(rate * walk(times_s, turning.feedback_every_s or _ENDLESS_S, key))
-        result: Times = np.sin(np.stack(angles, axis=1) / 2.0) ** 2
-        return result
+        return exchanged(np.sin(np.stack(angles, axis=1) / 2.0) ** 2, turned)
+
+    def _bursts(self, state: State) -> Bursts | None:
+        rate, lasts_s, every_s = (self._value(state, name) for name in ("burst_rate_rad_per_s", "burst_s", "burst_every_s"))
+        return Bursts(rate, min(lasts_s, every_s), every_s) if self._polarised and rate and lasts_s else None
 
     def _since_recalibration_s(self, times_s: Times) -> Times:
         last = np.zeros(times_s.shape)
@@ -239,3 +260,9 @@ class Surroundings:
 
     def _key(self, component: str) -> int:
         return derive(self._seed, component, self._name)
+
+
+def exchanged(one: Times, other: Times) -> Times:
+    """Share of the light in the wrong state after two independent chances to get there."""
+    result: Times = one * (1.0 - other) + (1.0 - one) * other
+    return result

@@ -13,6 +13,7 @@ from hil.seeds import stream
 from .block import Block
 from .cells import cells, expectations
 from .expectation import draw_counts
+from .sampler import Candidates
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -80,6 +81,9 @@ class Tally:
         self._counts = self._counts + counts
         self._counted_ns = max(now_ns, self._counted_ns)
         self._block = None
+        if self._clock is None:
+            clicks, adrift = self._assigned(clicks)
+            lost += adrift
         self.last_block = DetectionRecords(
             first=block.first,
             end=max(self._scene.pulses.index_at(now_ns), block.first),
@@ -94,6 +98,20 @@ class Tally:
             phase = np.zeros(clicks.index.size) if clicks.phase is None else clicks.phase / 65536.0 - 0.5
             self.last_tags = self._clock.tags(self.last_block, block.started_ns, now_ns, phase)
         return self.last_block
+
+    def _assigned(self, clicks: Candidates) -> tuple[Candidates, int]:
+        """Clicks that the electronics could assign to pulses, and how many were made while they had nothing to go by."""
+        kept = np.ones(clicks.index.size, dtype=np.bool_)
+        at = 0
+        while at < kept.size:
+            segment = self._scene.segment_at(int(clicks.index[at]))
+            stop = kept.size if segment.end is None else max(int(np.searchsorted(clicks.index, segment.end)), at + 1)
+            kept[at:stop] = self._scene.synchronised(segment.number)
+            at = stop
+        if kept.all():
+            return clicks, 0
+        phase = None if clicks.phase is None else clicks.phase[kept]
+        return Candidates(clicks.index[kept], clicks.detector[kept], phase), int(np.count_nonzero(~kept))
 
     def _count_until(self, now_ns: int) -> None:
         if now_ns <= self._counted_ns:

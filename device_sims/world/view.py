@@ -68,11 +68,12 @@ class ReceiverView:
             octave_k = doubling_k(device)
             polarised = source is None or not source.time_bin
             around = Surroundings(way.name, way.link, seed, parameters, polarised=polarised, detector_doubling_k=octave_k)
-            around = None if around.still else around
         scene = Scene(receiver, pulses, timeline, parameters, optics=optics, stage=stage, surroundings=around, light=pairs)
         link, qber_limit = ("", _NO_LINK_QBER_LIMIT) if way is None else (way.link_name, way.link.proof.qber_limit)
         clock = None
         if device.timing == "tags":
-            path = None if way is None else PathDelay(way, parameters, optics, around)
+            path = (
+                None if way is None else PathDelay(way, parameters, optics, None if around is None or around.still else around)
+            )
             clock = ReceiverClock(name, device, seed, timeline=timeline, parameters=parameters, pulses=pulses, path=path)
         return cls(scene, Tally(scene, seed, qber_limit, clock), BlackBox(scene, seed, link, qber_limit), qber_limit)

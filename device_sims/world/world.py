@@ -25,7 +25,7 @@ from hil.seeds import stream
 from .beside import Beside
 from .optics import Optics
 from .parameters import Parameters, initial_state
-from .source import PulseClock, Source
+from .source import Habits, PulseClock, Source
 from .thermal import Stage
 from .timeline import Key, State, Timeline
 from .ways import ways
@@ -54,6 +54,7 @@ _ROOM_C = 22.0
 _EMITTERS = (TransmitterDevice, PairSourceDevice)
 _HELD = (TemperatureControllerDevice, LaserDevice)
 """Devices with a stage of their own that is held at a temperature."""
+_OF_HABITS = ("key_basis_probability", "repeat_probability")
 _NO_LINK_RATE_HZ = 1e9
 
 P = ParamSpec("P")
@@ -409,6 +410,9 @@ class World:
         now_ns = max(now_ns, self._timeline.last_ns)
         self._timeline.change(settings, now_ns)
         state = self._timeline.present
+        for name in {name for name, parameter in settings if parameter in _OF_HABITS}:
+            chosen = Habits(*(self._parameters.value(state, name, parameter) for parameter in _OF_HABITS))
+            self._pulses(name)[1].turn(self._clock_of(name).index_at(now_ns), chosen)
         for name, stage in self._stages.items():
             heated = state[name, "heater"]
             stage.aim(state[name, "setpoint_c"] if heated else self._parameters.value(state, name, "ambient_c"), now_ns)

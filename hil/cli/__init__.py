@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "report",
     "ledger": "ledger",
     "judge": "judge",
+    "slo": "slo",
     "tape": "tape",
     "safe": "safe",
     "guard": "guard",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hil.errors import UsageError
-from hil.ports.spec import FaultSpec, Finding, Span, Undo
+from hil.ports.spec import FaultSpec, Finding, Move, Span, Undo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hil.ports.spec import FaultBench, Readings
+    from hil.ports.spec import FaultBench, Range, Readings
 
 __all__ = ["CHANNEL", "WAYS", "checked", "classical", "everything_came"]
 
@@ -57,6 +58,8 @@ def classical(
     shown: Callable[[Any, Readings, Readings], Finding],
     healed: Callable[[Any, Readings, Readings], Finding] = everything_came,
     target_role: str = CHANNEL,
+    ranges: Mapping[str, Range] = MappingProxyType({}),
+    magnitude: tuple[str, ...] = (),
 ) -> FaultSpec:
     """The SPEC of one: ``moves`` gives settings of the channel by name, all of them zero for a fault of zero.
 
@@ -67,10 +70,8 @@ def classical(
     def plan(bench: FaultBench, target: str, chosen: Any) -> tuple[Undo, ...]:
         return tuple(Undo(target, setting, bench.read(target, setting)) for setting in moves(chosen))
 
-    def apply(bench: FaultBench, target: str, chosen: Any) -> None:
-        for setting, value in moves(chosen).items():
-            if value:
-                bench.write(target, setting, value)
+    def to_move(_bench: FaultBench, target: str, chosen: Any, _stood: tuple[Undo, ...]) -> tuple[Move, ...]:
+        return tuple(Move(target, setting, value) for setting, value in moves(chosen).items() if value)
 
     def read(bench: FaultBench, target: str, chosen: Any) -> Readings:
         return {**bench.probe(target), **{f"setting.{name}": bench.read(target, name) for name in moves(chosen)}}
@@ -99,11 +100,13 @@ def classical(
         target_role=target_role,
         acts_on=acts_on,
         plan=plan,
-        apply=apply,
+        moves=to_move,
         read=read,
         shown=is_shown,
         healed=is_healed,
         patience_s=lambda _bench, _target: _PATIENCE_S,
         look_s=_LOOK_S,
         spoils_detections=False,
+        ranges=ranges,
+        magnitude=magnitude,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._classical import checked, classical
-from hil.ports.spec import Finding
+from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
     from hil.ports.spec import Readings
@@ -49,4 +49,5 @@ SPEC = classical(
     moves=lambda settings: {"rate_bps": settings.rate_bps},
     shown=_shown,
     healed=_healed,
+    ranges={"rate_bps": Range(9.6e3, 1e9, "a leased line's modem (ITU-T V.29) to gigabit Ethernet")},
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._classical import checked, classical
-from hil.ports.spec import Finding
+from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
     from hil.ports.spec import Readings
@@ -41,4 +41,6 @@ SPEC = classical(
     acts_on="bits of every connection of a classical channel, both ways",
     moves=lambda settings: {"bit_error_ratio": settings.bit_error_ratio},
     shown=_shown,
+    ranges={"bit_error_ratio": Range(0.0, 1e-3, "Stone and Partridge, SIGCOMM 2000, to an attacker's")},
+    magnitude=("bit_error_ratio",),
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.faults._classical import checked, classical
-from hil.ports.spec import Finding
+from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
     from hil.ports.spec import Readings
@@ -52,4 +52,9 @@ SPEC = classical(
     moves=lambda settings: {"latency_s": settings.latency_s, "jitter_s": settings.jitter_s},
     shown=_shown,
     healed=_healed,
+    ranges={
+        "latency_s": Range(0.0, 0.3, "1,000 km of fibre to a geostationary hop (ITU-T G.114, annex A)"),
+        "jitter_s": Range(0.0, 0.3, "up to the delay"),
+    },
+    magnitude=("latency_s", "jitter_s"),
 )

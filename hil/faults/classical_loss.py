@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._classical import checked, classical
-from hil.ports.spec import Finding
+from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
     from hil.ports.spec import Readings
@@ -48,4 +48,9 @@ SPEC = classical(
         "retransmit_s": settings.retransmit_s if settings.loss_ratio else 0.0,
     },
     shown=_shown,
+    ranges={
+        "loss_ratio": Range(0.0, 0.1, "ITU-T Y.1541 to a failing optic"),
+        "retransmit_s": Range(0.2, 1.0, "RFC 6298, 2.1, and Linux' least timeout"),
+    },
+    magnitude=("loss_ratio",),
 )

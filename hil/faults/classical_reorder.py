@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._classical import WAYS, checked, classical
-from hil.ports.spec import Finding
+from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
     from hil.ports.spec import Readings
@@ -44,4 +44,6 @@ SPEC = classical(
         "reorder_b_to_a": settings.reorder_ratio * WAYS[settings.reorder_way][1],
     },
     shown=_shown,
+    ranges={"reorder_ratio": Range(0.0, 1.0, "an attacker's")},
+    magnitude=("reorder_ratio",),
 )

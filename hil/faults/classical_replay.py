@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._classical import checked, classical
-from hil.ports.spec import Finding
+from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
     from hil.ports.spec import Readings
@@ -40,4 +40,6 @@ SPEC = classical(
     acts_on="messages of every connection of a classical channel (what arrives at once, where it has no messages), both ways",
     moves=lambda settings: {"replay_ratio": settings.replay_ratio},
     shown=_shown,
+    ranges={"replay_ratio": Range(0.0, 1.0, "an attacker's")},
+    magnitude=("replay_ratio",),
 )

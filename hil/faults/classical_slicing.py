@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._classical import checked, classical
-from hil.ports.spec import Finding
+from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
     from hil.ports.spec import Readings
@@ -51,4 +51,8 @@ SPEC = classical(
     },
     shown=_shown,
     healed=_healed,
+    ranges={
+        "slice_bytes": Range(1.0, 1460.0, "RFC 894, without the headers of IP and TCP"),
+        "delay_s": Range(0.0, 0.01, "a queue of a slow hop"),
+    },
 )

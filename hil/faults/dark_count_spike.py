@@ -11,18 +11,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import MissingCapabilityError, UsageError
+from hil.errors import UsageError
 from hil.faults._clicks import SURE, counted_s, detectors, difference_sigma, rate_hz
-from hil.ports.spec import FaultSpec, Finding, Span, Undo
+from hil.faults._injection import Injection, injection, of_detectors
+from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:
     from hil.ports.spec import FaultBench, Readings
 
 __all__ = ["SPEC", "DarkCountSpike"]
 
-LOOK_S = 1.0
-_PARAMETER = "dark_count_rate_hz"
-_WAIT_S = 3.0
 _ACCORDINGLY = (0.5, 2.0)
 """Share of the expected change that must be found: temperature and afterpulses are not accounted for."""
 
@@ -38,48 +36,20 @@ class DarkCountSpike:
             raise UsageError(f"dark_count_spike: rate_hz = {self.rate_hz:g}; expected a rate of zero or more, such as '5 kHz'")
 
 
-def _parameters(bench: FaultBench, target: str) -> list[tuple[str, str]]:
-    """Device and parameter of every detector of the target (``bob``, or ``bob.z0`` for one)."""
-    device, _, detector = target.partition(".")
-    names = [detector] if detector else list(bench.declared(device).detectors)
-    return [(device, f"{name}.{_PARAMETER}") for name in names]
-
-
-def _plan(bench: FaultBench, target: str, _settings: DarkCountSpike) -> tuple[Undo, ...]:
-    try:
-        return tuple(Undo(device, name, bench.read(device, name)) for device, name in _parameters(bench, target))
-    except MissingCapabilityError as error:
-        raise MissingCapabilityError(
-            f"dark_count_spike: {target} is real, and no command makes a real detector noisy. It would take an actuator: an"
-            " auxiliary light source on its input, or its bias and temperature inside their envelope. Run it on the twin"
-            " (--hil-simulate)"
-        ) from error
-
-
-def _apply(bench: FaultBench, target: str, settings: DarkCountSpike) -> None:
-    for device, name in _parameters(bench, target):
-        if settings.rate_hz:
-            bench.write(device, name, bench.read(device, name) + settings.rate_hz)
-
-
 def _read(bench: FaultBench, target: str, _settings: DarkCountSpike) -> Readings:
     return bench.clicks(target.partition(".")[0])
 
 
 def _shown(bench: FaultBench, target: str, settings: DarkCountSpike, before: Span, during: Span) -> Finding:
-    if not settings.rate_hz:
-        return Finding(shown=True, words=f"zero: no dark counts were added to {target}")
     finding, found = _compared(bench, target, settings, quiet=before, noisy=during)
-    return Finding(found, f"{target}: {finding} than before")
+    return Finding(found, f"{finding} than before")
 
 
 def _healed(bench: FaultBench, target: str, settings: DarkCountSpike, during: Span, after: Span) -> Finding:
-    if not settings.rate_hz:
-        return Finding(shown=True, words=f"zero: nothing was added to {target}")
     if counted_s(during) <= 0.0:
-        return Finding(shown=True, words=f"{target}: the detectors have no bias, so counts cannot tell")
+        return Finding(shown=True, words="the detectors have no bias, so counts cannot tell")
     finding, found = _compared(bench, target, settings, quiet=after, noisy=during)
-    return Finding(found, f"{target}: {finding} than after healing")
+    return Finding(found, f"{finding} than after healing")
 
 
 def _compared(bench: FaultBench, target: str, settings: DarkCountSpike, *, quiet: Span, noisy: Span) -> tuple[str, bool]:
@@ -119,22 +89,21 @@ def _folded(rate: float, dead_time_s: float) -> float:
     return rate / (1.0 + rate * dead_time_s) if math.isfinite(rate) else 1.0 / dead_time_s
 
 
-def _patience_s(_bench: FaultBench, _target: str) -> float:
-    return _WAIT_S
-
-
-SPEC = FaultSpec(
+SPEC = injection(
+    Injection(
+        parameters=of_detectors("dark_count_rate_hz"),
+        becomes=lambda settings, _parameter, stood: float(stood + settings.rate_hz),
+        unless="it would take an auxiliary light source on its input, or its bias and temperature inside their envelope",
+    ),
     name="dark-count-spike",
     title="Detectors get noisy: dark counts are added (twins only)",
     settings=DarkCountSpike,
     zero="A rate of 0 Hz adds no dark counts: nothing is injected.",
     target_role="receiver",
     acts_on="the dark count rate of a receiver's twin, all of its detectors or one",
-    plan=_plan,
-    apply=_apply,
     read=_read,
     shown=_shown,
     healed=_healed,
-    patience_s=_patience_s,
-    look_s=LOOK_S,
+    ranges={"rate_hz": Range(0.0, 1e5, "a hundred times the 1 kHz of a cooled InGaAs detector; our choice")},
+    magnitude=("rate_hz",),
 )

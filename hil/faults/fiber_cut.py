@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hil.errors import FaultWithoutEvidenceError, MissingCapabilityError
 from hil.faults._clicks import SURE, counted_s, difference_sigma, total_hz
-from hil.ports.spec import FaultSpec, Finding, Span, Undo
+from hil.ports.spec import FaultSpec, Finding, Move, Span, Undo
 
 if TYPE_CHECKING:
     from hil.ports.spec import FaultBench, Readings
@@ -40,8 +40,8 @@ def _plan(bench: FaultBench, target: str, _settings: FiberCut) -> tuple[Undo, ..
     return (Undo(target, "channel", channel),)
 
 
-def _apply(bench: FaultBench, target: str, _settings: FiberCut) -> None:
-    bench.write(target, "channel", bench.declared(target).dark_channel)
+def _moves(bench: FaultBench, target: str, _settings: FiberCut, _stood: tuple[Undo, ...]) -> tuple[Move, ...]:
+    return (Move(target, "channel", bench.declared(target).dark_channel),)
 
 
 def _read(bench: FaultBench, target: str, _settings: FiberCut) -> Readings:
@@ -106,7 +106,7 @@ SPEC = FaultSpec(
     target_role="switch",
     acts_on="the channel of the link's optical switch",
     plan=_plan,
-    apply=_apply,
+    moves=_moves,
     read=_read,
     shown=_shown,
     healed=_healed,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError, UsageError
-from hil.ports.spec import FaultSpec, Finding, Span, Undo
+from hil.ports.spec import FaultSpec, Finding, Move, Range, Span, Undo
 
 if TYPE_CHECKING:
     from hil.ports.spec import FaultBench, Readings
@@ -55,10 +55,8 @@ def _plan(bench: FaultBench, target: str, settings: ThermalDrift) -> tuple[Undo,
     return (Undo(target, "setpoint_c", present_c),)
 
 
-def _apply(bench: FaultBench, target: str, settings: ThermalDrift) -> None:
-    present_c = bench.read(target, "setpoint_c")
-    if (wanted_c := _wanted_c(settings, present_c)) != present_c:
-        bench.write(target, "setpoint_c", wanted_c)
+def _moves(_bench: FaultBench, _target: str, settings: ThermalDrift, stood: tuple[Undo, ...]) -> tuple[Move, ...]:
+    return tuple(Move(undo.device, undo.setting, _wanted_c(settings, float(undo.value))) for undo in stood)
 
 
 def _read(bench: FaultBench, target: str, _settings: ThermalDrift) -> Readings:
@@ -112,9 +110,14 @@ SPEC = FaultSpec(
     target_role="temperature-controller",
     acts_on="the set point of the link's temperature controller",
     plan=_plan,
-    apply=_apply,
+    moves=_moves,
     read=_read,
     shown=_shown,
     healed=_healed,
     patience_s=_patience_s,
+    ranges={
+        "delta_k": Range(-10.0, 10.0, "a room or a street cabinet over a day; our choice"),
+        "setpoint_c": Range(0.0, 50.0, "what is above freezing and below a housing's 50 degC; our choice"),
+    },
+    magnitude=("delta_k",),
 )

@@ -27,6 +27,10 @@ def allow_correction(account: Account, promise: Proof[Any] | None, *, only_in_fa
     faults = " and ".join(context.faults) or "a fault"
     if announced is None or announced.clicks == 0:
         during = f" ({faults} was in)" if context.faults else ""
+        if announced is not None and announced.lost:
+            raise NoKeyError(
+                None, f"no synchronisation: none of {announced.lost:,} clicks could be assigned to a pulse{during}"
+            )
         raise NoKeyError(None, f"no detections at all in this block of {_seconds(context.live_s)}{during}")
     if only_in_fault:
         raise NoKeyError(None, f"every detection of this block was made while {faults} was in")

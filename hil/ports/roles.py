@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hil.ports.secret import SecretBytes
 
 __all__ = [
+    "AdjustableDetector",
     "Attenuator",
     "BlackBoxTransceiver",
     "Instrument",
@@ -132,6 +133,16 @@ class SinglePhotonDetector(Instrument, Protocol):
 
     def biased(self) -> bool: ...
     def set_biased(self, *, biased: bool) -> None: ...
+
+
+class AdjustableDetector(SinglePhotonDetector, Protocol):
+    """A control unit whose bias and cooler can be set, both inside the envelope."""
+
+    def bias_v(self) -> float: ...
+    def set_bias_v(self, bias_v: float) -> None: ...
+    def temperature_c(self) -> float: ...
+    def setpoint_c(self) -> float: ...
+    def set_setpoint_c(self, setpoint_c: float) -> None: ...
 
 
 class TimeTagger(Instrument, Protocol):

@@ -24,6 +24,8 @@ __all__ = [
     "IndicatorSpec",
     "KeyStoreSettings",
     "KeyStoreSpec",
+    "Move",
+    "Range",
     "Readings",
     "ReporterSpec",
     "Span",
@@ -109,19 +111,37 @@ class KeyStoreSpec:
 
 
 @dataclass(frozen=True)
-class Undo:
-    """How to heal, as data: set ``setting`` of ``device`` to the absolute ``value``. Never a closure, never a toggle."""
+class Move:
+    """A move as data: set ``setting`` of ``device`` to the absolute ``value``. Never a closure, never a toggle."""
 
     device: str
     setting: str
     value: float | int | str | bool
 
 
+@dataclass(frozen=True)
+class Undo(Move):
+    """A move that heals: back to where the setting stood."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a setting of a fault lies in practice, ends included and in the setting's unit, and who says so.
+
+    Random sequences draw from it. A test may ask for more, as far as envelopes and the device allow.
+    """
+
+    low: float
+    high: float
+    source: str
+
+
 class FaultBench(Protocol):
     """What a fault may do to a bench; testbed implements it.
 
     Settings are named as in roles: ``channel`` (switch), ``attenuation_db``, ``setpoint_c``; or, on a twin only and through its
-    control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``. A classical
+    control port, any injectable parameter of the simulated world such as ``dark_count_rate_hz``. The parameters of a fibre and
+    of an eavesdropper go by the name of the link or arm (role ``link``), as a device's do. A classical
     channel (of the role ``classical-channel`` or ``kme-channel``) has settings of its own, on twins and hardware alike, as its
     connections go through a proxy.
     """
@@ -197,7 +217,8 @@ class FaultSpec:
     """One fault. It knows what to move and how it shows; when to act, to wait, to heal and to give up is the testbed's.
 
     ``settings`` is a frozen dataclass of typed parameters with units in their names; a fault has no state. ``target`` is a
-    device of ``target_role``, or one part of it (``bob.z0``). Reading takes no bench time, beyond what a driver needs.
+    device of ``target_role``, one part of it (``bob.z0``), or a link or one of its arms (role ``link``). Reading takes no bench
+    time, beyond what a driver needs.
     """
 
     name: str
@@ -210,8 +231,11 @@ class FaultSpec:
     """What is moved, in words."""
     plan: Callable[[FaultBench, str, Any], tuple[Undo, ...]]
     """How to heal, from what stands now, before anything moves; undone last in, first out."""
-    apply: Callable[[FaultBench, str, Any], None]
-    """Move it."""
+    moves: Callable[[FaultBench, str, Any, tuple[Undo, ...]], tuple[Move, ...]]
+    """What to move where, from the settings and what stood before (the undos); nothing at zero. Nothing is moved by asking.
+
+    A waveform asks again with other settings; the answer never depends on where the last one left the device.
+    """
     read: Callable[[FaultBench, str, Any], Readings]
     """What the fault shows in: counters, temperatures, set points."""
     shown: Callable[[FaultBench, str, Any, Span, Span], Finding]
@@ -224,6 +248,10 @@ class FaultSpec:
     """How long the readings before injection and before healing take."""
     spoils_detections: bool = True
     """Whether no key may come of detections made while it was in."""
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    """Of every setting that is a number."""
+    magnitude: tuple[str, ...] = ()
+    """The settings that a waveform scales by its level; without any the fault is a step."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,8 @@ class FaultEntry(Struct, frozen=True, kw_only=True):
     evidence: str = ""
     healed: bool = False
     healing: str = ""
+    levels: tuple[tuple[float, float], ...] = ()
+    """How strong it was from when on: bench seconds, and the level of its waveform from 0 to 1."""
     link: str = ""
     case: str = ""
 

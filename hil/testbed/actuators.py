@@ -16,6 +16,7 @@ __all__ = ["SETTINGS", "carry_out", "known", "read", "stands", "write"]
 _WRITERS: dict[str, Callable[[Any, float], None]] = {
     "channel": lambda device, value: device.select(int(value)),
     "attenuation_db": lambda device, value: device.set_attenuation_db(float(value)),
+    "bias_v": lambda device, value: device.set_bias_v(float(value)),
     "current_a": lambda device, value: device.set_current_a(float(value)),
     "setpoint_c": lambda device, value: device.set_setpoint_c(float(value)),
 }
@@ -23,7 +24,7 @@ _READERS = {"temperature_c", "stage_temperature_c", "emitting", "biased"}
 
 SETTINGS = frozenset(_WRITERS)
 """Settings that can be moved on real devices."""
-_TOLERANCES = {"channel": 0.0, "attenuation_db": 0.1, "current_a": 1e-5, "setpoint_c": 0.06}
+_TOLERANCES = {"channel": 0.0, "attenuation_db": 0.1, "bias_v": 0.5, "current_a": 1e-5, "setpoint_c": 0.06}
 
 
 def known(setting: str) -> bool:

@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find, names
 from hil.errors import BenchError, MissingCapabilityError, UnknownNameError, UsageError
-from hil.testbed._fault_settings import duration_s, settings_of
-from hil.testbed.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
+from hil.seeds import derive
+from hil.testbed._fault_settings import duration_s, settings_of, waveform_of
+from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.fault import Fault, all_of
-from hil.testbed.fault_bench import TestbedFaultBench
+from hil.testbed.fault_bench import TestbedFaultBench, ways_of
+from hil.testbed.fault_target import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hil.clock import Clock
     from hil.ports.spec import FaultBench, FaultSpec, Undo
+    from hil.ports.waveform import Waveform
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
@@ -46,8 +49,9 @@ class Chaos:
     """The faults of one test on one link.
 
     A fault takes its target first (a driver, a device's name, or nothing for the link's own), then its settings (numbers in
-    the unit of the setting's name, or texts with a unit), then ``duration``. Each gives a :class:`~hil.testbed.fault.Fault` to
-    enter with ``with``. Faults on the same setting heal last in, first out. What is left at the end of the test is healed.
+    the unit of the setting's name, or texts with a unit), then ``duration`` and ``waveform`` (``"ramp 20 s"``). Each gives a
+    :class:`~hil.testbed.fault.Fault` to enter with ``with``. Faults on the same setting heal last in, first out. What is left
+    at the end of the test is healed.
     """
 
     def __init__(self, testbed: Testbed, link: Link) -> None:
@@ -60,12 +64,20 @@ class Chaos:
         testbed.classical(link.name + SUFFIX)  # closed after what :meth:`finish` heals
         self._made: list[Fault] = []
         self._active: list[Fault] = []
+        self._count = 0
 
     def __getattr__(self, name: str) -> Callable[..., Fault]:
         spec = _spec_of(name)
 
-        def make(target: Any = None, /, *, duration: str | float | None = None, **settings: Any) -> Fault:
-            return self._make(spec, target, duration, settings)
+        def make(
+            target: Any = None,
+            /,
+            *,
+            duration: str | float | None = None,
+            waveform: str | Waveform | None = None,
+            **settings: Any,
+        ) -> Fault:
+            return self._make(spec, target, duration, waveform, settings)
 
         return make
 
@@ -130,6 +142,7 @@ class Chaos:
             evidence=fault.evidence,
             healed=healed,
             healing=fault.healing,
+            levels=fault.levels,
             link=self.link.name,
         )
 
@@ -142,8 +155,21 @@ class Chaos:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _make(self, spec: FaultSpec, target: Any, duration: str | float | None, settings: dict[str, Any]) -> Fault:
-        fault = Fault(self, spec, self._target(spec, target), settings_of(spec, settings), duration_s(duration))
+    def _make(
+        self,
+        spec: FaultSpec,
+        target: Any,
+        duration: str | float | None,
+        waveform: str | Waveform | None,
+        settings: dict[str, Any],
+    ) -> Fault:
+        name, chosen = target_of(self, spec, target), settings_of(spec, settings)
+        testbed = self._testbed
+        seed = derive(testbed.seed, testbed.name, testbed.case, "fault", self.link.name, self._count)
+        fault = Fault(
+            self, spec, name, chosen, duration_s=duration_s(duration), waveform=waveform_of(spec, chosen, waveform, seed)
+        )
+        self._count += 1
         if not self._made and not self._active:
             self._testbed.on_end(self.finish)
         self._made.append(fault)
@@ -160,44 +186,9 @@ class Chaos:
         fault.schedule(self.clock.now_ns() + round(wait_s * _NS_PER_S))
         return fault
 
-    def _target(self, spec: FaultSpec, target: Any) -> str:
-        """``bob``, or ``bob.z0`` for one detector of it; UsageError for what the fault cannot act on."""
-        own = self.bench.device_of_role(spec.target_role)
-        if target is None:
-            return own
-        if spec.target_role in {CLASSICAL_CHANNEL, KME_CHANNEL}:
-            return self._channel(spec, getattr(target, "name", target))
-        name = target if isinstance(target, str) else getattr(target, "name", None)
-        device, _, part = str(name).partition(".")
-        parts = getattr(self.bench.declared(own), "detectors", ())
-        if device in parts and not part:
-            return f"{own}.{device}"
-        bench = self._testbed.bench
-        declared = bench.device.get(device)
-        role = None if declared is None else str(declared.__struct_config__.tag)
-        if role != spec.target_role or (part and part not in getattr(declared, "detectors", ())):
-            fits = [each for each, one in bench.device.items() if one.__struct_config__.tag == spec.target_role]
-            raise UsageError(
-                f"{spec.name.replace('-', '_')}: {name!r} is {f'a {role}' if role else 'no device of this bench'}; expected a"
-                f" {spec.target_role}: {', '.join([*fits, *(f'{own}.{each}' for each in parts)])}"
-            )
-        return str(name)
-
-    def _channel(self, spec: FaultSpec, target: Any) -> str:
-        """``metro.classical``, for the link's name or that of one of its key management entities."""
-        known = [*self.link.declared.kmes.values()]
-        if spec.target_role == CLASSICAL_CHANNEL:
-            known.insert(0, self.link.name)
-        name = str(target).removesuffix(SUFFIX)
-        if name not in known:
-            raise UsageError(
-                f"{spec.name.replace('-', '_')}: {target!r} has no classical channel here; expected {', '.join(known)}"
-            )
-        return name + SUFFIX
-
     def _is_real(self, device: str) -> bool:
         """Whether it stays as it is when this process dies; a channel's proxies do not, and a tape is nobody."""
-        if device.endswith(SUFFIX) or self._testbed.replayed:
+        if device.endswith(SUFFIX) or device in ways_of(self.link) or self._testbed.replayed:
             return False
         return device not in self._testbed.simulated_devices
 

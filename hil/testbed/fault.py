@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from hil.errors import (
@@ -12,9 +14,11 @@ from hil.errors import (
     MissingCapabilityError,
     UsageError,
 )
-from hil.ports.spec import Span
+from hil.ports.spec import Finding, Span
+from hil.ports.waveform import Step
 from hil.testbed._fault_settings import in_words
 from hil.testbed.actuators import stands
+from hil.testbed.following import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from hil.clock import Scheduled
     from hil.ports.run import FaultWindow
     from hil.ports.spec import FaultSpec, Readings, Undo
+    from hil.ports.waveform import Waveform
     from hil.testbed.chaos import Chaos
 
 __all__ = ["Fault", "all_of"]
@@ -56,11 +61,14 @@ class Fault:
     ``evidence`` and ``healing`` are words with what the bench showed.
     """
 
-    def __init__(self, chaos: Chaos, spec: FaultSpec, target: str, settings: Any, duration_s: float | None) -> None:
+    def __init__(
+        self, chaos: Chaos, spec: FaultSpec, target: str, settings: Any, *, duration_s: float | None, waveform: Waveform
+    ) -> None:
         self.fault = spec.name.replace("-", "_")
         self.target = target
         self.settings = settings
         self.duration_s = duration_s
+        self.waveform = waveform
         self.state = "made"
         self.evidence = ""
         self.healing = ""
@@ -72,11 +80,14 @@ class Fault:
         self._before: Span | None = None
         self._since: Readings = {}
         self._during: Span | None = None
+        self._seen: Any = settings
+        self._follower: Follower | None = None
         self._deadline_ns = 0
         self._commanded_ns = 0
         self._windows = chaos.link.windows
         self._window: int | None = None
         self._overdue = False
+        self._behind = False
 
     def __repr__(self) -> str:
         return f"<{self.commanded} on {self.target}: {self.state}>"
@@ -85,8 +96,14 @@ class Fault:
 
     @property
     def commanded(self) -> str:
-        """The fault and its settings in words."""
-        return f"{self.fault} {in_words(self.settings)}".rstrip()
+        """The fault, its settings and its waveform in words."""
+        words = f"{self.fault} {in_words(self.settings)}".rstrip()
+        return words if isinstance(self.waveform, Step) else f"{words}, {self.waveform}"
+
+    @property
+    def levels(self) -> tuple[tuple[float, float], ...]:
+        """How strong it was from when on: bench seconds, and the level of its waveform from 0 to 1."""
+        return tuple(self._follower.levels) if self._follower is not None else ()
 
     @property
     def injected(self) -> bool:
@@ -218,7 +235,8 @@ class Fault:
         self._commanded_ns = chaos.clock.now_ns()
         self.state = "coming"
         try:
-            self._spec.apply(chaos.bench, self.target, self.settings)
+            self._follower = Follower(self._spec, chaos.bench, self.target, self.settings, self.undos)
+            self._follower.follow(self.waveform, 0.0, self._commanded_ns / _NS_PER_S)
             self._since = self._read()
             patience_s = self._patience_s
         except BaseException as error:
@@ -236,11 +254,41 @@ class Fault:
             evidence="",
             spoils_detections=self._spec.spoils_detections,
         )
-        self._deadline_ns = chaos.clock.now_ns() + round(patience_s * _NS_PER_S)
+        self._deadline_ns = chaos.clock.now_ns() + round((self.waveform.tops_s + patience_s) * _NS_PER_S)
+        self._follow_after(0.0)
         if self.duration_s is not None:
             due_ns = self._commanded_ns + round(self.duration_s * _NS_PER_S)
             self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._look)
             self._at(due_ns, self.time_is_up)
+
+    def _follow_after(self, time_s: float) -> None:
+        """Be there for the next change of the waveform."""
+        next_s = self.waveform.next_change_s(time_s)
+        if math.isfinite(next_s):
+            due_ns = self._commanded_ns + round(next_s * _NS_PER_S)
+            self._at(due_ns, partial(self._follow, next_s))
+
+    def _follow(self, due_s: float) -> None:
+        """A change is due; while a later fault holds the same setting, it waits for that one."""
+        if self.state not in {"coming", "in"}:
+            return
+        elapsed_s = max(due_s, (self._chaos.clock.now_ns() - self._commanded_ns) / _NS_PER_S)
+        self._behind = bool(self._chaos.above(self))
+        if not self._behind:
+            self._move_on(elapsed_s)
+        self._follow_after(elapsed_s)
+
+    def _move_on(self, elapsed_s: float) -> None:
+        assert self._follower is not None
+        try:
+            self._follower.follow(self.waveform, elapsed_s, self._chaos.clock.now_ns() / _NS_PER_S)
+            if self.state == "coming":
+                self._since = self._read()
+        except BaseException as error:
+            self._cancel()
+            self._undo()
+            self._close("healed", f"taken back, as its waveform could not be followed: {error}")
+            raise
 
     def _retreat(self) -> None:
         """Take back what is commanded but was not seen."""
@@ -257,21 +305,20 @@ class Fault:
             return False
         expired = chaos.clock.now_ns() >= self._deadline_ns
         if self.state == "coming":
-            assert self._before is not None
             span = Span(self._since, now)
-            finding = self._spec.shown(chaos.bench, self.target, self.settings, self._before, span)
+            finding = self._shown(span)
             if finding.shown:
                 self.state, self.evidence = "in", finding.words
                 self._during = span  # until there is a later one
                 assert self._window is not None
                 self._windows.seen(self._window, finding.words)
             elif expired:
-                self._not_shown(f"within {self._patience_s:g} s: {finding.words}")
+                self._not_shown(f"within {self.waveform.tops_s + self._patience_s:g} s: {finding.words}")
             return finding.shown
         if self.state != "healing":
             return True
         assert self._during is not None
-        finding = self._spec.healed(chaos.bench, self.target, self.settings, self._during, Span(self._since, now))
+        finding = self._spec.healed(chaos.bench, self.target, self._seen, self._during, Span(self._since, now))
         if finding.shown:
             self._close("healed", finding.words)
         elif expired:
@@ -281,6 +328,16 @@ class Fault:
                 f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
             )
         return finding.shown
+
+    def _shown(self, span: Span) -> Finding:
+        """What the bench shows of it at its present level."""
+        follower = self._follower
+        assert follower is not None
+        assert self._before is not None
+        if not follower.level:
+            return Finding(shown=False, words="its waveform is at nothing just now")
+        self._seen = follower.settings
+        return self._spec.shown(self._chaos.bench, self.target, follower.settings, self._before, span)
 
     def _not_shown(self, words: str) -> None:
         """Take it back and say that it was never seen."""
@@ -313,6 +370,8 @@ class Fault:
         self._since = self._read()
 
     def _look_before_healing(self) -> None:
+        if not isinstance(self.waveform, Step):
+            return  # it may be at any level by now: healing is judged by the level at which it was seen
         if self._first is None:
             self._look()
             self._chaos.clock.sleep(self._spec.look_s)
@@ -352,6 +411,9 @@ class Fault:
             chaos.release(self)
 
     def resume(self) -> None:
-        """A later fault on the same setting was healed: what is overdue heals now."""
+        """A later fault on the same setting was healed: what is overdue heals now, what is behind its waveform catches up."""
         if self._overdue:
             self.time_is_up()
+        elif self._behind and self.state in {"coming", "in"} and not self._chaos.above(self):
+            self._behind = False
+            self._move_on((self._chaos.clock.now_ns() - self._commanded_ns) / _NS_PER_S)

@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
-__all__ = ["TestbedFaultBench"]
+__all__ = ["LINK", "TestbedFaultBench", "ways_of"]
+
+LINK = "link"
+"""The role of a link's fibre, and of whoever sits on it: their parameters go by the link's name, or by an arm's."""
 
 _BLACK_BOX_S = 2.0
 """A black box tells about its last whole second: after two, one lies between two looks."""
+
+
+def ways_of(link: Link) -> list[str]:
+    """Names of the link's ways of light: its own, or those of its arms."""
+    return [f"{link.name}.{party}" for party in link.declared.parties] if link.declared.entangled else [link.name]
 
 
 class TestbedFaultBench:
@@ -36,7 +44,9 @@ class TestbedFaultBench:
         return self._testbed.clock
 
     def device_of_role(self, role: str) -> str:
-        """Name of the link's device with that role, or of a classical channel; MissingCapabilityError when there is none."""
+        """The link's device with that role, its way of light or a classical channel, by name; else MissingCapabilityError."""
+        if role == LINK:
+            return ways_of(self._link)[0]
         if role == CLASSICAL_CHANNEL:
             return self._link.name + SUFFIX
         if role == KME_CHANNEL:
@@ -46,13 +56,18 @@ class TestbedFaultBench:
         return self._link.device_of_role(role)
 
     def receiver_behind(self, device: str) -> str:
-        """Name of the receiver at the end of the path or arm this device stands in; of the link's where it stands in none."""
+        """Name of the receiver at the end of the arm this device stands in, or of this way of light; else of the link's."""
         link = self._link.declared
+        way, _, party = device.rpartition(".")
+        if way == self._link.name and party in link.parties:
+            return link.parties[party]
         ends = (link.parties[party] for party, arm in link.arm.items() if device in arm.path)
         return next(ends, None) or self.device_of_role("receiver")
 
     def declared(self, device: str) -> Any:
-        """The device's table of the bench file."""
+        """The device's table of the bench file; the link's, for a way of light."""
+        if device in ways_of(self._link):
+            return self._link.declared
         return self._testbed.bench.device[device]
 
     def read(self, device: str, setting: str) -> float:
@@ -94,7 +109,11 @@ class TestbedFaultBench:
         return self._testbed.device(device).capabilities.settle_s
 
     def _need_twin(self, device: str, setting: str) -> None:
-        if device not in self._testbed.simulated_devices:
+        if device in ways_of(self._link):
+            twin = self._testbed.simulated_devices.issuperset(self._link.device_names)
+        else:
+            twin = device in self._testbed.simulated_devices
+        if not twin:
             raise MissingCapabilityError(f"{device} is real, and no driver can move its {setting}; only a twin can be told to")
 
     def _claims(self, device: str, box: Any) -> Readings:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from hil.errors import EnvelopeError, HilError, MissingCapabilityError, UsageError
-from hil.ports.spec import FaultSpec, Readings, Undo
+from hil.ports.spec import FaultSpec, Move, Range, Readings, Undo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class WatchedBench:
     def __init__(self, bench: FaultBench, missing_role: str = "") -> None:
         self._bench = bench
         self._missing_role = missing_role
-        self.moves: list[Undo] = []
+        self.moves: list[Move] = []
         self.before_move: Callable[[], None] = lambda: None
 
     @property
@@ -73,7 +73,7 @@ class WatchedBench:
     def write(self, device: str, setting: str, value: float) -> None:
         self.before_move()
         self._bench.write(device, setting, value)
-        self.moves.append(Undo(device, setting, value))
+        self.moves.append(Move(device, setting, value))
 
     def probe(self, channel: str) -> Readings:
         return self._bench.probe(channel)
@@ -126,6 +126,14 @@ class FaultContract:
         assert spec.settings.__dataclass_params__.frozen  # type: ignore[attr-defined]
         for info in dataclasses.fields(spec.settings):
             assert "_" in info.name, f"{info.name}: expected a unit in the name, such as rate_hz"
+            if info.type == "str":
+                continue
+            assert isinstance(spec.ranges.get(info.name), Range), f"{info.name}: expected its range, with its source, in ranges"
+            assert spec.ranges[info.name].low < spec.ranges[info.name].high
+            assert spec.ranges[info.name].source.strip()
+        assert set(spec.magnitude) <= set(spec.ranges), (
+            f"magnitude {spec.magnitude}: expected names of settings that have a range"
+        )
 
     def test_shows_and_heals(self, chaos: Chaos, spec: FaultSpec, bench: WatchedBench) -> None:
         """The bench shows it in, then out, in words with what was read; the window is closed by the confirmed healing."""
@@ -214,6 +222,28 @@ class FaultContract:
             assert "zero" in fault.evidence
         assert fault.healed
         assert all(bench.read(undo.device, undo.setting) == undo.value for undo in fault.undos)
+
+    def test_follows_a_ramp(self, chaos: Chaos, spec: FaultSpec, bench: WatchedBench) -> None:
+        """Its settings rise in steps to where the step takes them, and healing puts them back from there."""
+        if not spec.magnitude:
+            with pytest.raises(UsageError, match="waveform"):
+                self.make(chaos, spec, waveform="ramp 10 s", **self.arguments)
+            return
+        with self.make(chaos, spec, **self.arguments) as fault:
+            at_once = {(move.device, move.setting): bench.read(move.device, move.setting) for move in bench.moves}
+            stood = {(undo.device, undo.setting): undo.value for undo in fault.undos}
+        bench.moves.clear()
+        with self.make(chaos, spec, waveform="ramp 10 s", **self.arguments) as ramp:
+            bench.clock.sleep(10.0)
+            moved = list(bench.moves)
+            assert {key: bench.read(*key) for key in at_once} == at_once
+        assert ramp.healed
+        assert [level for _, level in ramp.levels] == pytest.approx([step / 20.0 for step in range(1, 21)])
+        for key in at_once:
+            way = [float(stood[key]), *(float(move.value) for move in moved if (move.device, move.setting) == key)]
+            assert way == sorted(way, reverse=way[-1] < way[0])
+            assert len(way) > 2, f"{key} went there at once"
+        assert all(bench.read(*key) == value for key, value in stood.items())
 
     def test_out_of_range_is_refused_with_nothing_moved(self, chaos: Chaos, spec: FaultSpec, bench: WatchedBench) -> None:
         """Beyond the envelope, or impossible: refused, and no setting stands elsewhere."""

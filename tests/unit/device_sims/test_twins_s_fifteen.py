@@ -63,6 +63,17 @@ class TestDetector:
         assert spd(b"temp?;") == b"-20.00\r\n"
         assert spd(b"loop 0;temp?;") == b"22.00\r\n"
 
+    def test_bias_and_cooler_reach_the_detector(self, world, spd):
+        """Half of the 21 V above breakdown count half of the 500 dark counts a second; 20 K warmer, four times as many."""
+        spd(b"hvolt 199.5\r\n", 0)
+        half = int(spd(b"time 20000;counts?\r\n", 0))
+        assert abs(half - 20 * DARK_HZ / 2) < SIGMAS * (20 * DARK_HZ / 2) ** 0.5
+        spd(b"hvolt 210;settemp 0\r\n", 20 * SECOND)
+        warm = int(spd(b"counts?\r\n", 20 * SECOND))
+        assert abs(warm - 80 * DARK_HZ) < SIGMAS * (80 * DARK_HZ) ** 0.5
+        spd(b"settemp -20;loop 0\r\n", 40 * SECOND)  # 42 K warmer in the room
+        assert int(spd(b"counts?\r\n", 40 * SECOND)) > 300 * DARK_HZ
+
     @pytest.mark.parametrize("command", [b"hvolt 300", b"time 0", b"loop 2", b"hvolt nan", b"settemp x"])
     def test_what_is_out_of_range_is_said_and_changes_nothing(self, spd, command):
         name = command.split()[0]

@@ -221,3 +221,58 @@ def test_intensities_can_be_moved_one_by_one() -> None:
     for number, factor in ((0, 1.0), (1, 2.0)):
         expected = rates.key[number] * 0.04 * factor
         assert abs(bits[0, number] - expected) <= 5.0 * sqrt(expected) + 0.003 * expected
+
+
+def test_a_biased_choice_of_basis_counts_as_its_own_declaration() -> None:
+    """Injected, the key basis at 60 % gives the bits and errors of a bench that declares it, from that pulse on."""
+    world = lit(bench_of())
+    before = world.prepare("alice", np.arange(100_000))
+    world.inject("alice", "key_basis_probability", 0.6, 0)
+    bits, errors = sifted(world, 20 * MS)
+    rates = sifted_rates(link_model(bench_of({"key_basis_probability": 0.6}), "metro"))
+    for basis, (expected, wrong) in enumerate(((rates.key, rates.key_errors), (rates.test, rates.test_errors))):
+        for found, rate in ((bits[basis], expected), (errors[basis], wrong)):
+            means = np.array(rate) * 0.02
+            assert (np.abs(found - means) <= 5.0 * np.sqrt(means) + 2.0).all(), (basis, found, means)
+    world.inject("alice", "key_basis_probability", 0.83, 100 * MS)
+    after = world.prepare("alice", np.arange(100 * 10**6, 100 * 10**6 + 100_000))
+    shares = [part.basis.mean() for part in (before, world.prepare("alice", np.arange(100_000)), after)]
+    assert shares == pytest.approx([0.17, 0.4, 0.17], abs=5.0 * sqrt(0.24 / 100_000))
+
+
+def test_a_black_box_follows_its_source() -> None:
+    """Sifted bits of the key basis in its telemetry: as often as both choose it, 0.6 x 0.83 instead of 0.83 x 0.83."""
+    world = lit(load("metro-25km-black-box"))
+    usual = world.telemetry("bob", 2_000 * MS).sifted_bits
+    world.inject("alice", "key_basis_probability", 0.6, 2_000 * MS)
+    fewer = world.telemetry("bob", 3_000 * MS).sifted_bits
+    assert fewer / usual == pytest.approx(0.6 / 0.83, rel=5.0 * sqrt(1.0 / usual + 1.0 / fewer))
+
+
+def test_a_generator_that_stutters_repeats_settings_and_changes_no_rate() -> None:
+    """Equal neighbours: a fifth by stuttering, of the rest as many as chance has; clicks are those of the declaration."""
+    bench = bench_of()
+    world = lit(bench)
+    world.inject("alice", "repeat_probability", 0.2, 0)
+    sent = world.prepare("alice", np.arange(400_000))
+    code = sent.intensity * 4 + sent.basis * 2 + sent.bit
+    joint = np.outer(np.outer([0.4, 0.4, 0.2], [0.83, 0.17]), [0.5, 0.5]).ravel()
+    expected = 0.2 + 0.8 * float((joint**2).sum())
+    assert (code[1:] == code[:-1]).mean() == pytest.approx(expected, abs=5.0 * sqrt(expected / 400_000))
+    # runs of equal settings: 1.5 times as much variance
+    spread = 5.0 * 1.5 * np.sqrt(joint / 400_000)
+    assert (np.abs(np.bincount(code, minlength=12) / 400_000 - joint) <= spread).all()
+    bits, _ = sifted(world, 20 * MS)
+    means = np.array(sifted_rates(link_model(bench, "metro")).key) * 0.02
+    assert (np.abs(bits[0] - means) <= 5.0 * 1.5 * np.sqrt(means) + 2.0).all()
+
+
+@pytest.mark.parametrize(("detuning_nm", "left"), [(0.0, 1.0), (0.4, 0.5), (-0.8, 1.0 / 16.0)])
+def test_a_laser_beside_the_receivers_filter(detuning_nm: float, left: float) -> None:
+    """At half the full width of a Gaussian (0.8 nm) half of the light passes, at the whole width a sixteenth."""
+    world = lit(bench_of())
+    world.inject("alice", "detuning_nm", detuning_nm, 0)
+    index, _ = clicks(world, 20 * MS)
+    whole, _ = clicks(lit(bench_of()), 20 * MS)
+    # of bright pulses that click at several detectors there are fewer when they are dim
+    assert index.size / whole.size == pytest.approx(left, rel=0.01 + 5.0 / sqrt(index.size))

@@ -6,7 +6,7 @@ import pytest
 
 from hil.drivers.s_fifteen_spd import SFifteenSpd
 from hil.drivers.s_fifteen_tdc1 import SFifteenTdc1
-from hil.errors import DeviceTimeoutError, InstrumentError, ReplyError, UsageError
+from hil.errors import DeviceTimeoutError, EnvelopeError, InstrumentError, ReplyError, UsageError
 from hil.transports import Marker, Until
 
 LINE = Until(b"\r\n")
@@ -73,6 +73,25 @@ def test_counting_is_asked_for_once(opened):
     with pytest.raises(DeviceTimeoutError):
         detector.counts(0.1)
     assert detector.identity().model == "SPD"
+
+
+def test_bias_and_set_point_move_inside_the_envelope(opened):
+    """Set, read back; beyond the device's or the bench file's range nothing is sent."""
+    turns = [
+        (">", b"hvolt 205.5\r\n"),
+        *asked("hvolt?", "205.4"),
+        (">", b"settemp -30\r\n"),
+        *asked("settemp?", "-30"),
+        *asked("temp?", "-29.97"),
+    ]
+    detector = opened(SFifteenSpd, SPD, turns)
+    detector.set_bias_v(205.5)
+    detector.set_setpoint_c(-30.0)
+    assert detector.temperature_c() == -29.97
+    with pytest.raises(EnvelopeError, match="0 to 260"):
+        detector.set_bias_v(261.0)
+    with pytest.raises(EnvelopeError, match="-60 to 30"):
+        detector.set_setpoint_c(float("nan"))
 
 
 @pytest.mark.parametrize("gate_s", [0.0, 65.6, float("nan")])

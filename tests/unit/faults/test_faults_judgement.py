@@ -106,8 +106,14 @@ class TestFiberCut:
         assert "is the light on" in finding.words
 
 
-def spike(rate_hz: float, quiet: Span, noisy: Span, target: str = "bob") -> Any:
-    return dark_count_spike.SPEC.shown(BENCH, target, DarkCountSpike(rate_hz), quiet, noisy)
+def spike(rate_hz: float, quiet: Span, noisy: Span, target: str = "bob", astray_hz: float = 0.0) -> Any:
+    """With the dark counts that the twin reads back: 100 Hz a detector, and what was added."""
+    names = ["z0"] if "." in target else ["z0", "z1"]
+    before = {**quiet.last, **{f"set.bob.{name}.dark_count_rate_hz": 100.0 for name in names}}
+    during = {**noisy.last, **{f"set.bob.{name}.dark_count_rate_hz": 100.0 + rate_hz + astray_hz for name in names}}
+    return dark_count_spike.SPEC.shown(
+        BENCH, target, DarkCountSpike(rate_hz), Span(quiet.first, before), Span(noisy.first, during)
+    )
 
 
 class TestDarkCountSpike:
@@ -127,6 +133,18 @@ class TestDarkCountSpike:
         """A quarter of it, or four times as much, is something else."""
         assert not spike(1_000.0, look(10.0, 100_000, 100_000), look(10.0, 102_450, 102_450)).shown
         assert not spike(1_000.0, look(10.0, 100_000, 100_000), look(10.0, 139_000, 139_000)).shown
+
+    def test_counts_alone_are_not_enough(self) -> None:
+        """They rose as they should, but the twin reads back 1 Hz less than it was told."""
+        finding = spike(1_000.0, look(10.0, 100_000, 100_000), look(10.0, 109_790, 109_790), astray_hz=-1.0)
+        assert not finding.shown
+        assert "do not read back as set" in finding.words
+
+    def test_zero_must_change_nothing(self) -> None:
+        """Neither in the counts nor in what reads back."""
+        quiet = look(10.0, 100_000, 100_000)
+        assert spike(0.0, quiet, quiet).shown
+        assert not spike(0.0, quiet, quiet, astray_hz=1.0).shown
 
     def test_within_the_noise(self) -> None:
         """The whole rise, but not sure: 100 Hz on 10 kHz in 1 s are 0.7 sigma a detector."""
