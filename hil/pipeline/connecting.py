@@ -42,6 +42,18 @@ class TlsIdentity:
     peer: str
 
 
+class _Wrapped(ssl.SSLSocket):
+    """Python looks at what it wraps, and forgets to close it where the connection was reset meanwhile."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except OSError:
+            if self.version() is None:  # no handshake yet
+                self.close()
+            raise
+
+
 class Listener:
     """A's end: waits for B at ``address`` (host, port; port 0 takes any). A context manager."""
 
@@ -136,7 +148,6 @@ def _greeted(sock: socket.socket, lanes: int, timeout_s: float, tls: TlsIdentity
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
-            sock.getpeername()  # Python forgets to close what it wraps of a connection that was reset
             sock = _wrapped(sock, tls, server=server)
             shaking = True
             sock.do_handshake()
@@ -154,6 +165,7 @@ def _greeted(sock: socket.socket, lanes: int, timeout_s: float, tls: TlsIdentity
 
 def _wrapped(sock: socket.socket, tls: TlsIdentity, *, server: bool) -> ssl.SSLSocket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _Wrapped
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # _check_name takes one name, at both ends
     context.verify_mode = ssl.CERT_REQUIRED
@@ -210,7 +222,9 @@ def _in_words(error: OSError, *, told: bool) -> ChannelClosedError | ChannelRefu
     if told and any(word in reason for word in ("CERT", "UNKNOWN_CA")):
         return ChannelRefusedError(f"TLS was refused ({reason}): check the certificates of both ends")
     if reason:
-        return ChannelClosedError(f"TLS could not be begun ({reason}): a damaged message, or an end that does not speak TLS 1.3")
+        return ChannelClosedError(
+            f"TLS could not be begun ({reason}): a damaged message, or an end that does not speak TLS 1.3"
+        )
     return ChannelClosedError(f"the connection broke before it was made: {error}")
 
 

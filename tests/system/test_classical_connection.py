@@ -83,7 +83,7 @@ def test_latency_delays_the_parties_and_costs_no_key(link: Link, chaos: Chaos) -
 def test_a_broken_connection_gives_no_key_and_the_healed_one_does(
     link: Link, chaos: Chaos, fault: str, settings: dict[str, Any]
 ) -> None:
-    """Each block waits for its connection no longer than it may: both ends' timeouts, each twice, and what a busy machine adds."""
+    """No block waits longer than it may: both ends' timeouts, each twice, and what a busy machine adds."""
     began_s = time.monotonic()
     with getattr(chaos, fault)(**settings) as broken:
         during = link.run(2.0 * BLOCK_S)
@@ -99,7 +99,7 @@ def test_a_broken_connection_gives_no_key_and_the_healed_one_does(
 
 
 def test_a_partition_in_mid_session_heals(link: Link, chaos: Chaos) -> None:
-    """It comes and goes by itself while blocks are on their way: what is cut ends in words, in doubt is settled, keys are equal."""
+    """It comes and goes by itself while blocks are on their way: what is cut ends in words, and keys are equal."""
     cut = chaos.at("300 ms").classical_partition(cut_way="b->a", duration="300 ms")
     run = link.run(8.0 * BLOCK_S)
     assert cut.healed

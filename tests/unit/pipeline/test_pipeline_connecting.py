@@ -142,7 +142,7 @@ def test_who_shows_no_certificate_or_speaks_an_older_tls_is_refused(authority: C
 
 
 def test_a_damaged_greeting_is_no_refusal() -> None:
-    """Every bit of it flipped once: a broken connection, which the next attempt may mend, and never a mistake in the settings."""
+    """Every bit of it flipped once: a broken connection, which the next attempt may mend, and no mistake in the settings."""
     found = []
     whole = b"hil-qkd-session1" + (2).to_bytes(2, "big")
     whole += zlib.crc32(whole).to_bytes(4, "big")
