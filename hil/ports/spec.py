@@ -174,6 +174,15 @@ class FaultBench(Protocol):
         """
         ...
 
+    def sifted(self, link: str) -> Readings:
+        """What both ends of a link (or of the way of light of that name) would sift: running sums since somebody first asked.
+
+        ``bits.key.0`` counts key-basis detections of pulses of the first intensity in Alice's basis, ``errors.key.0`` those
+        among them with another bit than hers, ``bits.test.1`` and so on likewise. They are of the blocks that a run takes, or
+        else of short blocks that asking begins. MissingCapabilityError below L3, and for receivers that tell times.
+        """
+        ...
+
     def probe(self, channel: str) -> Readings:
         """Send numbered messages over a classical channel and back, in real time, and tell what became of them.
 

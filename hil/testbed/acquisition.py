@@ -24,6 +24,7 @@ def acquire(
     ``watch`` is told what the end of the block and its records took, as "acquire".
     """
     testbed, watch = link.testbed, watch or Stopwatch()
+    link.sifted.run_begins()
     start_s = testbed.now_s()
     started = []
     try:
@@ -36,8 +37,10 @@ def acquire(
         while started:
             records.append(watch.call("acquire", started.pop(0).stop))
     except BaseException:
+        link.sifted.run_ends()
         for receiver in started:
             with suppress(HilError):  # what went wrong before is what counts
                 receiver.stop()
         raise
+    link.sifted.run_ends(records)
     return tuple(records), start_s, end_s

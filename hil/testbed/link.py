@@ -15,6 +15,7 @@ from hil.testbed import lighting, measuring, running
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
 from hil.testbed.released import ReleasedKeys, batch_digest
+from hil.testbed.sifted_watch import SiftedWatch
 from hil.testbed.surveying import survey
 from hil.testbed.windows import FaultWindows
 
@@ -42,7 +43,8 @@ __all__ = ["Link"]
 class Link:
     """A decoy-state BB84 link of the bench, real or simulated.
 
-    ``declared`` is its table of the bench file, ``windows`` the fault windows of the present test, ``is_up`` whether it was
+    ``declared`` is its table of the bench file, ``windows`` the fault windows of the present test, ``sifted`` what
+    its faults look at, ``is_up`` whether it was
     brought up in this test. Devices that the link does not have are None.
     """
 
@@ -61,6 +63,7 @@ class Link:
     def forget(self) -> None:
         """A new test: no key, no fault window, a link that is down, parties that share fresh authentication keys."""
         self.windows = FaultWindows()
+        self.sifted = SiftedWatch(self)
         self.is_up = False
         self._released = ReleasedKeys()
         self._session: TwoParties | None = None

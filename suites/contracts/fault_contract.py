@@ -70,6 +70,9 @@ class WatchedBench:
     def clicks(self, device: str) -> Readings:
         return self._bench.clicks(device)
 
+    def sifted(self, link: str) -> Readings:
+        return self._bench.sifted(link)
+
     def write(self, device: str, setting: str, value: float) -> None:
         self.before_move()
         self._bench.write(device, setting, value)
