@@ -9,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hil.faults._errors import fell, rose
 from hil.faults._injection import Injection, checked, injection
-from hil.faults._sifted import LOOK_S, PATIENCE_S, accordingly, difference, honest_before, qber
-from hil.ports.spec import Finding, Range, Span
+from hil.ports.spec import Range
 
 if TYPE_CHECKING:
-    from hil.ports.spec import FaultBench, Readings
+    from hil.ports.spec import FaultBench, Finding, Readings, Span
 
 __all__ = ["SPEC", "InterceptResend"]
 
 _PARAMETER = "intercept_fraction"
 _WRONG = 0.25
+_PATIENCE_S = 10.0
+"""For some blocks of a run, whose errors are known when they end."""
 
 
 @dataclass(frozen=True)
@@ -32,36 +34,25 @@ class InterceptResend:
         checked(self, intercept_ratio=(0.0, 1.0))
 
 
-def _parameters(bench: FaultBench, target: str) -> list[tuple[str, str]]:
-    bench.sifted(target)  # from now on blocks are looked at
-    return [(target, _PARAMETER)]
+def _read(bench: FaultBench, _target: str, _settings: InterceptResend) -> Readings:
+    return bench.glimpse()
 
 
-def _read(bench: FaultBench, target: str, _settings: InterceptResend) -> Readings:
-    return bench.sifted(target)
+def _shown(_bench: FaultBench, _target: str, settings: InterceptResend, before: Span, during: Span) -> Finding:
+    return rose(before, during, _due(settings))
 
 
-def _shown(_bench: FaultBench, target: str, settings: InterceptResend, before: Span, during: Span) -> Finding:
-    return _compared(target, settings, honest=honest_before(before), attacked=during, than="before")
+def _healed(_bench: FaultBench, _target: str, settings: InterceptResend, during: Span, after: Span) -> Finding:
+    return fell(during, after, _due(settings))
 
 
-def _healed(_bench: FaultBench, target: str, settings: InterceptResend, during: Span, after: Span) -> Finding:
-    return _compared(target, settings, honest=after, attacked=during, than="after healing")
-
-
-def _compared(_target: str, settings: InterceptResend, *, honest: Span, attacked: Span, than: str) -> Finding:
-    (quiet, bits), (loud, _) = qber(honest), qber(attacked)
-    rise, sigmas = difference(qber(attacked), qber(honest))
-    expected = settings.intercept_ratio * (_WRONG - quiet / 2.0)  # of which a half would have been errors anyway
-    words = (
-        f"QBER {loud:.2%}, {quiet:.2%} {than} (of {bits:.0f} bits; {sigmas:.1f} standard deviations, expected {expected:+.2%})"
-    )
-    return Finding(accordingly(rise, sigmas, expected), words)
+def _due(settings: InterceptResend) -> float:
+    return _WRONG * settings.intercept_ratio
 
 
 SPEC = injection(
     Injection(
-        parameters=_parameters,
+        parameters=lambda _bench, target: [(target, _PARAMETER)],
         becomes=lambda settings, _parameter, stood: max(stood, float(settings.intercept_ratio)),
         unless="it would take a receiver and a transmitter like the link's own in the middle of its fibre",
     ),
@@ -76,6 +67,6 @@ SPEC = injection(
     healed=_healed,
     ranges={"intercept_ratio": Range(0.05, 1.0, "0.44 end key at the 11 % of Shor and Preskill (2000)")},
     magnitude=("intercept_ratio",),
-    patience_s=PATIENCE_S,
-    look_s=LOOK_S,
+    patience_s=_PATIENCE_S,
+    spoils_detections=False,
 )

@@ -7,12 +7,14 @@ lets the pipeline's estimate of single photons fall to none.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError
+from hil.faults._clicks import SURE
+from hil.faults._errors import grown
 from hil.faults._injection import Injection, checked, injection
-from hil.faults._sifted import FEWEST_BITS, LOOK_S, PATIENCE_S, decoy_share, difference, honest_before
 from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SPEC", "PhotonNumberSplitting"]
 
 _PARAMETER = "splitting_fraction"
-_SURE = 5.0
+_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -36,29 +38,38 @@ class PhotonNumberSplitting:
 
 def _parameters(bench: FaultBench, target: str) -> list[tuple[str, str]]:
     transmitter = bench.declared(bench.device_of_role("transmitter"))
-    if transmitter.source != "coherent" or len(transmitter.intensities) < 2:
+    if transmitter.source != "weak-coherent" or len(transmitter.intensities) < 2:
         raise MissingCapabilityError(f"photon_number_splitting: {target} sends no decoys, so that nothing could show it")
-    bench.sifted(target)  # from now on blocks are looked at
     return [(target, _PARAMETER)]
 
 
-def _read(bench: FaultBench, target: str, _settings: PhotonNumberSplitting) -> Readings:
-    return bench.sifted(target)
+def _read(bench: FaultBench, _target: str, _settings: PhotonNumberSplitting) -> Readings:
+    return bench.glimpse()
 
 
 def _shown(_bench: FaultBench, _target: str, _settings: PhotonNumberSplitting, before: Span, during: Span) -> Finding:
-    return _compared(honest=honest_before(before), attacked=during, than="before")
+    return _compared(_decoys(before, ever=True), _decoys(during), than="before")
 
 
 def _healed(_bench: FaultBench, _target: str, _settings: PhotonNumberSplitting, during: Span, after: Span) -> Finding:
-    return _compared(honest=after, attacked=during, than="after healing")
+    if after.change("sampled_s") and not after.change("sampled_clicks"):
+        return Finding(shown=True, words="0 clicks, so decoys cannot tell")
+    return _compared(_decoys(after), _decoys(during), than="after healing")
 
 
-def _compared(*, honest: Span, attacked: Span, than: str) -> Finding:
-    (usual, bits), (found, _) = decoy_share(honest), decoy_share(attacked)
-    _, sigmas = difference(decoy_share(attacked), decoy_share(honest))
-    words = f"{found:.2%} of {bits:.0f} sifted bits are of the decoy, {usual:.2%} {than} ({sigmas:.1f} standard deviations)"
-    return Finding(bits >= FEWEST_BITS and sigmas < -_SURE, words)
+def _decoys(span: Span, *, ever: bool = False) -> tuple[float, float]:
+    """Bits of the decoy, and of the signal."""
+    return grown(span, "decoy_bits", ever=ever), grown(span, "strong_bits", ever=ever)
+
+
+def _compared(honest: tuple[float, float], attacked: tuple[float, float], *, than: str) -> Finding:
+    """Whether the logarithm of the ratio of decoys to signals fell for sure; that of counts n has the variance 1 / n."""
+    if not all((*honest, *attacked)):
+        return Finding(shown=False, words=f"{sum(attacked):.0f} bits, {sum(honest):.0f} {than}, tell nothing of decoys")
+    usual, found = honest[0] / honest[1], attacked[0] / attacked[1]
+    sigmas = math.log(usual / found) / math.sqrt(sum(1.0 / number for number in (*honest, *attacked)))
+    words = f"{found:.3f} decoy bits for each of the signal, {usual:.3f} {than} ({sigmas:.1f} standard deviations)"
+    return Finding(sigmas > SURE, words)
 
 
 SPEC = injection(
@@ -78,6 +89,6 @@ SPEC = injection(
     healed=_healed,
     ranges={"split_ratio": Range(0.2, 1.0, "1 is the whole attack of Brassard and others (2000)")},
     magnitude=("split_ratio",),
-    patience_s=PATIENCE_S,
-    look_s=LOOK_S,
+    patience_s=_PATIENCE_S,
+    spoils_detections=False,
 )
