@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,19 +16,19 @@ from hil.errors import HilError
 from hil.suites.contracts.relay import can_relay, relay_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
     from hil.ports.spec import DeviceSettings, DriverSpec
     from hil.suites.contracts.relay import Relay
 
-    Check = Callable[["Case"], None]
 
 __all__ = [
     "PATIENCE_S",
     "SETTERS",
     "Call",
     "Case",
+    "Check",
     "ErrorQueue",
     "Papers",
     "Plug",
@@ -232,6 +233,10 @@ class Took:
 
     seconds: float = 0.0
     error: Exception | None = None
+
+
+Check = Callable[[Case], None]
+"""One promise: raises, mostly an AssertionError, where it is not kept. Its first line says what is promised."""
 
 
 @contextmanager

@@ -76,6 +76,7 @@ class Relay:
         self._woken, self._waker = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ, self._carry_out)
         self._pairs: list[tuple[End, End]] = []
+        self.conversations = 0
         self._running = True
         self.behave()
         self._thread = threading.Thread(target=self._run, name="hil-contract-relay", daemon=True)
@@ -235,6 +236,7 @@ class Relay:
     def _pair(self, front: End, back: End) -> None:
         pair = front, back
         self._pairs.append(pair)
+        self.conversations += 1
         self._selector.register(front, selectors.EVENT_READ, partial(self._pass_on, pair, ">"))
         self._selector.register(back, selectors.EVENT_READ, partial(self._pass_on, pair, "<"))
 

@@ -49,8 +49,8 @@ READINGS: dict[str, tuple[float, float]] = {
     "channel": (0, 10_000),
     "current_a": (0.0, 10.0),
     "power_w": (-1.0, 10.0),
-    "setpoint_c": (-273.15, 400.0),
-    "temperature_c": (-273.15, 400.0),
+    "setpoint_c": (-200.0, 220.0),
+    "temperature_c": (-200.0, 220.0),
     "wavelength_nm": (100.0, 30_000.0),
 }
 """Where a reading in the unit of its name lies, on any bench of optical instruments."""

@@ -59,16 +59,18 @@ def silence_is_a_timeout(case: Case) -> None:
 
 def a_late_reply_answers_nothing_else(case: Case) -> None:
     """An answer that comes when its patience is over is nobody's: not its repetition's, not the next question's."""
-    kept: list[bytes] = []
+    kept: list[tuple[bytes, int]] = []
 
     def keep_the_first(data: bytes) -> bytes:
         if not kept:
-            kept.append(data)
+            kept.append((data, case.relay.conversations))
             return b""
         case.relay.to_driver = _as_it_is
-        # a line outlives whoever opens it anew, a stream does not
-        return kept[0] + data if case.relay.resource.startswith("ASRL") else data
+        late, conversation = kept[0]  # what belongs to a stream that was closed meanwhile comes to nobody
+        return late + data if case.relay.conversations == conversation else data
 
+    if not case.relay.cuts:
+        pytest.skip("this carrier keeps each answer with its question")
     with case.driver(timeout_s=PATIENCE_S) as driver:
         identity, ask = driver.identity(), _other_question(case, driver)
         expected = ask()
@@ -126,6 +128,7 @@ def a_line_that_ends_in_mid_reply_is_found_at_once(case: Case) -> None:
         with took() as ended:
             driver.identity()
         assert isinstance(ended.error, DeviceError), ended.error
+        assert not isinstance(ended.error, DeviceTimeoutError), ended.error
         assert case.name in str(ended.error)
         assert ended.seconds < LONG_S / 2, f"{ended.seconds:.1f} s until the end of the line was noticed"
         case.relay.behave()
