@@ -98,7 +98,8 @@ class Chaos:
         forgotten = [fault for fault in self._made if fault.state == "made"]
         everything = [*reversed(self._active), *self._made]
         self._made.clear()
-        all_of([*(fault.end for fault in everything), *(partial(_complain, fault) for fault in forgotten)])
+        ends = [partial(self._end, fault) for fault in everything]
+        all_of([*ends, *(partial(_complain, fault) for fault in forgotten)])
 
     # --- for faults ---------------------------------------------------------------------------------------------------
 
@@ -118,8 +119,9 @@ class Chaos:
     def hold(self, fault: Fault) -> None:
         """See that the fault may be injected, and leave its undos with the guardian, before anything moves."""
         self._admit(fault.fault, fault.undos)
-        if self._guardian is not None and any(self._is_real(undo.device) for undo in fault.undos):
-            self._guardian.hold(id(fault), fault.undos)
+        real = [undo for undo in fault.undos if self._is_real(undo.device)]
+        if self._guardian is not None and real:
+            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
         self._active.append(fault)
 
     def release(self, fault: Fault) -> None:
@@ -154,6 +156,15 @@ class Chaos:
         self._testbed.record("note", text=text, time_s=self.clock.now_ns() / _NS_PER_S, link=self.link.name)
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _end(self, fault: Fault) -> None:
+        """Heal it; what cannot be healed is kept from later tests and runs."""
+        try:
+            fault.end()
+        finally:
+            if fault.state == "broken":
+                real = {undo.device for undo in fault.undos if self._is_real(undo.device)}
+                self._testbed.quarantine(real, f"{fault.commanded} on {fault.target} could not be healed: {fault.healing}")
 
     def _make(
         self,
@@ -204,6 +215,8 @@ class Chaos:
                     f"{fault}: {device} is real, and no guardian would heal it if this process were killed; nothing was moved."
                     " Open the bench with Testbed.open, which starts one"
                 )
+            if self._guardian.unfit:
+                raise BenchError(f"{fault}: {device} is real, and nothing was moved: {self._guardian.unfit}")
 
 
 class Scheduler:
