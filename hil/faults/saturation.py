@@ -65,7 +65,7 @@ def _brightness(bench: FaultBench, gain_db: float, room_db: float) -> Undo:
 
 def _room_db(bench: FaultBench, stood: Undo) -> float:
     low_db, _ = bench.declared(stood.device).envelope.get(_ATTENUATION, (0.0, math.inf))
-    return max(float(stood.value) - low_db, 0.0)
+    return max(float(stood.value) - float(low_db), 0.0)
 
 
 def _moves(bench: FaultBench, _target: str, settings: Saturation, stood: tuple[Undo, ...]) -> tuple[Move, ...]:
@@ -89,8 +89,8 @@ def _shown(bench: FaultBench, target: str, settings: Saturation, before: Span, d
         return Finding(shown=True, words=f"zero: 0 dB more light reaches {target}")
     if blind := darkened(during):
         return Finding(shown=False, words=f"{target}: {blind}")
-    words, found = _compared(bench, target, settings, quiet=before, noisy=during)
-    return Finding(found, f"{target}: {words} than before")
+    words, found, bent = _compared(bench, target, settings, quiet=before, noisy=during)
+    return Finding(found and bent, f"{target}: {words} than before")
 
 
 def _healed(bench: FaultBench, target: str, settings: Saturation, during: Span, after: Span) -> Finding:
@@ -98,24 +98,24 @@ def _healed(bench: FaultBench, target: str, settings: Saturation, during: Span, 
         return Finding(shown=True, words=f"zero: 0 dB more light reached {target}")
     if blind := darkened(after) or darkened(during):
         return Finding(shown=True, words=f"{target}: {blind}")
-    words, found = _compared(bench, target, settings, quiet=after, noisy=during)
+    words, found, _ = _compared(bench, target, settings, quiet=after, noisy=during)
     return Finding(found, f"{target}: {words} than after healing")
 
 
-def _compared(bench: FaultBench, target: str, settings: Saturation, *, quiet: Span, noisy: Span) -> tuple[str, bool]:
-    """As much more as dead time leaves, and less than the light by more than chance."""
+def _compared(bench: FaultBench, target: str, settings: Saturation, *, quiet: Span, noisy: Span) -> tuple[str, bool, bool]:
+    """Words, whether there is as much more as dead time leaves, and whether that is less than the light for sure."""
     who = of_target(bench, target, noisy)
     change = compared(quiet, noisy, who.names, lambda quiet_hz: folded(_offered_hz(settings, quiet_hz, who), who.dead_time_s))
     # of what a detector without dead time would have gained
     straight = compared(quiet, noisy, who.names, lambda quiet_hz: quiet_hz * 10.0 ** (settings.gain_db / 10.0))
     short = (1.0 - straight.share) * straight.sigmas / straight.share if straight.share else 0.0
     words = f"{change.words(f'{settings.gain_db:g} dB more light')}, {straight.share:.0%} of what they would follow to,"
-    return words, change.accordingly and short > SURE
+    return words, change.accordingly, short > SURE
 
 
 def _offered_hz(settings: Saturation, quiet_hz: float, who: Counted) -> float:
     offered_hz = unfolded(quiet_hz, who.dead_time_s)
-    dark_hz = min(who.declared.dark_count_rate_hz * who.number, offered_hz)
+    dark_hz = min(float(who.declared.dark_count_rate_hz) * who.number, offered_hz)
     return dark_hz + (offered_hz - dark_hz) * float(10.0 ** (settings.gain_db / 10.0))
 
 

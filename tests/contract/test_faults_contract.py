@@ -247,26 +247,6 @@ class TestClockDrift(WithTags):
         return clock_drift.SPEC
 
 
-class TestTimingJitterOfTags(WithTags):
-    """150 ps."""
-
-    arguments: ClassVar[dict[str, Any]] = {"sigma": "150 ps"}
-    zero: ClassVar[dict[str, Any] | None] = {"sigma_s": 0.0}
-    beyond: ClassVar[dict[str, Any] | None] = {"sigma_s": 1.0}
-
-    @pytest.fixture
-    def spec(self) -> FaultSpec:
-        return timing_jitter.SPEC
-
-
-class TestSyncLossOfTags(WithTags):
-    """Tags lose their frame."""
-
-    @pytest.fixture
-    def spec(self) -> FaultSpec:
-        return sync_loss.SPEC
-
-
 class WithKeys(OnTheTwin):
     """Each check has key management entities whose certificates can be changed."""
 
