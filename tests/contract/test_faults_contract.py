@@ -29,11 +29,14 @@ from hil.faults import (
     detector_ageing,
     efficiency_loss,
     fiber_cut,
+    intercept_resend,
     latching,
+    photon_number_splitting,
     saturation,
     sync_loss,
     temperature_excursion,
     thermal_drift,
+    time_shift,
     timing_jitter,
     wrong_peer,
 )
@@ -390,6 +393,42 @@ class TestWrongPeer(WithKeys):
         return wrong_peer.SPEC
 
 
+class TestInterceptResend(OnTheTwin):
+    """Every second pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"intercept": "50 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intercept_resend.SPEC
+
+
+class TestPhotonNumberSplitting(OnTheTwin):
+    """Of every pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"split_ratio": 1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"split_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"split_ratio": -0.1}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return photon_number_splitting.SPEC
+
+
+class TestTimeShift(OnTheTwin):
+    """To less than two thirds of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift": "200 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_s": 1e-7}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return time_shift.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
@@ -418,7 +457,10 @@ def test_every_shipped_fault_is_bound() -> None:
         dead_time_growth.SPEC.name,
         efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
+        intercept_resend.SPEC.name,
+        photon_number_splitting.SPEC.name,
         thermal_drift.SPEC.name,
+        time_shift.SPEC.name,
         wrong_peer.SPEC.name,
     }
     assert shipped == bound
