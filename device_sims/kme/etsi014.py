@@ -139,6 +139,7 @@ def start_kme_pair(
     store_a: SharedKeyStore,
     store_b: SharedKeyStore,
     directory: Path,
+    *,
     clock: Clock | None = None,
 ) -> RunningKmes:
     """Settle what an earlier crash left in doubt, then serve both KMEs on loopback; ``clock`` is the bench's.

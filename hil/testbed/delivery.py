@@ -196,7 +196,7 @@ class KeyDelivery:
             stores.append(store)
         device_a, device_b = self._devices["a"], self._devices["b"]
         spec = discovery.find("twin", device_a.twin or device_a.driver)
-        kmes: RunningKmes = spec.start(device_a, device_b, stores[0], stores[1], folder, self.link.testbed.clock)
+        kmes: RunningKmes = spec.start(device_a, device_b, stores[0], stores[1], folder, clock=self.link.testbed.clock)
         stack.callback(kmes.close)
         return kmes
 
