@@ -33,6 +33,7 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
         log=run.log,
         folder=run.folder,
         tape=_tape(run),
+        rehearse=run.options.chaos_plan,
     )
     _tell(config, testbed)
     return testbed
@@ -47,11 +48,21 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     log: EventLog,
     folder: RunFolder,
     tape: TapePlan | None,
+    rehearse: bool,
 ) -> Testbed:
     """What happens where no conftest has its own way: drivers are opened and identities checked."""
     from hil.testbed.testbed import Testbed
 
-    return Testbed.open(bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder, tape=tape)
+    return Testbed.open(
+        bench,
+        simulate=simulate,
+        seed=seed,
+        recording=recording,
+        log=log,
+        folder=folder,
+        tape=tape,
+        rehearse=rehearse,
+    )
 
 
 def _tell(config: pytest.Config, testbed: Testbed) -> None:

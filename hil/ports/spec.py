@@ -182,7 +182,8 @@ class FaultBench(Protocol):
         """What the detections of the link's receivers say, as sums over all looks so far; each call adds one.
 
         Of ``sampled_s`` seconds with ``sampled_clicks`` clicks (and ``lost_clicks`` which no pulse was found for):
-        ``sifted_bits`` in one basis at both ends and ``wrong_bits`` among them; ``synchronised_s``, the seconds in which clicks
+        ``sifted_bits`` in one basis at both ends and ``wrong_bits`` among them, and, where pulses are prepared, ``strong_bits``
+        and ``decoy_bits`` of the first and the second intensity; ``synchronised_s``, the seconds in which clicks
         could be told by pulse. A receiver with tags shows no bits but its clock: ``gained_s``, by how much it went ahead, and
         ``spread_s2``, the mean square of a click's distance from its pulse, weighed by ``synchronised_s``. A short block is
         taken for it; while others take blocks, theirs count, once they ended. A black box is believed, a second more with each

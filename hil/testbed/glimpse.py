@@ -38,6 +38,8 @@ _NAMES = (
     "lost_clicks",
     "sifted_bits",
     "wrong_bits",
+    "strong_bits",
+    "decoy_bits",
     "synchronised_s",
     "gained_s",
     "spread_s2",
@@ -91,22 +93,28 @@ class Glimpses:
             return
         if all(own.detector.size or not own.lost for own in records):
             sums["synchronised_s"] += seconds
-        bits, wrong = _pairs(records) if self._link.declared.entangled else self._prepared(records[0])
+        bits, wrong, *by_intensity = _pairs(records) if self._link.declared.entangled else self._prepared(records[0])
         sums["sifted_bits"] += bits
         sums["wrong_bits"] += wrong
+        for name, number in zip(("strong_bits", "decoy_bits"), by_intensity, strict=False):
+            sums[name] += number
 
-    def _prepared(self, records: Any) -> tuple[int, int]:
-        """Bits in the basis they were prepared in, and the wrong ones among them, of as many clicks as are enough."""
+    def _prepared(self, records: Any) -> tuple[int, ...]:
+        """Bits in the basis they were prepared in, wrong ones and those of the two strongest intensities among them.
+
+        Of as many clicks as are enough.
+        """
         import numpy as np
 
         some = slice(None, None, max(records.index.size // _EVENTS, 1))
         index, detector = records.index[some], records.detector[some]
         if not index.size:
-            return 0, 0
+            return 0, 0, 0, 0
         pulses, place = np.unique(index, return_inverse=True)
         sent = self._link.transmitter.prepare(pulses)
         same = sent.basis[place] == detector >> 1
-        return int(np.count_nonzero(same)), int(np.count_nonzero(same & (sent.bit[place] != detector & 1)))
+        chosen = (same, same & (sent.bit[place] != detector & 1), *(same & (sent.intensity[place] == one) for one in (0, 1)))
+        return tuple(int(np.count_nonzero(each)) for each in chosen)
 
     def _add_clock(self, tags: TagRecords, seconds: float) -> None:
         """How fast the receiver's clock is, and how far clicks lie from their pulses, where they can be told at all."""
