@@ -93,7 +93,7 @@ def live(link: Link, calendar: FaultCalendar, seed: int, workers: int = 1) -> Mo
         changes=changes_of(link, planned, came),
         workers=workers,
     )
-    middles_s = info.slice_s * (np.arange(round(info.duration_s / info.slice_s)) + 0.5)
+    middles_s = info.slice_s * (np.arange(round(info.duration_s / info.slice_s), dtype=np.float64) + 0.5)
     stops = {name for name, one in calendar.fault.items() if one.stops_key}
     up = _makes_key(link, survey) & ~_inside(middles_s, (one for one in came if one.name in stops))
     counted = np.ones(up.shape, dtype=np.bool_)
@@ -110,12 +110,12 @@ def changes_of(link: Link, planned: Mapping[str, PlannedFault], came: Sequence[O
 
     UsageError for a fault that moves something which is no part of the simulated light.
     """
-    stood = {(undo.device, undo.setting): float(undo.value) for one in planned.values() for undo in one.undos}
+    stood = {(undo.device, undo.setting): float(undo.value) for fault in planned.values() for undo in fault.undos}
     of_light = {*link.device_names, *(f"{link.name}{arm}" for arm in ("", ".a", ".b"))}
-    for name, one in planned.items():
-        if strangers := sorted({move.device for move in one.moves} - of_light):
+    for name, fault in planned.items():
+        if strangers := sorted({move.device for move in fault.moves} - of_light):
             raise UsageError(
-                f"fault.{name}: {one.words} acts on {', '.join(strangers)}, which the light of {link.name} does not see;"
+                f"fault.{name}: {fault.words} acts on {', '.join(strangers)}, which the light of {link.name} does not see;"
                 " expected a fault of its devices or its fibre, or stops_key = true without a fault"
             )
     found: list[Change] = []
