@@ -215,7 +215,8 @@ def _damage_once(case: Case, damage: Callable[[bytes], bytes]) -> None:
     """Damages one reply to either question."""
     with case.driver(timeout_s=PATIENCE_S) as driver:
         for ask in (driver.identity, _other_question(case, driver)):
-            expected, done = ask(), []
+            expected = ask()
+            done: list[bytes] = []
 
             def once(data: bytes, done: list[bytes] = done) -> bytes:
                 case.relay.to_driver = _as_it_is
