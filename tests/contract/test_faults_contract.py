@@ -10,6 +10,7 @@ import pytest
 from hil import faults
 from hil.faults import (
     certificate_expired,
+    channel_noise,
     classical_bandwidth,
     classical_corruption,
     classical_latency,
@@ -20,8 +21,13 @@ from hil.faults import (
     classical_replay,
     classical_reset,
     classical_slicing,
+    connector_ageing,
     dark_count_spike,
     fiber_cut,
+    free_space_fading,
+    intensity_drift,
+    laser_detuning,
+    macrobend_loss,
     thermal_drift,
     wrong_peer,
 )
@@ -83,6 +89,78 @@ class TestDarkCountSpike(OnTheTwin):
     @pytest.fixture
     def spec(self) -> FaultSpec:
         return dark_count_spike.SPEC
+
+
+class TestMacrobendLoss(OnTheTwin):
+    """3 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss": "3 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_db": 58.0}  # 3 + 58 dB, above the envelope's 60 dB
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return macrobend_loss.SPEC
+
+
+class TestConnectorAgeing(OnTheTwin):
+    """1 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss": "1 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_db": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return connector_ageing.SPEC
+
+
+class TestFreeSpaceFading(OnTheTwin):
+    """10 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"fade": "10 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"fade_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"fade_db": 58.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return free_space_fading.SPEC
+
+
+class TestChannelNoise(OnTheTwin):
+    """20 uW of traffic."""
+
+    arguments: ClassVar[dict[str, Any]] = {"launch_power": "20 uW"}
+    zero: ClassVar[dict[str, Any] | None] = {"launch_power_w": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"launch_power_w": -1e-6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return channel_noise.SPEC
+
+
+class TestIntensityDrift(OnTheTwin):
+    """1 dB less light."""
+
+    arguments: ClassVar[dict[str, Any]] = {"drift_db": -1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"drift_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"drift_db": 30.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intensity_drift.SPEC
+
+
+class TestLaserDetuning(OnTheTwin):
+    """0.3 nm."""
+
+    arguments: ClassVar[dict[str, Any]] = {"detuning_nm": 0.3}
+    zero: ClassVar[dict[str, Any] | None] = {"detuning_nm": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"detuning_nm": 3.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return laser_detuning.SPEC
 
 
 class WithKeys(OnTheTwin):
