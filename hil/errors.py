@@ -4,9 +4,11 @@
 
     HilError
     ├── UsageError (ValueError)            the caller or a bench file is wrong
-    │   ├── BenchFileError                 every mistake of one bench file, at once
-    │   ├── CountersFileError              every mistake of one file of exported counters, at once
-    │   ├── OperationsFileError            every mistake of one file of objectives or faults over a month, at once
+    │   ├── MistakesError                  every mistake of one file, at once
+    │   │   ├── BenchFileError
+    │   │   ├── CountersFileError          exported counters
+    │   │   ├── GamedayFileError
+    │   │   └── OperationsFileError        objectives, or faults over a month
     │   └── UnknownNameError               no driver, twin, fault, ... of that name
     ├── BenchError                         the bench or its wiring broke: outcome ERROR, never FAIL
     │   ├── DeviceError                    one named device
@@ -55,6 +57,7 @@ __all__ = [
     "DirtyLinkError",
     "EnvelopeError",
     "FaultWithoutEvidenceError",
+    "GamedayFileError",
     "HealingError",
     "HilError",
     "IdentityError",
@@ -66,6 +69,7 @@ __all__ = [
     "KeysExhaustedError",
     "MissingCapabilityError",
     "Mistake",
+    "MistakesError",
     "NotAGateError",
     "ObjectiveMissedError",
     "OperationsFileError",
@@ -101,31 +105,29 @@ class Mistake:
         return f"{self.where}: found {self.found}; expected {self.expected}"
 
 
-class BenchFileError(UsageError):
+class MistakesError(UsageError):
+    """Every mistake of one file, reported together before anything is touched or judged."""
+
+    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.file = file
+        self.mistakes = mistakes
+        super().__init__(_listed(file, mistakes))
+
+
+class BenchFileError(MistakesError):
     """Every mistake of one bench file, reported together before any device is touched."""
 
-    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
-        self.file = file
-        self.mistakes = mistakes
-        super().__init__(_listed(file, mistakes))
 
-
-class CountersFileError(UsageError):
+class CountersFileError(MistakesError):
     """Every mistake of one file of counters that a device exported, reported together before anything is judged."""
 
-    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
-        self.file = file
-        self.mistakes = mistakes
-        super().__init__(_listed(file, mistakes))
+
+class GamedayFileError(MistakesError):
+    """Every mistake of one game day's file, reported together before any device is touched."""
 
 
-class OperationsFileError(UsageError):
+class OperationsFileError(MistakesError):
     """Every mistake of one OpenSLO document, or of one calendar of faults."""
-
-    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
-        self.file = file
-        self.mistakes = mistakes
-        super().__init__(_listed(file, mistakes))
 
 
 def _listed(file: str, mistakes: tuple[Mistake, ...]) -> str:

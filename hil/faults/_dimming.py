@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hil.errors import MissingCapabilityError
-from hil.faults._clicks import SURE, counted_s, difference_sigma, total_hz
+from hil.faults._clicks import SURE, counted_s, darkened, difference_sigma, total_hz
 from hil.ports.spec import Finding, Span
 
 if TYPE_CHECKING:
-    from hil.ports.spec import FaultBench, Readings
+    from hil.ports.spec import FaultBench
 
-__all__ = ["changed_light", "light_back", "look", "power_ratio"]
+__all__ = ["changed_light", "light_back", "power_ratio"]
 
 _ACCORDINGLY = (0.4, 2.0)
 """Share of the expected change that must be found: dead time, afterpulses and temperature are not accounted for."""
@@ -21,16 +19,6 @@ _ACCORDINGLY = (0.4, 2.0)
 def power_ratio(gain_db: float) -> float:
     """What so many decibels multiply a power by."""
     return float(10.0 ** (gain_db / 10.0))
-
-
-def look(bench: FaultBench, device: str) -> Readings:
-    """Clicks of the receiver behind a device or a way of light, and whether light and bias are on, where that is told."""
-    receiver = bench.receiver_behind(device)
-    readings = {"emitting": 1.0, "biased": 1.0}
-    for other, setting in ((_emitter(bench), "emitting"), (receiver, "biased")):
-        with suppress(MissingCapabilityError):  # a black box need not show its light and bias
-            readings[setting] = bench.read(other, setting)
-    return readings | dict(bench.clicks(receiver))
 
 
 def changed_light(bench: FaultBench, device: str, before: Span, now: Span, factor: float) -> Finding:
@@ -51,14 +39,7 @@ def changed_light(bench: FaultBench, device: str, before: Span, now: Span, facto
 
 def light_back(bench: FaultBench, device: str, during: Span, after: Span, factor: float) -> Finding:
     """Whether counts differ by that factor again, seen from afterwards; by what reads back alone where light or bias is off."""
-    if not (after.last["emitting"] and after.last["biased"]) or counted_s(during) <= 0.0:
-        return Finding(shown=True, words="light or bias is off, so counts cannot tell (0 compared)")
+    if blind := darkened(after):
+        return Finding(shown=True, words=blind)
     found = changed_light(bench, device, after, during, factor)
     return Finding(found.shown, f"back: without the fault and with it, {found.words}")
-
-
-def _emitter(bench: FaultBench) -> str:
-    """What the light comes from: the transmitter, or the source of an entangled link."""
-    with suppress(MissingCapabilityError):
-        return bench.device_of_role("transmitter")
-    return bench.device_of_role("pair-source")

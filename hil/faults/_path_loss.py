@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hil.faults._dimming import changed_light, light_back, look, power_ratio
+from hil.faults._clicks import lit_clicks
+from hil.faults._dimming import changed_light, light_back, power_ratio
 from hil.faults._injection import Injection, injection
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def path_loss(
         zero="0 dB takes nothing: nothing is moved.",
         target_role="link",
         acts_on=acts_on,
-        read=lambda bench, way, _chosen: look(bench, way),
+        read=lambda bench, way, _chosen: lit_clicks(bench, bench.receiver_behind(way)),
         shown=lambda bench, way, chosen, before, now: changed_light(bench, way, before, now, factor(chosen)),
         healed=lambda bench, way, chosen, during, after: light_back(bench, way, during, after, factor(chosen)),
         ranges={of: reach},

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError
-from hil.faults._clicks import SURE, counted_s, difference_sigma, total_hz
-from hil.faults._dimming import look
+from hil.faults._clicks import SURE, counted_s, difference_sigma, lit_clicks, total_hz
 from hil.faults._injection import Injection, checked, injection
 from hil.ports.spec import Finding, Range
 
@@ -61,7 +60,7 @@ SPEC = injection(
     zero="A power of 0 W adds no traffic.",
     target_role="link",
     acts_on="the classical light in the fibre of a link's twin",
-    read=lambda bench, way, _settings: look(bench, way),
+    read=lambda bench, way, _settings: lit_clicks(bench, bench.receiver_behind(way)),
     shown=lambda _bench, _way, _settings, before, now: _noisier(now, before, "before"),
     healed=lambda _bench, _way, _settings, during, after: _noisier(during, after, "after healing"),
     ranges={

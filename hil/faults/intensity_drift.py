@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError
-from hil.faults._dimming import changed_light, light_back, look, power_ratio
+from hil.faults._clicks import lit_clicks
+from hil.faults._dimming import changed_light, light_back, power_ratio
 from hil.faults._injection import Injection, checked, injection
 from hil.ports.spec import Range
 
@@ -58,7 +59,7 @@ SPEC = injection(
     zero="A drift of 0 dB changes nothing.",
     target_role="transmitter",
     acts_on="the current of the transmitter's laser; without its driver, the intensities of the twin",
-    read=lambda bench, _target, _settings: look(bench, bench.device_of_role("receiver")),
+    read=lambda bench, _target, _settings: lit_clicks(bench, bench.device_of_role("receiver")),
     shown=lambda bench, _target, settings, before, now: changed_light(
         bench, bench.device_of_role("receiver"), before, now, power_ratio(settings.drift_db)
     ),

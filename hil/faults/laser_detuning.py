@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._dimming import changed_light, light_back, look, power_ratio
+from hil.faults._clicks import lit_clicks
+from hil.faults._dimming import changed_light, light_back, power_ratio
 from hil.faults._injection import Injection, checked, injection
 from hil.ports.spec import Range
 
@@ -56,7 +57,7 @@ SPEC = injection(
     zero="A detuning of 0 nm changes nothing.",
     target_role="transmitter",
     acts_on="the wavelength of a transmitter's twin, against the filter of its receiver",
-    read=lambda bench, _target, _settings: look(bench, bench.device_of_role("receiver")),
+    read=lambda bench, _target, _settings: lit_clicks(bench, bench.device_of_role("receiver")),
     shown=lambda bench, _target, settings, before, now: changed_light(
         bench, bench.device_of_role("receiver"), before, now, _factor(bench, settings)
     ),

@@ -33,6 +33,7 @@ class Options:
     tape: Literal["", "record", "replay"] = ""
     tape_dir: Path | None = None
     tape_mode: Literal["strict", "keyed"] = "strict"
+    gamedays: tuple[str, ...] = ()
 
 
 def declare(parser: pytest.Parser) -> None:
@@ -66,7 +67,14 @@ def declare(parser: pytest.Parser) -> None:
         metavar="strict|keyed",
         help="strict (default): every byte in the recorded order; keyed: each request gets its own recorded answers",
     )
+    group.addoption(
+        "--hil-gameday",
+        action="append",
+        metavar="NAME|FILE",
+        help="game day for tests that run one: the name of a shipped one or the path of a file; default every shipped one",
+    )
     parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
+    parser.addini("hil_gameday", "game days to run, as --hil-gameday", type="args", default=[])
     for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode"):
         parser.addini(f"hil_{name}", f"as --hil-{name.replace('_', '-')}", default="")
 
@@ -75,7 +83,7 @@ def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) 
     """What holds of option, ini key and environment variable; pytest.UsageError, with the accepted form, for nonsense."""
     record, recording = _path(config, "record", environment), _path(config, "recording", environment)
     return Options(
-        benches=_benches(config, environment),
+        benches=_names(config, "bench", environment),
         simulate=_flag(*_said(config, "simulate", environment)),
         seed=_seed(*_said(config, "seed", environment)),
         record=record,
@@ -83,13 +91,15 @@ def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) 
         tape=cast("Any", _choice(("", "record", "replay"), *_said(config, "tape", environment))),
         tape_dir=_path(config, "tape_dir", environment),
         tape_mode=cast("Any", _choice(("strict", "keyed"), *_said(config, "tape_mode", environment))),
+        gamedays=_names(config, "gameday", environment),
     )
 
 
-def _benches(config: pytest.Config, environment: Mapping[str, str]) -> tuple[str, ...]:
-    given: list[str] = config.getoption("hil_bench") or config.getini("hil_bench")
+def _names(config: pytest.Config, what: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What may be given several times: benches, game days."""
+    given: list[str] = config.getoption(f"hil_{what}") or config.getini(f"hil_{what}")
     if not given:
-        given = environment.get("HIL_BENCH", "").split(os.pathsep)
+        given = environment.get(f"HIL_{what.upper()}", "").split(os.pathsep)
     return tuple(dict.fromkeys(name for name in given if name))
 
 

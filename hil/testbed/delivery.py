@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from hil import discovery
 from hil.errors import KeyStoreError, MissingCapabilityError, UsageError
+from hil.history.steps import Step
 from hil.keystores.embedded import EmbeddedKeyStore
 from hil.keystores.etsi014 import Etsi014Client
 from hil.ports.run import Latencies
@@ -96,26 +97,35 @@ class KeyDelivery:
             started_s = time.perf_counter()
             self._own_kmes().ingest_all(batch)
             durations_s.append(time.perf_counter() - started_s)
+            self._note_stored(batch)
         self.link.testbed.record("latency", operation=OPERATION, durations_s=tuple(durations_s), link=self.link.name)
         return Latencies(OPERATION, np.array(durations_s, dtype=np.float64), self.simulated)
 
-    def take_in(self) -> tuple[int, bool]:
+    def take_in(self, most: int | None = None) -> tuple[int, bool]:
         """For a run in a stream: put released keys into both stores while there is room, in as few durable steps as can be.
 
-        How many went in, and whether none is left. What finds no room stays with the link, in order. A step that fails is
-        raised; its keys stay with the link too, but for those that one store held already and had to destroy.
+        How many went in, ``most`` of them at most, and whether none is left. What finds no room stays with the link, in order.
+        A step that fails is raised; its keys stay with the link too, but for those that one store held already and had to
+        destroy.
         """
         kmes, went_in = self._own_kmes(), 0
-        room = kmes.room()
+        room = kmes.room() if most is None else min(most, kmes.room())
         while room and (batch := self.link.take_released(min(room, _STREAM_BATCH))):
             try:
                 kmes.ingest_all(batch)
             except KeyStoreError:
                 self.link.give_back(kmes.never_seen(batch))
                 raise
+            self._note_stored(batch)
             went_in += len(batch)
             room -= len(batch)
         return went_in, not self.link.released()
+
+    def _note_stored(self, batch: tuple[ReleasedKey, ...]) -> None:
+        """Both stores acknowledged these: from now on they may not be lost."""
+        testbed = self.link.testbed
+        if testbed.history is not None:
+            testbed.history.note(Step(time_s=testbed.now_s(), step="stored", key_ids=tuple(key_id for key_id, _, _ in batch)))
 
     def _own_kmes(self) -> RunningKmes:
         if self._kmes is None:

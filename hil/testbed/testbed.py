@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hil.device_sims.host import Control, TwinHost
+    from hil.history.steps import History
     from hil.pipeline.entropy import Entropy
     from hil.ports.roles import Instrument
     from hil.record.eventlog import EventLog
@@ -47,7 +48,8 @@ class Testbed:
     """What a run holds on to; :meth:`open` makes it, :meth:`close` leaves no thread, port, pty or file behind.
 
     ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` heals real devices that may be
-    broken on purpose, should this process be killed; None where there are none. ``devices`` are the opened drivers by name,
+    broken on purpose, should this process be killed; None where there are none. ``history`` takes the steps in the life of the
+    present test's keys, where somebody wants them. ``devices`` are the opened drivers by name,
     ``identities`` what each said it is, ``case`` the test that runs (empty between tests). ``replayed``: nobody is there, every
     answer comes from a tape, and nothing is measured.
     """
@@ -80,6 +82,7 @@ class Testbed:
         self.folder = folder
         self.case = ""
         self.guardian = guardian
+        self.history: History | None = None
         self.replayed = tapes is not None and tapes.replaying
         self._tapes = tapes
         self._twins = twins
@@ -229,6 +232,7 @@ class Testbed:
         for chain in self._chains.values():
             chain.forget()
         self.case = case
+        self.history = None
         if self._tapes is not None:
             self._tapes.section(case)
         if self._twins is not None or self.replayed:

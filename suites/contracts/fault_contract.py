@@ -58,6 +58,9 @@ class WatchedBench:
             raise MissingCapabilityError(f"no {role} here")
         return self._bench.device_of_role(role)
 
+    def devices_of_role(self, role: str) -> tuple[str, ...]:
+        return self._bench.devices_of_role(role)
+
     def receiver_behind(self, device: str) -> str:
         return self._bench.receiver_behind(device)
 
@@ -69,6 +72,9 @@ class WatchedBench:
 
     def clicks(self, device: str) -> Readings:
         return self._bench.clicks(device)
+
+    def glimpse(self) -> Readings:
+        return self._bench.glimpse()
 
     def write(self, device: str, setting: str, value: float) -> None:
         self.before_move()

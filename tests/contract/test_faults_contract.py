@@ -9,6 +9,7 @@ import pytest
 
 from hil import faults
 from hil.faults import (
+    afterpulsing,
     certificate_expired,
     channel_noise,
     classical_bandwidth,
@@ -23,6 +24,8 @@ from hil.faults import (
     classical_slicing,
     connector_ageing,
     dark_count_spike,
+    dead_time_growth,
+    efficiency_loss,
     fiber_cut,
     free_space_fading,
     intensity_drift,
@@ -161,6 +164,42 @@ class TestLaserDetuning(OnTheTwin):
     @pytest.fixture
     def spec(self) -> FaultSpec:
         return laser_detuning.SPEC
+
+
+class TestEfficiencyLoss(OnTheTwin):
+    """A third of it, in every detector."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss_ratio": 0.3}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return efficiency_loss.SPEC
+
+
+class TestAfterpulsing(OnTheTwin):
+    """Five more in a hundred."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added_ratio": 0.05}
+    zero: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.0, "decay_s": 2e-6}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return afterpulsing.SPEC
+
+
+class TestDeadTimeGrowth(OnTheTwin):
+    """A microsecond more."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added": "1 us"}
+    zero: ClassVar[dict[str, Any] | None] = {"added_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_s": -1e-9}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return dead_time_growth.SPEC
 
 
 class WithKeys(OnTheTwin):
@@ -310,6 +349,7 @@ def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
     bound = {
+        afterpulsing.SPEC.name,
         certificate_expired.SPEC.name,
         classical_bandwidth.SPEC.name,
         classical_corruption.SPEC.name,
@@ -322,6 +362,8 @@ def test_every_shipped_fault_is_bound() -> None:
         classical_reset.SPEC.name,
         classical_slicing.SPEC.name,
         dark_count_spike.SPEC.name,
+        dead_time_growth.SPEC.name,
+        efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
         thermal_drift.SPEC.name,
         wrong_peer.SPEC.name,
