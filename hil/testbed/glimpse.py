@@ -41,7 +41,11 @@ _NAMES = (
     "synchronised_s",
     "gained_s",
     "spread_s2",
+    "settings_sent",
+    "settings_key",
+    "settings_repeated",
 )
+_SETTINGS = 20_000
 
 
 class Glimpses:
@@ -50,11 +54,15 @@ class Glimpses:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._sums = dict.fromkeys(_NAMES, 0.0)
+        intensities = (
+            getattr(link.testbed.bench.device[link.emitter.name], "intensities", ()) if hasattr(link, "watchers") else ()
+        )
+        self._sums |= {f"bits.{number}": 0.0 for number in range(len(intensities))}
         self._latest: tuple[tuple[DetectionRecords | TagRecords, ...], float] | None = None
         if hasattr(link, "watchers"):  # a chain of links has no records of its own
             link.watchers.append(self._keep)
 
-    def look(self) -> Readings:
+    def look(self, at_least_s: float = 0.0) -> Readings:
         """The sums, with one more look in them unless a block is under way; MissingCapabilityError below L3, but for L0."""
         link = self._link
         if not hasattr(link, "watchers"):
@@ -64,7 +72,7 @@ class Glimpses:
         else:
             link.require(EvidenceLevel.L3, "errors and times of single detections")
             if not link.acquiring:
-                through(link.testbed.clock, acquire(link, self._length_s))
+                through(link.testbed.clock, acquire(link, max(self._length_s, at_least_s)))
             if self._latest is not None:
                 self._add(*self._latest)
                 self._latest = None
@@ -91,22 +99,41 @@ class Glimpses:
             return
         if all(own.detector.size or not own.lost for own in records):
             sums["synchronised_s"] += seconds
-        bits, wrong = _pairs(records) if self._link.declared.entangled else self._prepared(records[0])
-        sums["sifted_bits"] += bits
-        sums["wrong_bits"] += wrong
+        if self._link.declared.entangled:
+            bits, wrong = _pairs(records)
+            sums["sifted_bits"] += bits
+            sums["wrong_bits"] += wrong
+        else:
+            self._add_prepared(records[0])
+            self._add_settings(records[0])
 
-    def _prepared(self, records: Any) -> tuple[int, int]:
+    def _add_prepared(self, records: Any) -> None:
         """Bits in the basis they were prepared in, and the wrong ones among them, of as many clicks as are enough."""
         import numpy as np
 
         some = slice(None, None, max(records.index.size // _EVENTS, 1))
         index, detector = records.index[some], records.detector[some]
         if not index.size:
-            return 0, 0
+            return
         pulses, place = np.unique(index, return_inverse=True)
         sent = self._link.transmitter.prepare(pulses)
         same = sent.basis[place] == detector >> 1
-        return int(np.count_nonzero(same)), int(np.count_nonzero(same & (sent.bit[place] != detector & 1)))
+        self._sums["sifted_bits"] += int(np.count_nonzero(same))
+        self._sums["wrong_bits"] += int(np.count_nonzero(same & (sent.bit[place] != detector & 1)))
+        for number, count in enumerate(np.bincount(sent.intensity[place][same]).tolist()):
+            self._sums[f"bits.{number}"] += count
+
+    def _add_settings(self, records: Any) -> None:
+        """What the transmitter prepared for as many pulses in a row as are enough, whether they clicked or not."""
+        import numpy as np
+
+        sent = self._link.transmitter.prepare(
+            np.arange(max(records.first, 0), max(min(records.end, records.first + _SETTINGS), 1))
+        )
+        code = sent.intensity.astype(np.int64) * 4 + sent.basis * 2 + sent.bit
+        self._sums["settings_sent"] += code.size
+        self._sums["settings_key"] += int(np.count_nonzero(sent.basis == 0))
+        self._sums["settings_repeated"] += int(np.count_nonzero(code[1:] == code[:-1]))
 
     def _add_clock(self, tags: TagRecords, seconds: float) -> None:
         """How fast the receiver's clock is, and how far clicks lie from their pulses, where they can be told at all."""

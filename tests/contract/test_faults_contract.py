@@ -10,6 +10,7 @@ import pytest
 from hil import faults
 from hil.faults import (
     afterpulsing,
+    basis_bias,
     certificate_expired,
     channel_noise,
     classical_bandwidth,
@@ -31,7 +32,12 @@ from hil.faults import (
     intensity_drift,
     laser_detuning,
     macrobend_loss,
+    misalignment,
+    mode_imbalance,
+    polarisation_burst,
+    polarisation_drift,
     thermal_drift,
+    weak_qrng,
     wrong_peer,
 )
 from hil.suites.contracts.fault_contract import FaultContract
@@ -202,6 +208,78 @@ class TestDeadTimeGrowth(OnTheTwin):
         return dead_time_growth.SPEC
 
 
+class TestMisalignment(OnTheTwin):
+    """2 % more."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added_ratio": 0.02}
+    zero: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return misalignment.SPEC
+
+
+class TestPolarisationDrift(OnTheTwin):
+    """To 0.4 rad: 4 % of errors."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rotation_rad": 0.4}
+    zero: ClassVar[dict[str, Any] | None] = {"rotation_rad": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rotation_rad": 4.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return polarisation_drift.SPEC
+
+
+class TestPolarisationBurst(OnTheTwin):
+    """4 ms in every 20 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"burst": "4 ms", "every": "20 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"burst_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"burst_s": 0.2}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return polarisation_burst.SPEC
+
+
+class TestModeImbalance(OnTheTwin):
+    """A decoy 2 dB too bright."""
+
+    arguments: ClassVar[dict[str, Any]] = {"offset_db": 2.0, "intensity_number": 1}
+    zero: ClassVar[dict[str, Any] | None] = {"offset_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"offset_db": 1.0, "intensity_number": 3}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return mode_imbalance.SPEC
+
+
+class TestBasisBias(OnTheTwin):
+    """73 % instead of 83 %."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift_ratio": -0.1}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_ratio": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return basis_bias.SPEC
+
+
+class TestWeakQrng(OnTheTwin):
+    """A fifth of the settings."""
+
+    arguments: ClassVar[dict[str, Any]] = {"repeat_ratio": 0.2}
+    zero: ClassVar[dict[str, Any] | None] = {"repeat_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"repeat_ratio": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return weak_qrng.SPEC
+
+
 class WithKeys(OnTheTwin):
     """Each check has key management entities whose certificates can be changed."""
 
@@ -350,7 +428,9 @@ def test_every_shipped_fault_is_bound() -> None:
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
     bound = {
         afterpulsing.SPEC.name,
+        basis_bias.SPEC.name,
         certificate_expired.SPEC.name,
+        channel_noise.SPEC.name,
         classical_bandwidth.SPEC.name,
         classical_corruption.SPEC.name,
         classical_latency.SPEC.name,
@@ -361,11 +441,21 @@ def test_every_shipped_fault_is_bound() -> None:
         classical_replay.SPEC.name,
         classical_reset.SPEC.name,
         classical_slicing.SPEC.name,
+        connector_ageing.SPEC.name,
         dark_count_spike.SPEC.name,
         dead_time_growth.SPEC.name,
         efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
+        free_space_fading.SPEC.name,
+        intensity_drift.SPEC.name,
+        laser_detuning.SPEC.name,
+        macrobend_loss.SPEC.name,
+        misalignment.SPEC.name,
+        mode_imbalance.SPEC.name,
+        polarisation_burst.SPEC.name,
+        polarisation_drift.SPEC.name,
         thermal_drift.SPEC.name,
+        weak_qrng.SPEC.name,
         wrong_peer.SPEC.name,
     }
     assert shipped == bound

@@ -153,6 +153,11 @@ def test_real_devices_without_an_actuator_are_a_skip(tmp_path: Path, write_bench
                 ("channel_noise", {"launch_power_w": 1e-5}),
                 ("intensity_drift", {"drift_db": 1.0}),
                 ("laser_detuning", {"detuning_nm": 0.3}),
+                ("polarisation_drift", {"rotation_rad": 0.3}),
+                ("polarisation_burst", {"burst_s": 0.01}),
+                ("mode_imbalance", {"offset_db": 1.0}),
+                ("basis_bias", {"shift_ratio": -0.1}),
+                ("weak_qrng", {"repeat_ratio": 0.1}),
             ):
                 with pytest.raises(MissingCapabilityError, match=rf"{name}: (metro|alice) is real, .* it would take"):
                     getattr(chaos, name)(**settings)
