@@ -86,9 +86,9 @@ def injection(
     """
 
     def plan(bench: FaultBench, target: str, _chosen: Any) -> tuple[Undo, ...]:
-        wanted = how.parameters(bench, target)
+        parameters = how.parameters(bench, target)
         try:
-            return tuple(Undo(device, key, bench.read(device, key)) for device, key in wanted)
+            return tuple(Undo(device, key, bench.read(device, key)) for device, key in parameters)
         except MissingCapabilityError as error:
             word = name.replace("-", "_")
             raise MissingCapabilityError(

@@ -120,9 +120,9 @@ class TestbedFaultBench:
 
     def _need_twin(self, device: str, setting: str) -> None:
         if device in ways_of(self._link):
-            twin = self._testbed.simulated_devices.issuperset(self._link.device_names)
+            twin = (self._testbed.simulated_devices - self._testbed.rehearsed).issuperset(self._link.device_names)
         else:
-            twin = device in self._testbed.simulated_devices
+            twin = device in self._testbed.simulated_devices - self._testbed.rehearsed
         if not twin:
             raise MissingCapabilityError(f"{device} is real, and no driver can move its {setting}; only a twin can be told to")
 

@@ -44,6 +44,7 @@ _NAMES = (
     "settings_sent",
     "settings_key",
     "settings_repeated",
+    *(f"bits.{number}" for number in range(16)),
 )
 _SETTINGS = 20_000
 
@@ -54,10 +55,6 @@ class Glimpses:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._sums = dict.fromkeys(_NAMES, 0.0)
-        intensities = (
-            getattr(link.testbed.bench.device[link.emitter.name], "intensities", ()) if hasattr(link, "watchers") else ()
-        )
-        self._sums |= {f"bits.{number}": 0.0 for number in range(len(intensities))}
         self._latest: tuple[tuple[DetectionRecords | TagRecords, ...], float] | None = None
         if hasattr(link, "watchers"):  # a chain of links has no records of its own
             link.watchers.append(self._keep)

@@ -30,13 +30,16 @@ from hil.faults import (
     fiber_cut,
     free_space_fading,
     intensity_drift,
+    intercept_resend,
     laser_detuning,
     macrobend_loss,
     misalignment,
     mode_imbalance,
+    photon_number_splitting,
     polarisation_burst,
     polarisation_drift,
     thermal_drift,
+    time_shift,
     weak_qrng,
     wrong_peer,
 )
@@ -423,6 +426,42 @@ class TestWrongPeer(WithKeys):
         return wrong_peer.SPEC
 
 
+class TestInterceptResend(OnTheTwin):
+    """Every second pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"intercept": "50 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intercept_resend.SPEC
+
+
+class TestPhotonNumberSplitting(OnTheTwin):
+    """Of every pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"split_ratio": 1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"split_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"split_ratio": -0.1}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return photon_number_splitting.SPEC
+
+
+class TestTimeShift(OnTheTwin):
+    """To less than two thirds of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift": "200 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_s": 1e-7}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return time_shift.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
@@ -454,8 +493,11 @@ def test_every_shipped_fault_is_bound() -> None:
         mode_imbalance.SPEC.name,
         polarisation_burst.SPEC.name,
         polarisation_drift.SPEC.name,
+        intercept_resend.SPEC.name,
+        photon_number_splitting.SPEC.name,
         thermal_drift.SPEC.name,
         weak_qrng.SPEC.name,
+        time_shift.SPEC.name,
         wrong_peer.SPEC.name,
     }
     assert shipped == bound

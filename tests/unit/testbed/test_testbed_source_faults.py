@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pytest
 
-from hil.bench.model import TransmitterDevice
 from hil.errors import MissingCapabilityError, ObjectiveMissedError, UsageError
 from hil.testbed.chaos import Chaos
 from hil.testbed.slo import Slo
@@ -18,6 +17,7 @@ from hil.testbed.testbed import Testbed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hil.bench.model import TransmitterDevice
     from hil.ports.run import LinkRun
     from hil.testbed.link import Link
 
