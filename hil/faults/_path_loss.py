@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hil.errors import MissingCapabilityError
 from hil.faults._clicks import lit_clicks
 from hil.faults._dimming import changed_light, light_back, power_ratio
 from hil.faults._injection import Injection, injection
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from hil.ports.spec import FaultBench, FaultSpec, Range
 
-__all__ = ["attenuator_of", "path_loss"]
+__all__ = ["attenuator_of", "fibre_of", "path_loss"]
 
 _TOLD_DB = 0.1
 """How closely attenuators tell what they are set to."""
@@ -26,6 +27,12 @@ def attenuator_of(bench: FaultBench, way: str) -> str | None:
     path = link.arm[party].path if link.entangled and party in link.arm else link.path
     devices = [name for name in path if name not in {"fibre", "free-space", *link.element}]
     return next((name for name in devices if bench.declared(name).__struct_config__.tag == "attenuator"), None)
+
+
+def fibre_of(bench: FaultBench, way: str) -> Any:
+    """The table of the fibre of a way of light; None where there is none."""
+    link, party = bench.declared(way), way.rpartition(".")[2]
+    return link.arm[party].fibre if link.entangled and party in link.arm else link.fibre
 
 
 def path_loss(
@@ -45,7 +52,12 @@ def path_loss(
 
     def where(bench: FaultBench, way: str) -> list[tuple[str, str]]:
         voa = attenuator_of(bench, way)
-        return [instead(bench, way) if voa is None else (voa, "attenuation_db")]
+        if voa is not None:
+            return [(voa, "attenuation_db")]
+        if fibre_of(bench, way) is None and bench.declared(way).free_space is None:
+            word = name.replace("-", "_")
+            raise MissingCapabilityError(f"{word}: {way} has no attenuator, and neither fibre nor air that could lose light")
+        return [instead(bench, way)]
 
     def factor(chosen: Any) -> float:
         return power_ratio(-getattr(chosen, of))

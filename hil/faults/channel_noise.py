@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hil.errors import MissingCapabilityError
 from hil.faults._clicks import SURE, counted_s, difference_sigma, lit_clicks, total_hz
 from hil.faults._injection import Injection, checked, injection
+from hil.faults._path_loss import fibre_of
 from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ class ChannelNoise:
 
 
 def _where(bench: FaultBench, way: str) -> list[tuple[str, str]]:
-    link, party = bench.declared(way), way.rpartition(".")[2]
-    fibre = link.arm[party].fibre if link.entangled and party in link.arm else link.fibre
-    if fibre is None:
+    if fibre_of(bench, way) is None:
         raise MissingCapabilityError(f"channel_noise: {way} has no fibre that traffic could share")
     return [(way, "launch_power_w")]
 

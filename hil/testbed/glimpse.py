@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Glimpses"]
 
 _EVENTS = 20_000
-_SHORTEST_S, _LONGEST_S = 0.02, 1.0
+_SHORTEST_S, _LONGEST_S = 0.005, 1.0
+_TAGS_S = 0.02
+"""A receiver's clock is followed for no less."""
 _PAIRS_S = 0.5
 _BLACK_BOX_S = 2.0
 """A black box tells about its last whole second: after two, one lies between two looks."""
@@ -83,7 +85,8 @@ class Glimpses:
         """Long enough for some thousand bits at the rate the closed forms expect."""
         if self._link.declared.entangled:
             return _PAIRS_S
-        return min(max(_EVENTS / max(self._link.prediction.counts_hz, 1.0), _SHORTEST_S), _LONGEST_S)
+        shortest_s = _TAGS_S if self._link.receiver_declared.timing == "tags" else _SHORTEST_S
+        return min(max(_EVENTS / max(self._link.prediction.counts_hz, 1.0), shortest_s), _LONGEST_S)
 
     def _add(self, records: tuple[DetectionRecords | TagRecords, ...], seconds: float) -> None:
         sums = self._sums
