@@ -87,15 +87,9 @@ class Glimpses:
         """Long enough for some thousand bits at the rate the closed forms expect."""
         if self._link.declared.entangled:
             return _PAIRS_S
-<<<<<<< HEAD
-        shortest_s = _TAGS_S if self._link.receiver_declared.timing == "tags" else _SHORTEST_S
-        return min(max(_EVENTS / max(self._link.prediction.counts_hz, 1.0), shortest_s), _LONGEST_S)
-||||||| d47a743
-        return min(max(_EVENTS / max(self._link.prediction.counts_hz, 1.0), _SHORTEST_S), _LONGEST_S)
-=======
         expected_hz = sum(detector_counts_hz(self._link.testbed.bench, self._link.name).values())
-        return min(max(_EVENTS / max(expected_hz, 1.0), _SHORTEST_S), _LONGEST_S)
->>>>>>> main
+        shortest_s = _TAGS_S if self._link.receiver_declared.timing == "tags" else _SHORTEST_S
+        return min(max(_EVENTS / max(expected_hz, 1.0), shortest_s), _LONGEST_S)
 
     def _add(self, records: tuple[DetectionRecords | TagRecords, ...], seconds: float) -> None:
         sums = self._sums
