@@ -1,7 +1,7 @@
 """SCPI over TCP: a query against a bare echo, queries a second over pyvisa-py sockets, and ten instruments at once.
 
-Devices and clients are threads of one process, as in a run of tests. Medians are by the clock, the two servers asked in turns so
-that both have the same neighbours; rates are per second of the processor on one core, client and device together.
+Devices and clients are threads of one process, as in a run of tests. Medians are by the clock, the two servers asked in turns
+so that both have the same neighbours; rates are per second of the processor on one core, client and device together.
 """
 
 from __future__ import annotations
