@@ -77,7 +77,7 @@ _INJECTION = injection(
     shown=lambda bench, target, settings, before, now: _found(bench, target, settings, (before, now), 1.0),
     healed=lambda bench, target, settings, during, after: _found(bench, target, settings, (during, after), -1.0),
     ranges={
-        "offset_db": Range(-3.0, 3.0, "up to half or twice the light; proofs allow for some per cent; our choice"),
+        "offset_db": Range(0.5, 3.0, "up to twice the light; proofs allow for some per cent; our choice"),
         "intensity_number": Range(0, 1, "the signal and the first decoy; a vacuum state has no light to be off"),
     },
     magnitude=("offset_db",),
