@@ -40,9 +40,11 @@ def _found(bench: FaultBench, target: str, settings: BasisBias, spans: tuple[Spa
     shifted = _shifted(settings, declared)
     if shows_settings(bench, target):
         due = declared - shifted if back else shifted - declared
-        return changed_share(*spans, ("settings_key", "settings_sent"), due, words="the key basis among the settings sent")
+        return changed_share(
+            *spans, ("settings_key", "settings_sent"), due, words="the key basis among the settings sent", back=back
+        )
     factor = declared / shifted if back else shifted / declared
-    return changed_rate(*spans, "sifted_bits", factor, words="bits of the key basis claimed")
+    return changed_rate(*spans, "sifted_bits", factor, words="bits of the key basis claimed", back=back)
 
 
 SPEC = injection(

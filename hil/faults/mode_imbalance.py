@@ -49,9 +49,13 @@ def _found(bench: FaultBench, target: str, settings: ModeImbalance, spans: tuple
     share = light[number] / sum(light)
     grown = 1.0 + share * (power_ratio(settings.offset_db) - 1.0)
     if not shows_settings(bench, target):
-        return changed_rate(*spans, "sampled_clicks", grown if factor > 0 else 1.0 / grown, words="clicks claimed")
+        return changed_rate(
+            *spans, "sampled_clicks", grown if factor > 0 else 1.0 / grown, words="clicks claimed", back=factor < 0.0
+        )
     due = (share * power_ratio(settings.offset_db) / grown - share) * factor
-    return changed_share(*spans, (f"bits.{number}", "sifted_bits"), due, words=f"sifted bits of intensity {number}")
+    return changed_share(
+        *spans, (f"bits.{number}", "sifted_bits"), due, words=f"sifted bits of intensity {number}", back=factor < 0.0
+    )
 
 
 def _plan(bench: FaultBench, target: str, settings: ModeImbalance) -> tuple[Undo, ...]:
