@@ -63,7 +63,7 @@ def echo() -> Iterator[int]:
     loop.call_soon_threadsafe(server.close)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
-    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(server.wait_closed())
     loop.close()
 
 
