@@ -16,10 +16,10 @@ from hil.bench import envelope_of, simulated_devices
 from hil.bench.model import KmeDevice
 from hil.clock import SystemClock, VirtualClock
 from hil.discovery import find
-from hil.drivers import check_identity
 from hil.errors import HilError
 from hil.ports.spec import DeviceSettings, KeyStoreSettings
 from hil.testbed.opening import Address, addresses_of
+from hil.testbed.pins import check_identity
 from hil.testbed.protection import lease_devices
 from hil.testbed.twin import start_twins, twin_addresses
 
