@@ -74,6 +74,6 @@ SPEC = injection(
     shown=_shown,
     healed=_healed,
     ranges={"width_bits": Range(24.0, 32.0, "common widths of hardware counters; our choice")},
-    look_s=0.0,
+    look_s=0.05,
     spoils_detections=False,
 )

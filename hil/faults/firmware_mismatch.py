@@ -69,6 +69,6 @@ SPEC = injection(
     shown=_shown,
     healed=_healed,
     ranges={},
-    look_s=0.0,
+    look_s=0.05,
     spoils_detections=False,
 )

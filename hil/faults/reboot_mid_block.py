@@ -75,4 +75,5 @@ SPEC = FaultSpec(
     shown=_shown,
     healed=_healed,
     patience_s=lambda _bench, _target: _PATIENCE_S,
+    look_s=0.05,
 )
