@@ -141,12 +141,12 @@ def test_a_clock_that_is_far_off_refuses_good_certificates(link: Link, keys: Key
     keys.take_in()
     with chaos.kme_clock_wrong(offset="3 d", clock_way="ahead") as wrong:
         assert "answered 401" in wrong.evidence
-        with pytest.raises(KeyStoreError, match=r"401; .* out of date by the entity's clock, which is \+2592\d\d s off"):
+        with pytest.raises(KeyStoreError, match=r"401; .* out of date by the entity's clock, which is \+259[12]\d\d s off"):
             keys.a.get_keys(keys.sae_b)
         keys.b.status(keys.sae_a)
     with chaos.kme_clock_wrong(offset="10 min", clock_way="ahead"):
         keys.a.get_keys(keys.sae_b)
-        assert keys.a.clock_offset_s == pytest.approx(600.0, abs=3.0)
+        assert keys.a.clock_offset_s == pytest.approx(600.0, abs=8.0)
 
 
 @pytest.mark.parametrize(("fault", "settings"), ZERO)
@@ -160,7 +160,7 @@ def test_at_zero_keys_come_as_without_it(
     assert "zero" in nothing.evidence
     assert run.held_s == 0.0
     assert [block.released for block in run.blocks] == [True, True]
-    assert keys.a.clock_offset_s == pytest.approx(0.0, abs=3.0)
+    assert keys.a.clock_offset_s == pytest.approx(0.0, abs=8.0)
     made = sum(round(line.value) // 256 for block in run.blocks for line in block.ledger if line.what == "keys of 256 bits")
     assert len(drawn(keys)) == made
 
