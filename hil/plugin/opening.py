@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench
     from hil.plugin.session import Run
     from hil.record.writer import EventLog, RunFolder
+    from hil.testbed.protection import GuardSettings
     from hil.testbed.tapes import TapePlan
     from hil.testbed.testbed import Testbed
 
@@ -33,6 +34,7 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
         log=run.log,
         folder=run.folder,
         tape=_tape(run),
+        guard=_guard(run),
     )
     _tell(config, testbed)
     return testbed
@@ -47,11 +49,14 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     log: EventLog,
     folder: RunFolder,
     tape: TapePlan | None,
+    guard: GuardSettings,
 ) -> Testbed:
     """What happens where no conftest has its own way: drivers are opened and identities checked."""
     from hil.testbed.testbed import Testbed
 
-    return Testbed.open(bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder, tape=tape)
+    return Testbed.open(
+        bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder, tape=tape, guard=guard
+    )
 
 
 def _tell(config: pytest.Config, testbed: Testbed) -> None:
@@ -65,6 +70,13 @@ def _tell(config: pytest.Config, testbed: Testbed) -> None:
         terminal.ensure_newline()
         for text in guardian.tidings:
             terminal.write_line(text, yellow=True)
+
+
+def _guard(run: Run) -> GuardSettings:
+    from hil.testbed.protection import GuardSettings
+
+    options = run.options
+    return GuardSettings(options.guard, str(options.guard_token or ""), options.lease_s)
 
 
 def _tape(run: Run) -> TapePlan | None:

@@ -157,6 +157,13 @@ class Chaos:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def interrupt(self) -> None:
+        """The run is being ended: dark first, then every undo, the last fault first."""
+        self._testbed.interrupt()
+
+    def _take_back(self) -> None:
+        all_of([fault.take_back_at_once for fault in reversed(self._active)])
+
     def _end(self, fault: Fault) -> None:
         """Heal it; what cannot be healed is kept from later tests and runs."""
         try:
@@ -183,6 +190,7 @@ class Chaos:
         self._count += 1
         if not self._made and not self._active:
             self._testbed.on_end(self.finish)
+            self._testbed.on_interrupt(self._take_back)
         self._made.append(fault)
         try:
             self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it

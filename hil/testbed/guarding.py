@@ -113,6 +113,8 @@ class Session:
     def rescue(self) -> bool:
         """The holder is gone, or hung: end it, and make its bench safe; whether all is well."""
         self.holder.end()
+        if self._lease is not None:
+            self._lease.close()  # as the holder's own would have ended with it: who comes next waits for the journal
         return self._make_safe()
 
     def _make_safe(self) -> bool:
@@ -190,7 +192,8 @@ def guard(incoming: IO[bytes], outgoing: IO[bytes], hello: dict[str, Any], *, el
         _answer(outgoing, {"seq": hello["seq"], "error": str(error)})
         return False
     _preload()
-    _answer(outgoing, {"seq": hello["seq"], "ready": os.getpid(), "tidings": session.tidings})
+    ready = {"seq": hello["seq"], "ready": os.getpid(), "tidings": session.tidings}
+    _answer(outgoing, ready | hello.get("answer", {}))
     inbox: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_hear, args=(incoming, inbox), daemon=True).start()
     session.holder.watch(lambda: inbox.put(None))

@@ -14,13 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.bench.model import (
-    DetectorDevice,
     KmeDevice,
-    LaserDevice,
-    PairSourceDevice,
-    ReceiverDevice,
     RecordingDevice,
-    TransmitterDevice,
 )
 from hil.bench.queries import envelope_of
 from hil.clock import SystemClock
@@ -43,8 +38,6 @@ __all__ = ["Outcome", "Ward", "guarded"]
 
 logger = logging.getLogger("hil.guardian")
 
-_FIRST = (TransmitterDevice, PairSourceDevice, LaserDevice, ReceiverDevice, DetectorDevice)
-"""What makes light, and what light or bias could harm."""
 PATIENCE_S = 5.0
 """The connection of a holder that just died may take a moment to go."""
 _PAUSE_S = 0.25
@@ -91,7 +84,7 @@ class Ward:
         hands = {name: Hand(name) for name in self._drivers}
         outcome = Outcome()
         try:
-            first = [name for name in hands if isinstance(self._bench.device[name], _FIRST)]
+            first = safe.first(self._bench, hands)
             for name in (name for name in hands if name not in first):
                 hands[name].do(partial(self._reach, name))
             dark = [hands[name].do(partial(self._park, name)) for name in first]
