@@ -99,7 +99,11 @@ class GuardService:
                         return
                     connection.settimeout(None)
                     logger.info("guards %s", hello["run"])
-                    well = guard(incoming, outgoing, hello, elsewhere=True, holder=_peer(connection))
+                    try:
+                        well = guard(incoming, outgoing, hello, elsewhere=True, holder=_peer(connection))
+                    finally:
+                        with suppress(OSError):
+                            connection.shutdown(socket.SHUT_RDWR)  # the thread that hears it would keep it open
                     logger.info("%s is over, %s", hello["run"], "all is well" if well else "NOT all is well")
         finally:
             self._sessions.discard(threading.current_thread())

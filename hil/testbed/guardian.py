@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -133,9 +134,10 @@ class Guardian:
                 f"no guardian listens at {address} ({error}); start `hil guard --listen` there, or leave --hil-guard out"
             ) from error
         incoming, outgoing = connection.makefile("rb"), connection.makefile("wb")
-        connection.close()  # the files keep it
         welcome = incoming.readline()
         guardian = cls(incoming, outgoing, where=f"at {address}")
+        guardian._at_close.callback(connection.close)
+        guardian._at_close.callback(_hang_up, connection)
         try:
             guardian.greet(bench, simulated, run=run, lease_s=lease_s, clear=clear, welcome=welcome, token=token)
         except BaseException:
@@ -277,8 +279,13 @@ class Guardian:
         )
 
 
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):  # the other side may have done so
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 def status(address: str, token: bytes) -> dict[str, Any]:
-    """What a listening guardian says of itself: ``ready`` is its process, ``guards`` the number of runs; BenchError as there."""
+    """What a listening guardian says of itself: ``ready`` is its process, ``guards`` how many runs; BenchError as there."""
     try:
         with connect(address) as connection, connection.makefile("rb") as incoming:
             words, expected = greeted({"status": True, "seq": 1}, incoming.readline(), token)

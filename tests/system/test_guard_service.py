@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="stops and ends processes as Linux does")
 
 HEALED_WITHIN_S = 2.0
+LEASE_S = 4.0
 
 _HOLDER = """
 import sys
@@ -41,7 +42,7 @@ from hil.testbed.testbed import Testbed
 guard = GuardSettings(sys.argv[2], sys.argv[3], float(sys.argv[4]))
 with Testbed.open(sys.argv[1], seed=1, guard=guard) as testbed:
     testbed.begin("cut and die")
-    with Chaos(testbed, testbed.link("metro")).fiber_cut():
+    with Chaos(testbed, testbed.link("metro")).fiber_cut(), testbed.busy("1 h"):
         print("cut", flush=True)
         sys.stdin.read()
 """
@@ -59,7 +60,10 @@ def service(address: str, token: Path) -> Iterator[str]:
             yield said.split("listens at ")[1].split(",")[0]
         finally:
             process.terminate()
-            assert process.wait(20) == 0
+            try:
+                assert process.wait(20) == 0
+            finally:
+                process.kill()
 
 
 @contextmanager
@@ -114,9 +118,9 @@ def test_a_killed_run_is_made_safe_by_the_one_that_listens(lab: Lab, tmp_path: P
 def test_a_run_that_is_stopped_misses_its_heartbeats(lab: Lab, tmp_path: Path) -> None:
     """Its connection stays open; and should it wake up later, it is told to end before it touches anything."""
     token = tmp_path / "token"
-    with service("tcp://127.0.0.1:0", token) as address, holder(lab, address, token, lease_s=1.0) as process:
+    with service("tcp://127.0.0.1:0", token) as address, holder(lab, address, token, lease_s=LEASE_S) as process:
         process.send_signal(signal.SIGSTOP)
-        assert wait_until_dark(lab, 1.0 + HEALED_WITHIN_S)
+        assert wait_until_dark(lab, LEASE_S + HEALED_WITHIN_S)
         assert undone(lab)
         process.send_signal(signal.SIGCONT)
         assert process.wait(10) == -signal.SIGABRT

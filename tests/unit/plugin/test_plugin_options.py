@@ -57,6 +57,9 @@ class TestNonsense:
         ("arguments", "message"),
         [
             (("--hil-bench", "metro-25kn"), "did you mean 'metro-25km'?"),
+            (("--hil-guard", "lab:7440"), "--hil-guard: found 'lab:7440'; expected unix:PATH, tcp://HOST:PORT or local"),
+            (("--hil-lease", "0.5 s"), "--hil-lease: found '0.5 s'; expected 1 s or more"),
+            (("--hil-lease", "soon"), "--hil-lease: "),
             (("--hil-seed", "twelve"), "--hil-seed: found 'twelve'; expected an integer from 0 to 2**63 - 1"),
             (("--hil-seed=-1",), "--hil-seed: found '-1'; expected an integer"),
             (("--hil-bench", "recorded-pairs"), "is a recording without a file; give one with --hil-recording FILE"),
