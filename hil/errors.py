@@ -21,12 +21,15 @@
     │   │   ├── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
     │   │   │   └── InterlockError         a move that would put more light on a detector than it bears
     │   │   └── TapeMismatchError          a replayed device was told something else than its tape has
+    │   ├── ChaosLimitError                a fault too fast, too often or too soon for what it moves; nothing was moved
+    │   ├── ChaosAbortedError              a reading left what chaos_abort allows; everything was taken back
     │   ├── FaultWithoutEvidenceError      injected, but the bench does not show it
     │   ├── HealingError                   healed, but the bench does not show it
     │   ├── SynchronisationError           the two parties' events show no common clock
     │   └── KeyStoreError                  a key store refused or broke
     │       ├── KeyNotFoundError (LookupError)
-    │       └── KeysExhaustedError
+    │       ├── KeysExhaustedError
+    │       └── KeyStoreBusyError          asked too often; nothing was taken, and a later request may be answered
     ├── ClassicalChannelError              the authenticated channel between the parties
     │   ├── AuthenticationError            a message was changed, replayed, reflected or out of order
     │   ├── AuthenticationKeyExhaustedError
@@ -49,6 +52,8 @@ __all__ = [
     "BenchFileError",
     "ChannelClosedError",
     "ChannelRefusedError",
+    "ChaosAbortedError",
+    "ChaosLimitError",
     "ClassicalChannelError",
     "CountersFileError",
     "DeviceError",
@@ -65,6 +70,7 @@ __all__ = [
     "InstrumentError",
     "InterlockError",
     "KeyNotFoundError",
+    "KeyStoreBusyError",
     "KeyStoreError",
     "KeysExhaustedError",
     "MissingCapabilityError",
@@ -141,6 +147,14 @@ class UnknownNameError(UsageError):
 
 class BenchError(HilError):
     """The bench broke, not the device under test."""
+
+
+class ChaosLimitError(BenchError):
+    """A fault would move a device faster, more often or sooner than its table of the bench file allows; nothing was moved."""
+
+
+class ChaosAbortedError(BenchError):
+    """While a fault was in, a reading left the interval that the bench file allows it; everything was taken back."""
 
 
 class DeviceError(BenchError):
@@ -228,6 +242,10 @@ class KeyStoreError(BenchError):
 
 class KeyNotFoundError(KeyStoreError, LookupError):
     """No such key ID, or it was delivered already."""
+
+
+class KeyStoreBusyError(KeyStoreError):
+    """A key store answers only so many requests at a time; this one took nothing."""
 
 
 class KeysExhaustedError(KeyStoreError):

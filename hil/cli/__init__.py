@@ -28,6 +28,8 @@ COMMANDS = {
     "ledger": "ledger",
     "judge": "judge",
     "slo": "slo",
+    "rules": "rules",
+    "month": "month",
     "tape": "tape",
     "safe": "safe",
     "guard": "guard",

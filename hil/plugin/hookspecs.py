@@ -31,6 +31,7 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     folder: RunFolder,
     tape: TapePlan | None,
     guard: GuardSettings,
+    rehearse: bool,
 ) -> Testbed | None:
     """Open a bench before the first test that needs it; None leaves it to the next implementation.
 

@@ -35,6 +35,7 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
         folder=run.folder,
         tape=_tape(run),
         guard=_guard(run),
+        rehearse=run.options.chaos_plan,
     )
     _tell(config, testbed)
     return testbed
@@ -50,12 +51,21 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     folder: RunFolder,
     tape: TapePlan | None,
     guard: GuardSettings,
+    rehearse: bool,
 ) -> Testbed:
     """What happens where no conftest has its own way: drivers are opened and identities checked."""
     from hil.testbed.testbed import Testbed
 
     return Testbed.open(
-        bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder, tape=tape, guard=guard
+        bench,
+        simulate=simulate,
+        seed=seed,
+        recording=recording,
+        log=log,
+        folder=folder,
+        tape=tape,
+        guard=guard,
+        rehearse=rehearse,
     )
 
 

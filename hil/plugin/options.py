@@ -27,8 +27,8 @@ _SHORTEST_LEASE_S = 1.0
 class Options:
     """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``.
 
-    ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run. ``guard``, ``guard_token`` and
-    ``lease_s`` are those of :class:`hil.testbed.protection.GuardSettings`.
+    ``chaos_plan`` simulates. ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
+    ``guard``, ``guard_token`` and ``lease_s`` are those of :class:`hil.testbed.protection.GuardSettings`.
     """
 
     benches: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ class Options:
     guard: str = ""
     guard_token: Path | None = None
     lease_s: float = LEASE_S
+    chaos_plan: bool = False
     gamedays: tuple[str, ...] = ()
 
 
@@ -77,6 +78,12 @@ def declare(parser: pytest.Parser) -> None:
         help="strict (default): every byte in the recorded order; keyed: each request gets its own recorded answers",
     )
     group.addoption(
+        "--hil-chaos-plan",
+        action="store_const",
+        const="true",
+        help="rehearse on twins: print what faults would move, when and how far; nothing real is opened or moved",
+    )
+    group.addoption(
         "--hil-gameday",
         action="append",
         metavar="NAME|FILE",
@@ -96,16 +103,29 @@ def declare(parser: pytest.Parser) -> None:
     )
     parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
     parser.addini("hil_gameday", "game days to run, as --hil-gameday", type="args", default=[])
-    for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode", "guard", "guard_token", "lease"):
+    for name in (
+        "simulate",
+        "seed",
+        "record",
+        "recording",
+        "tape",
+        "tape_dir",
+        "tape_mode",
+        "chaos_plan",
+        "guard",
+        "guard_token",
+        "lease",
+    ):
         parser.addini(f"hil_{name}", f"as --hil-{name.replace('_', '-')}", default="")
 
 
 def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Options:
     """What holds of option, ini key and environment variable; pytest.UsageError, with the accepted form, for nonsense."""
+    chaos_plan = _flag(*_said(config, "chaos_plan", environment))
     record, recording = _path(config, "record", environment), _path(config, "recording", environment)
     return Options(
         benches=_names(config, "bench", environment),
-        simulate=_flag(*_said(config, "simulate", environment)),
+        simulate=_flag(*_said(config, "simulate", environment)) or chaos_plan,
         seed=_seed(*_said(config, "seed", environment)),
         record=record,
         recording=recording,
@@ -115,6 +135,7 @@ def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) 
         guard=_guard(*_said(config, "guard", environment)),
         guard_token=_path(config, "guard_token", environment),
         lease_s=_lease_s(*_said(config, "lease", environment)),
+        chaos_plan=chaos_plan,
         gamedays=_names(config, "gameday", environment),
     )
 

@@ -95,9 +95,9 @@ class TestbedFaultBench:
         clicks = {f"clicks.{name}": float(count) for name, count in zip(receiver.detectors, counters.counts, strict=True)}
         return clicks | {"live_s": counters.live_s}
 
-    def glimpse(self) -> Readings:
+    def glimpse(self, at_least_s: float = 0.0) -> Readings:
         """From the link's detections, or from what its black box claims."""
-        return self._glimpses.look()
+        return self._glimpses.look(at_least_s)
 
     def write(self, device: str, setting: str, value: float) -> None:
         """Through the driver's setter, or the twin's control port; MissingCapabilityError on hardware without an actuator."""
@@ -120,9 +120,9 @@ class TestbedFaultBench:
 
     def _need_twin(self, device: str, setting: str) -> None:
         if device in ways_of(self._link):
-            twin = self._testbed.simulated_devices.issuperset(self._link.device_names)
+            twin = (self._testbed.simulated_devices - self._testbed.rehearsed).issuperset(self._link.device_names)
         else:
-            twin = device in self._testbed.simulated_devices
+            twin = device in self._testbed.simulated_devices - self._testbed.rehearsed
         if not twin:
             raise MissingCapabilityError(f"{device} is real, and no driver can move its {setting}; only a twin can be told to")
 

@@ -16,9 +16,11 @@ from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
 from hil.testbed import safe
+from hil.testbed.chaos_limits import ChaosLimits
 from hil.testbed.opening import addresses_of, open_devices, several, shut
 from hil.testbed.protection import GuardSettings, lease_devices, start_guardian
 from hil.testbed.pulse import Pulse, PulseClock
+from hil.testbed.shared_file import state_folder
 from hil.testbed.tapes import NOT_MEASURED, open_tapes, replayed_devices
 from hil.testbed.twin import start_twins, twin_addresses
 from hil.units import parse_duration
@@ -57,7 +59,8 @@ class Testbed:
     this process be killed or hang; None where there are none. ``pulse`` tells it whether the test is alive. ``history`` takes
     the steps in the life of the present test's keys, where somebody wants them. ``devices`` are the opened drivers by name,
     ``identities`` what each said it is, ``case`` the test that runs (empty between tests). ``replayed``: nobody is there, every
-    answer comes from a tape, and nothing is measured.
+    answer comes from a tape, and nothing is measured. ``rehearsal``: twins stand for hardware (``rehearsed``) in a chaos plan.
+    ``chaos_limits``: how often and how fast faults may move its devices.
     """
 
     __test__ = False  # the name begins like a test class
@@ -77,6 +80,7 @@ class Testbed:
         log: EventLog | None = None,
         folder: RunFolder | None = None,
         tapes: Tapes | None = None,
+        rehearsed: frozenset[str] | None = None,
     ) -> None:
         self.bench = bench
         self.name = bench.bench.name
@@ -92,6 +96,10 @@ class Testbed:
         self.pulse = pulse or Pulse()
         self.history: History | None = None
         self.replayed = tapes is not None and tapes.replaying
+        self.rehearsal = rehearsed is not None
+        self.rehearsed = rehearsed or frozenset()
+        hardware = frozenset() if self.replayed else frozenset(bench.device) - simulated_devices
+        self.chaos_limits = ChaosLimits(bench.device, hardware, self.now_s, state_folder())
         self._tapes = tapes
         self._twins = twins
         self._protection = protection or ExitStack()
@@ -115,17 +123,20 @@ class Testbed:
         log: EventLog | None = None,
         folder: RunFolder | None = None,
         tape: TapePlan | None = None,
+        rehearse: bool = False,
         guard: GuardSettings | None = None,
         clear: bool = False,
     ) -> Self:
         """Start the twins, connect to every device, check identity and firmware pins.
 
         ``simulate`` replaces every device by its twin, ``recording`` is the file of a recorded bench, ``tape`` says to record
-        what the devices say or to replay it without them. ``guard`` says which guardian is wanted, where not as the environment
-        has it, and ``clear`` opens what is quarantined as well. BenchFileError and UsageError for a wrong file, BenchError for
+        what the devices say or to replay it without them. ``rehearse`` opens twins alone, which faults then treat as what they
+        stand for, and record what they would move. ``guard`` says which guardian is wanted, where not as the environment has
+        it, and ``clear`` opens what is quarantined as well. BenchFileError and UsageError for a wrong file, BenchError for
         devices that cannot be used, all of them at once.
         """
         replay = tape is not None and tape.replaying
+        simulate = simulate or rehearse
         loaded = bench if isinstance(bench, Bench) else load(bench, simulate=simulate or replay)
         simulated = replayed_devices(loaded, tape) if tape and replay else simulated_devices(loaded, simulate=simulate)
         pulse = Pulse()
@@ -162,6 +173,7 @@ class Testbed:
                 log=log,
                 folder=folder,
                 tapes=tapes,
+                rehearsed=simulated - simulated_devices(loaded, simulate=False) if rehearse else None,
             )
             made._record_devices()
             for text in guardian.tidings if guardian is not None else ():
@@ -255,6 +267,7 @@ class Testbed:
         for chain in self._chains.values():
             chain.forget()
         self.case = case
+        self.chaos_limits.forget()
         self.pulse.watch()
         self.history = None
         if self._tapes is not None:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from hil import faults
+from hil.bench import shipped
 from hil.faults import (
     afterpulsing,
+    basis_bias,
+    blinding,
     certificate_expired,
+    channel_noise,
     classical_bandwidth,
     classical_corruption,
     classical_latency,
@@ -21,11 +25,36 @@ from hil.faults import (
     classical_replay,
     classical_reset,
     classical_slicing,
+    clock_drift,
+    connector_ageing,
     dark_count_spike,
     dead_time_growth,
+    detector_ageing,
     efficiency_loss,
     fiber_cut,
+    free_space_fading,
+    intensity_drift,
+    intercept_resend,
+    kme_clock_wrong,
+    kme_down,
+    kme_full,
+    kme_rate_limited,
+    kme_slow,
+    laser_detuning,
+    latching,
+    macrobend_loss,
+    misalignment,
+    mode_imbalance,
+    photon_number_splitting,
+    polarisation_burst,
+    polarisation_drift,
+    saturation,
+    sync_loss,
+    temperature_excursion,
     thermal_drift,
+    time_shift,
+    timing_jitter,
+    weak_qrng,
     wrong_peer,
 )
 from hil.suites.contracts.fault_contract import FaultContract
@@ -88,6 +117,78 @@ class TestDarkCountSpike(OnTheTwin):
         return dark_count_spike.SPEC
 
 
+class TestMacrobendLoss(OnTheTwin):
+    """3 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss": "3 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_db": 58.0}  # 3 + 58 dB, above the envelope's 60 dB
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return macrobend_loss.SPEC
+
+
+class TestConnectorAgeing(OnTheTwin):
+    """1 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss": "1 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_db": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return connector_ageing.SPEC
+
+
+class TestFreeSpaceFading(OnTheTwin):
+    """10 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"fade": "10 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"fade_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"fade_db": 58.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return free_space_fading.SPEC
+
+
+class TestChannelNoise(OnTheTwin):
+    """20 uW of traffic."""
+
+    arguments: ClassVar[dict[str, Any]] = {"launch_power": "20 uW"}
+    zero: ClassVar[dict[str, Any] | None] = {"launch_power_w": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"launch_power_w": -1e-6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return channel_noise.SPEC
+
+
+class TestIntensityDrift(OnTheTwin):
+    """1 dB less light."""
+
+    arguments: ClassVar[dict[str, Any]] = {"drift_db": -1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"drift_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"drift_db": 30.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intensity_drift.SPEC
+
+
+class TestLaserDetuning(OnTheTwin):
+    """0.3 nm."""
+
+    arguments: ClassVar[dict[str, Any]] = {"detuning_nm": 0.3}
+    zero: ClassVar[dict[str, Any] | None] = {"detuning_nm": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"detuning_nm": 3.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return laser_detuning.SPEC
+
+
 class TestEfficiencyLoss(OnTheTwin):
     """A third of it, in every detector."""
 
@@ -122,6 +223,192 @@ class TestDeadTimeGrowth(OnTheTwin):
     @pytest.fixture
     def spec(self) -> FaultSpec:
         return dead_time_growth.SPEC
+
+
+class TestMisalignment(OnTheTwin):
+    """2 % more."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added_ratio": 0.02}
+    zero: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return misalignment.SPEC
+
+
+class TestPolarisationDrift(OnTheTwin):
+    """To 0.4 rad: 4 % of errors."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rotation_rad": 0.4}
+    zero: ClassVar[dict[str, Any] | None] = {"rotation_rad": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rotation_rad": 4.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return polarisation_drift.SPEC
+
+
+class TestPolarisationBurst(OnTheTwin):
+    """4 ms in every 20 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"burst": "4 ms", "every": "20 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"burst_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"burst_s": 0.2}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return polarisation_burst.SPEC
+
+
+class TestModeImbalance(OnTheTwin):
+    """A decoy 2 dB too bright."""
+
+    arguments: ClassVar[dict[str, Any]] = {"offset_db": 2.0, "intensity_number": 1}
+    zero: ClassVar[dict[str, Any] | None] = {"offset_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"offset_db": 1.0, "intensity_number": 3}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return mode_imbalance.SPEC
+
+
+class TestBasisBias(OnTheTwin):
+    """73 % instead of 83 %."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift_ratio": -0.1}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_ratio": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return basis_bias.SPEC
+
+
+class TestWeakQrng(OnTheTwin):
+    """A fifth of the settings."""
+
+    arguments: ClassVar[dict[str, Any]] = {"repeat_ratio": 0.2}
+    zero: ClassVar[dict[str, Any] | None] = {"repeat_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"repeat_ratio": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return weak_qrng.SPEC
+
+
+class TestLatching(OnTheTwin):
+    """Within 200 ns, for 10 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"within": "200 ns", "silent": "10 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"within_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"silent_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return latching.SPEC
+
+
+class TestSaturation(OnTheTwin):
+    """10 dB more light: 3 dB of the attenuator, 7 dB of the transmitter."""
+
+    arguments: ClassVar[dict[str, Any]] = {"gain": "10 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"gain_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"gain_db": 61.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return saturation.SPEC
+
+
+class TestBlinding(OnTheTwin):
+    """20 mW behind the fibre."""
+
+    arguments: ClassVar[dict[str, Any]] = {"power": "20 mW"}
+    zero: ClassVar[dict[str, Any] | None] = {"power_w": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"power_w": 1e-3}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return blinding.SPEC
+
+
+class TestTemperatureExcursion(OnTheTwin):
+    """A failed cooler: from -40 degC to room temperature."""
+
+    arguments: ClassVar[dict[str, Any]] = {"delta": "62 K"}
+    zero: ClassVar[dict[str, Any] | None] = {"delta_k": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"delta_k": 500.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return temperature_excursion.SPEC
+
+
+class TestDetectorAgeing(OnTheTwin):
+    """Three years: 23 % of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"age": "1095 d"}
+    zero: ClassVar[dict[str, Any] | None] = {"age_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"age_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return detector_ageing.SPEC
+
+
+class TestTimingJitter(OnTheTwin):
+    """300 ps, of slots of 1 ns."""
+
+    arguments: ClassVar[dict[str, Any]] = {"sigma": "300 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"sigma_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"sigma_s": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return timing_jitter.SPEC
+
+
+class TestSyncLoss(OnTheTwin):
+    """Of pulses that electronics assign."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return sync_loss.SPEC
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The same link with a receiver that tells times."""
+    text = shipped()["metro-25km"].read_text(encoding="utf-8")
+    temperature = 'detector_temperature = "-40 degC"\n'
+    assert temperature in text
+    file = tmp_path_factory.mktemp("tagged") / "tagged.toml"
+    file.write_text(text.replace(temperature, f'{temperature}timing = "tags"\njitter_sigma = "50 ps"\n'), encoding="utf-8")
+    with Testbed.open(file, seed=20) as opened:
+        yield opened
+
+
+class WithTags(OnTheTwin):
+    """Each check has a receiver with a clock of its own."""
+
+    @pytest.fixture
+    def chaos(self, tagged: Testbed, request: pytest.FixtureRequest) -> Iterator[Chaos]:
+        tagged.begin(request.node.name)
+        yield Chaos(tagged, cast("Link", tagged.link("metro")))
+        tagged.end()
+
+
+class TestClockDrift(WithTags):
+    """20 ppm."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rate_ppm": 20.0}
+    zero: ClassVar[dict[str, Any] | None] = {"rate_ppm": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rate_ppm": 2000.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return clock_drift.SPEC
 
 
 class WithKeys(OnTheTwin):
@@ -267,12 +554,114 @@ class TestWrongPeer(WithKeys):
         return wrong_peer.SPEC
 
 
+class TestInterceptResend(OnTheTwin):
+    """Every second pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"intercept": "50 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intercept_resend.SPEC
+
+
+class TestPhotonNumberSplitting(OnTheTwin):
+    """Of every pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"split_ratio": 1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"split_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"split_ratio": -0.1}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return photon_number_splitting.SPEC
+
+
+class TestTimeShift(OnTheTwin):
+    """To less than two thirds of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift": "200 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_s": 1e-7}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return time_shift.SPEC
+
+
+class TestKmeDown(WithKeys):
+    """Alice's entity."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_down.SPEC
+
+
+class TestKmeSlow(WithKeys):
+    """By 50 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"delay": "50 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"delay_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"delay_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_slow.SPEC
+
+
+class TestKmeFull(WithKeys):
+    """Three quarters of it."""
+
+    arguments: ClassVar[dict[str, Any]] = {"fill": "75 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"fill_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"fill_ratio": 1.5}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_full.SPEC
+
+
+class TestKmeRateLimited(WithKeys):
+    """Two requests a second."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rate": "2 Hz"}
+    zero: ClassVar[dict[str, Any] | None] = {"rate_hz": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rate_hz": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_rate_limited.SPEC
+
+
+class TestKmeClockWrong(WithKeys):
+    """Three days behind, when no certificate was valid yet."""
+
+    arguments: ClassVar[dict[str, Any]] = {"offset": "3 d"}
+    zero: ClassVar[dict[str, Any] | None] = {"offset_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"offset_s": 2e9}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_clock_wrong.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
     bound = {
         afterpulsing.SPEC.name,
+        basis_bias.SPEC.name,
+        latching.SPEC.name,
+        saturation.SPEC.name,
+        blinding.SPEC.name,
+        temperature_excursion.SPEC.name,
+        detector_ageing.SPEC.name,
+        timing_jitter.SPEC.name,
+        sync_loss.SPEC.name,
+        clock_drift.SPEC.name,
         certificate_expired.SPEC.name,
+        channel_noise.SPEC.name,
         classical_bandwidth.SPEC.name,
         classical_corruption.SPEC.name,
         classical_latency.SPEC.name,
@@ -283,11 +672,29 @@ def test_every_shipped_fault_is_bound() -> None:
         classical_replay.SPEC.name,
         classical_reset.SPEC.name,
         classical_slicing.SPEC.name,
+        connector_ageing.SPEC.name,
         dark_count_spike.SPEC.name,
         dead_time_growth.SPEC.name,
         efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
+        free_space_fading.SPEC.name,
+        intensity_drift.SPEC.name,
+        laser_detuning.SPEC.name,
+        macrobend_loss.SPEC.name,
+        misalignment.SPEC.name,
+        mode_imbalance.SPEC.name,
+        polarisation_burst.SPEC.name,
+        polarisation_drift.SPEC.name,
+        intercept_resend.SPEC.name,
+        kme_clock_wrong.SPEC.name,
+        kme_down.SPEC.name,
+        kme_full.SPEC.name,
+        kme_rate_limited.SPEC.name,
+        kme_slow.SPEC.name,
+        photon_number_splitting.SPEC.name,
         thermal_drift.SPEC.name,
+        weak_qrng.SPEC.name,
+        time_shift.SPEC.name,
         wrong_peer.SPEC.name,
     }
     assert shipped == bound

@@ -104,8 +104,8 @@ def test_real_devices_are_not_broken_without_a_guardian(lab: Lab) -> None:
     """Refused before anything moves."""
     with Testbed.open(lab.file(), seed=1) as testbed:
         testbed.begin("unguarded")
+        testbed.guardian = None
         chaos = Chaos(testbed, testbed.link("metro"))
-        chaos._guardian = None
         with pytest.raises(BenchError, match="no guardian"):
             chaos.fiber_cut()
         assert lab.channel == 1
