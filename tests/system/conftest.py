@@ -150,7 +150,7 @@ length = "25 km"
 
 _SETTLED_K = 0.2
 """What the fault tolerates when it judges its own healing (hil.faults.thermal_drift)."""
-_SETTLING_S = 5.0
+_LOOK_S = 0.01
 
 
 class Lab:
@@ -164,27 +164,38 @@ class Lab:
         self.settled = threading.Event()
         self.settled_s = float("inf")
         """From the last change of the stage's set point until its temperature is there."""
+        self._closed = threading.Event()
+        self._changed = threading.Condition()
         change = host.world._change
 
         def noted(device: str, setting: str, value: float, now_ns: int) -> None:
             if float(host.world.standing(device, setting)) != float(value):
                 self.changes.append((time.monotonic(), device, setting, float(value)))
             change(device, setting, value, now_ns)
+            with self._changed:
+                self._changed.notify_all()
             if setting == "setpoint_c":
                 threading.Thread(target=self._settle, args=(device, value), daemon=True).start()
 
         host.world._change = noted  # type: ignore[method-assign]
 
+    def wait_until_dark(self, within_s: float) -> bool:
+        """Whether it became dark in that time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.dark, within_s)
+
+    def close(self) -> None:
+        """Nobody looks any more."""
+        self._closed.set()
+
     def _settle(self, device: str, setpoint_c: float) -> None:
         began_s = time.monotonic()
         self.settled.clear()
-        while self.host.world.setpoint_c(device) == setpoint_c and time.monotonic() < began_s + _SETTLING_S:
+        while self.host.world.setpoint_c(device) == setpoint_c and not self._closed.wait(_LOOK_S):
             if abs(self.host.world.temperature_c(device, self.host.now_ns()) - setpoint_c) <= _SETTLED_K:
                 self.settled_s = time.monotonic() - began_s
                 self.settled.set()
                 return
-            time.sleep(0.01)
-        self.settled_s = float("inf")
 
     def file(self, *, chaos: str = "allow") -> Path:
         """A bench file that says these devices are real."""
@@ -215,7 +226,11 @@ def open_lab(tmp_path: Path) -> Callable[[Path], AbstractContextManager[Lab]]:
     @contextmanager
     def opened(folder: Path) -> Iterator[Lab]:
         with TwinHost(bench, list(bench.device), 5, SystemClock(), serial_lines="tcp") as host:
-            yield Lab(host, folder)
+            lab = Lab(host, folder)
+            try:
+                yield lab
+            finally:
+                lab.close()
 
     return opened
 

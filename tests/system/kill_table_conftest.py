@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
+import threading
 from typing import Any
 
 import pytest
@@ -32,8 +32,8 @@ def reach(moment: str) -> None:
     told.sendall(json.dumps({"pid": os.getpid(), "guardian": guardians[0]}).encode() + b"\n")
     if WAY == "os._exit":
         os._exit(3)
-    while WAY == "hang":
-        time.sleep(3600)
+    if WAY == "hang":
+        threading.Event().wait()
     told.recv(1)
 
 

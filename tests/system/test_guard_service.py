@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -81,13 +80,6 @@ def holder(lab: Lab, address: str, token: Path, lease_s: float = 120.0) -> Itera
             process.kill()
 
 
-def wait_until_dark(lab: Lab, within_s: float) -> bool:
-    until_s = time.monotonic() + within_s
-    while not lab.dark and time.monotonic() < until_s:
-        time.sleep(0.01)
-    return lab.dark
-
-
 def undone(lab: Lab) -> bool:
     """Whether the switch went back before it was parked."""
     return [value for _, _, setting, value in lab.changes if setting == "channel"][-3:] == [4.0, 1.0, 4.0]
@@ -103,7 +95,7 @@ def test_a_killed_run_is_made_safe_by_the_one_that_listens(lab: Lab, tmp_path: P
         with holder(lab, address, token) as process:
             assert status(address, token.read_bytes().strip())["guards"] == 1
             process.kill()
-            assert wait_until_dark(lab, HEALED_WITHIN_S)
+            assert lab.wait_until_dark(HEALED_WITHIN_S)
         assert undone(lab)
         settings = GuardSettings(address, str(token))
         with Testbed.open(lab.file(), seed=2, guard=settings) as testbed:
@@ -120,7 +112,7 @@ def test_a_run_that_is_stopped_misses_its_heartbeats(lab: Lab, tmp_path: Path) -
     token = tmp_path / "token"
     with service("tcp://127.0.0.1:0", token) as address, holder(lab, address, token, lease_s=LEASE_S) as process:
         process.send_signal(signal.SIGSTOP)
-        assert wait_until_dark(lab, LEASE_S + HEALED_WITHIN_S)
+        assert lab.wait_until_dark(LEASE_S + HEALED_WITHIN_S)
         assert undone(lab)
         process.send_signal(signal.SIGCONT)
         assert process.wait(10) == -signal.SIGABRT
