@@ -130,7 +130,8 @@ class Ward:
         slew_k_per_min = getattr(self._bench.device[undo.device], "slew_k_per_min", 0.0)
         if undo.setting != "setpoint_c" or not slew_k_per_min:
             return 0.0
-        return ramp_s(*self._drivers[undo.device].capabilities.ranges["setpoint_c"], slew_k_per_min)
+        lowest_c, highest_c = self._drivers[undo.device].capabilities.ranges["setpoint_c"]
+        return ramp_s(lowest_c, highest_c, slew_k_per_min)
 
     def _carry_out(self, undo: Undo) -> str:
         logger.info("healing: %s goes to %s %s", undo.device, undo.setting, undo.value)

@@ -136,6 +136,7 @@ controls = "bob"
 setpoint = "30 degC"
 time_constant = "0.2 s"
 chaos = "{chaos}"
+{stage_says}
 
 [link.metro]
 protocol = "bb84-decoy"
@@ -197,10 +198,10 @@ class Lab:
                 self.settled.set()
                 return
 
-    def file(self, *, chaos: str = "allow") -> Path:
-        """A bench file that says these devices are real."""
+    def file(self, *, chaos: str = "allow", stage_says: str = "") -> Path:
+        """A bench file that says these devices are real; ``stage_says`` is a line more of the stage's table."""
         path = self.folder / f"lab-{chaos}.toml"
-        path.write_text(LAB.format(**self.host.addresses, chaos=chaos), encoding="utf-8")
+        path.write_text(LAB.format(**self.host.addresses, chaos=chaos, stage_says=stage_says), encoding="utf-8")
         return path
 
     def stands(self, device: str, setting: str) -> float:
@@ -246,5 +247,5 @@ def _lab_file(folder: Path) -> Path:
     """The lab's bench file without addresses, for its twins."""
     nowhere = {name: TwinAddress(name) for name in ("alice", "bob", "switch", "stage")}
     path = folder / "twins.toml"
-    path.write_text(LAB.format(**nowhere, chaos="allow"), encoding="utf-8")
+    path.write_text(LAB.format(**nowhere, chaos="allow", stage_says=""), encoding="utf-8")
     return path
