@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hil.fixtures.places import BENCHES
 from hil.plugin.session import RUN, has_recording
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from hil.testbed.tapes import TapePlan
     from hil.testbed.testbed import Testbed
 
-__all__ = ["open_bench", "pytest_hil_make_bench"]
+__all__ = ["open_bench", "pytest_enter_pdb", "pytest_hil_make_bench", "pytest_leave_pdb"]
 
 
 def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
@@ -39,6 +40,16 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
     )
     _tell(config, testbed)
     return testbed
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Whoever thinks at a debugger's prompt does not hang."""
+    config.stash[BENCHES].pause()
+
+
+def pytest_leave_pdb(config: pytest.Config) -> None:
+    """The test is on its own again."""
+    config.stash[BENCHES].resume()
 
 
 @pytest.hookimpl(trylast=True)
