@@ -7,11 +7,9 @@ trusted while they are off.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import MissingCapabilityError
 from hil.faults._clicks import lit_clicks
 from hil.faults._dimming import changed_light, light_back, power_ratio
 from hil.faults._injection import Injection, checked, injection
@@ -34,10 +32,9 @@ class IntensityDrift:
 
 
 def _where(bench: FaultBench, target: str) -> list[tuple[str, str]]:
-    with suppress(MissingCapabilityError):
-        laser = bench.device_of_role("laser")
-        if bench.declared(laser).drives == target:
-            return [(laser, "current_a")]
+    lasers = [name for name in bench.devices_of_role("laser") if bench.declared(name).drives == target]
+    if lasers:
+        return [(lasers[0], "current_a")]
     return [(target, f"{number}.intensity_scale") for number in range(len(bench.declared(target).intensities))]
 
 

@@ -40,7 +40,12 @@ _DECLARED: dict[str, Any] = {
     "boxed": _tagged("transmitter", intensities=(0.5, 0.1), level="L0"),
     "pump": _tagged("laser", drives="alice", threshold_a=0.01),
 }
-_STAND = {("voa", "attenuation_db"): 3.0, ("pump", "current_a"): 0.03}
+_STAND = {
+    ("voa", "attenuation_db"): 3.0,
+    ("pump", "current_a"): 0.03,
+    ("pump", "setpoint_c"): 25.0,
+    ("alice", "detuning_nm"): 0.0,
+}
 
 
 class Bench:
@@ -53,6 +58,9 @@ class Bench:
         if role not in self._roles:
             raise MissingCapabilityError(f"no {role}")
         return self._roles[role]
+
+    def devices_of_role(self, role: str) -> tuple[str, ...]:
+        return (self._roles[role],) if role in self._roles else ()
 
     def receiver_behind(self, _device: str) -> str:
         return "bob"
@@ -146,6 +154,13 @@ class TestWhatMoves:
         before, now = look(1.0, 5_000, 5_000, **{"set.alice/detuning_nm": 0.0}), look(1.0, 2_750, 2_750, **set_to)
         assert laser_detuning.SPEC.shown(bench(), "alice", LaserDetuning(0.4), before, now).shown
         assert "where 5500 Hz" in laser_detuning.SPEC.shown(bench(), "alice", LaserDetuning(0.4), before, now).words
+
+    def test_the_set_point_of_the_laser(self) -> None:
+        """0.36 nm are 4 K at 0.09 nm a kelvin, upwards; without the laser the twin is detuned."""
+        for laser, expected in ((True, ("pump", 29.0)), (False, ("alice", 0.36))):
+            undos = laser_detuning.SPEC.plan(bench(laser=laser), "alice", LaserDetuning(0.36))
+            (move,) = laser_detuning.SPEC.moves(bench(laser=laser), "alice", LaserDetuning(0.36), undos)
+            assert (move.device, move.value) == (expected[0], pytest.approx(expected[1]))
 
     def test_a_burst_longer_than_its_cycle(self) -> None:
         """Refused by its settings."""
