@@ -88,11 +88,7 @@ class Session:
         if "clear" in words:
             self._clear()
             return {}
-        undos = [Undo(**each) for each in words["undos"]]
-        if strangers := [undo.device for undo in undos if undo.device not in self._ward]:
-            return {"error": f"it does not guard {strangers[0]}"}
-        self._journal.hold(words["hold"], words["fault"], undos)
-        return {}
+        return self._hold(words)
 
     @property
     def silent_s(self) -> float:
@@ -103,6 +99,16 @@ class Session:
     def overdue(self) -> bool:
         """Whether that is longer than its lease."""
         return self.silent_s > self._lease_s
+
+    def _hold(self, words: dict[str, Any]) -> dict[str, Any]:
+        undos = [Undo(**each) for each in words["undos"]]
+        if strangers := [undo.device for undo in undos if undo.device not in self._ward]:
+            return {"error": f"it does not guard {strangers[0]}"}
+        try:
+            self._journal.hold(words["hold"], words["fault"], undos)
+        except OSError as error:  # a full disk, say: what is not on it is not confirmed
+            return {"error": f"its journal cannot be written: {error}"}
+        return {}
 
     # --- its end ------------------------------------------------------------------------------------------------------
 
