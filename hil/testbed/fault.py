@@ -367,6 +367,10 @@ class Fault:
         finding = self._spec.healed(chaos.bench, self.target, self._seen, self._during, Span(self._since, now))
         if finding.shown:
             self._close("healed", finding.words)
+        elif expired and (others := self._others()):
+            # what was undone reads back as it stood; what else the bench shows is those others' as well
+            self._close("healed", f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told")
+            return True
         elif expired:
             self._close("broken", finding.words)
             raise HealingError(
@@ -374,6 +378,12 @@ class Fault:
                 f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
             )
         return finding.shown
+
+    def _others(self) -> tuple[str, ...]:
+        """Faults of what is detected that were in at any time while this one was."""
+        assert self._window is not None
+        now_s = self._chaos.clock.now_ns() / _NS_PER_S
+        return self._windows.beside(self._window, self._commanded_ns / _NS_PER_S, now_s)
 
     def _shown(self, span: Span) -> Finding:
         """What the bench shows of it at its present level."""

@@ -20,6 +20,7 @@ __all__ = [
     "KelvinsPerMinute",
     "Kilometres",
     "Nanometres",
+    "Pause",
     "PositiveRatio",
     "Ratio",
     "Seconds",
@@ -41,6 +42,8 @@ def quantity(name: str) -> Meta:
 ABOVE_ZERO = Meta(gt=0.0)
 
 Seconds = Annotated[float, quantity("time")]
+Pause = Annotated[float, Meta(extra={"quantity": "time", "setting": False})]
+"""A time that is about a device's use and is nothing it could be set to."""
 SomeSeconds = Annotated[Seconds, ABOVE_ZERO]
 Hertz = Annotated[float, quantity("rate")]
 SomeHertz = Annotated[Hertz, ABOVE_ZERO]

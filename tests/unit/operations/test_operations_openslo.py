@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -87,6 +88,17 @@ def test_limits_of_a_bench_become_targets() -> None:
     assert labels_of(load("metro-25km"), "metro") == {"bench": "metro-25km", "link": "metro", "site": "north-south"}
     with pytest.raises(UsageError, match="no link in operation"):
         objectives_of(load("recorded-pairs", simulate=True))
+
+
+def test_a_rate_is_taken_over_long_blocks() -> None:
+    """Two of them: of 20 s a minute holds three, of an hour it would hold none."""
+    bench = load("field-tokyo45-2015")
+    link = msgspec.structs.replace(bench.link["main"], block_s=3600.0)
+    slow = msgspec.structs.replace(bench, link={"main": link})
+    for given, back in ((bench, "[1m]"), (slow, "[2h]")):
+        (rate,) = [one for one in objectives_of(given) if one.decision.indicator == "key_rate"]
+        assert isinstance(rate.metric, Threshold)
+        assert rate.metric.query.endswith(f"{back})")
 
 
 def test_documents_have_the_frame_of_the_specification() -> None:
