@@ -326,11 +326,14 @@ class Fault:
             raise
 
     def _retreat(self) -> None:
-        """Take back what is commanded but was not seen."""
+        """Take back what is commanded but was not seen, with every later fault on the same settings first."""
         if self.state == "coming":
             self._cancel()
-            self._undo()
-            self._close("never", "taken back, as the bench did not show it")
+            try:
+                all_of(other.end for other in reversed(self._chaos.above(self)))
+            finally:
+                self._undo()
+                self._close("never", "taken back, as the bench did not show it")
 
     def _find(self) -> bool:
         """Whether this look settled what was waited for."""
