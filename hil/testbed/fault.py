@@ -90,6 +90,7 @@ class Fault:
         self._commanded_ns = 0
         self._windows = chaos.link.windows
         self._window: int | None = None
+        self._handed: set[tuple[str, str]] = set()
         self._overdue = False
         self._behind = False
 
@@ -143,6 +144,8 @@ class Fault:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self._chaos.interrupt()
         try:
             self.end()
         except _TROUBLE as trouble:
@@ -163,6 +166,15 @@ class Fault:
         if self.state in {"never", "healed"}:
             return
         all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
+
+    def take_back_at_once(self) -> None:
+        """Undo it and read back: the run is being ended, in the dark, and nobody waits until counts show it."""
+        if self.state == "coming":
+            self._retreat()
+        elif self.state in {"in", "healing"}:
+            self._cancel()
+            self._undo()
+            self._close("healed", "put back and read back; the run was being ended, so nobody waited for the bench to show it")
 
     def abort(self) -> None:
         """Heal it at once, seen or not."""
@@ -326,14 +338,28 @@ class Fault:
             raise
 
     def _retreat(self) -> None:
-        """Take back what is commanded but was not seen, with every later fault on the same settings first."""
+        """Take back what is commanded but was not seen."""
         if self.state == "coming":
             self._cancel()
-            try:
-                all_of(other.end for other in reversed(self._chaos.above(self)))
-            finally:
-                self._undo()
-                self._close("never", "taken back, as the bench did not show it")
+            self._hand_up()
+            self._undo()
+            self._close("never", "taken back, as the bench did not show it")
+
+    def _hand_up(self) -> None:
+        """What a later fault holds, that one heals, and to where this one found it."""
+        mine = {(undo.device, undo.setting): undo for undo in self.undos}
+        for other in self._chaos.above(self):
+            handed = [key for undo in other.undos if (key := (undo.device, undo.setting)) in mine.keys() - self._handed]
+            other.heal_to([mine[key] for key in handed])
+            self._handed.update(handed)
+
+    def heal_to(self, undos: Iterable[Undo]) -> None:
+        """Heal these settings to where they stood before the fault below this one, which is gone."""
+        instead = {(undo.device, undo.setting): undo for undo in undos}
+        self.undos = tuple(instead.get((undo.device, undo.setting), undo) for undo in self.undos)
+        if self._follower is not None:
+            self._follower.stood_at(self.undos)
+        self._chaos.hold_again(self)
 
     def _find(self) -> bool:
         """Whether this look settled what was waited for."""
@@ -429,6 +455,8 @@ class Fault:
         """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
         bench, troubles, cause = self._chaos.bench, [], None
         for undo in reversed(self.undos):
+            if (undo.device, undo.setting) in self._handed:
+                continue
             try:
                 bench.write(undo.device, undo.setting, float(undo.value))
                 found = bench.read(undo.device, undo.setting)
