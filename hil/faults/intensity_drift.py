@@ -63,6 +63,6 @@ SPEC = injection(
     healed=lambda bench, _target, settings, during, after: light_back(
         bench, bench.device_of_role("receiver"), during, after, power_ratio(settings.drift_db)
     ),
-    ranges={"drift_db": Range(-3.0, 1.0, "half of the light is a common end of life of a laser; 1 dB up: a bias that wanders")},
+    ranges={"drift_db": Range(-3.0, -0.2, "down to half of the light, a common end of life of a laser; our choice")},
     magnitude=("drift_db",),
 )

@@ -80,7 +80,7 @@ SPEC = injection(
     ),
     ranges={
         "detuning_nm": Range(
-            -0.8, 0.8, "a channel of the 100 GHz grid (ITU-T G.694.1) either way: 8 to 10 K at 0.08 to 0.10 nm per kelvin"
+            0.1, 0.8, "to a channel of the 100 GHz grid (ITU-T G.694.1) beside: 8 to 10 K at 0.08 to 0.10 nm per kelvin"
         )
     },
     magnitude=("detuning_nm",),

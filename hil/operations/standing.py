@@ -6,6 +6,7 @@ counts, dead time, CHSH) have no budget: nobody runs them all the time.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from hil import discovery
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench, Link
     from hil.operations.objective import Method, NoData
     from hil.operations.windows import Window
+    from hil.ports.objective import Objective
 
 __all__ = ["BUDGETED", "labels_of", "objectives_of", "selector"]
 
@@ -38,6 +40,9 @@ _HALF = 0.5
 """A slice is up when the link was up in half of it: what a receiver's own log says of a minute."""
 
 _BLOCKS = 2.0
+
+_SAID = {"indicator", "limit", "unit", "confidence", "source"}
+"""Fields of an objective that a decision has by themselves."""
 
 _PERCENTILE = 0.95
 """Latencies are limited at their 95th percentile, so one in twenty may be longer."""
@@ -130,9 +135,16 @@ def _objective(bench: Bench, link: str, indicator: str, window: Window, times: t
             unit=spec.unit,
             limit_source=own.source,
             no_data=_no_data(no_data),
+            settings=_settings(own),
         ),
         labels=labels,
     )
+
+
+def _settings(own: Objective) -> dict[str, str]:
+    """What an objective declares of its decision beside limit and confidence: ``guard-band``, ``n-max``."""
+    every = {info.name.replace("_", "-"): getattr(own, info.name) for info in fields(own) if info.name not in _SAID}
+    return {name: str(value).lower() for name, value in every.items() if value is not None}
 
 
 def _no_data(word: str) -> NoData:

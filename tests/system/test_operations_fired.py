@@ -14,6 +14,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 import urllib.request
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +24,13 @@ import numpy as np
 import pytest
 import yaml
 
+from hil.bench import load
 from hil.cli import main
+from hil.operations.budget import History, budget
+from hil.operations.burning import BURN_ALERTS, burn_rates
+from hil.operations.expressions import recorded
+from hil.operations.rules import group
+from hil.operations.standing import objectives_of
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish
 from hil.telemetry.of_record import telemetry_of
 from hil.telemetry.openmetrics import CONTENT_TYPE, snapshot
@@ -304,6 +311,49 @@ def test_a_game_day_pages(bench_file: Path, tmp_path: Path, cut: Recorder) -> No
     # only the one link ever paged, though all four were down: Alertmanager had the others' alerts, and kept them
     assert {content["groupLabels"]["link"] for content in [page, *late]} == {"paged"}
     assert state == {("paged", "active"), ("gameday", "suppressed"), ("calibrating", "suppressed"), ("sunday", "active")}
+
+
+def test_a_month_of_prometheus_is_ours(tmp_path: Path) -> None:
+    """43,200 backfilled minutes, 45 of them bad: budget left and every window's share, as the real engine works them out."""
+    prometheus, promtool = _program("prometheus"), _program("promtool")
+    (up,) = [one for one in objectives_of(load("metro-25km")) if one.decision.indicator == "link_availability"]
+    bad = np.zeros(43_200)
+    for first, count in ((100, 3), (20_000, 24), (41_000, 10), (43_050, 6), (43_190, 2)):
+        bad[first : first + count] = 1.0
+    history = History(1_767_225_600.0, 60.0, bad, np.ones(bad.size))
+    ends_s = history.start_s + 60.0 * np.arange(1, bad.size + 1)
+    labels = ",".join(f'{name}="{value}"' for name, value in {**up.labels, "slo": up.name}.items())
+    samples = [f"slo:slice_bad:bool{{{labels}}} {value:g} {time_s:.0f}" for time_s, value in zip(ends_s, bad, strict=True)]
+    (tmp_path / "month.txt").write_text("\n".join(["# TYPE slo:slice_bad:bool gauge", *samples, "# EOF\n"]), encoding="utf-8")
+    few_blocks = ["tsdb", "create-blocks-from", "--max-block-duration=744h", "openmetrics"]
+    backfill = [promtool, *few_blocks, str(tmp_path / "month.txt"), str(tmp_path / "tsdb")]
+    subprocess.run(backfill, check=True, capture_output=True, timeout=60)
+    (tmp_path / "prometheus.yml").write_text("{}")
+    expressions = {rule["record"]: rule["expr"] for rule in group(up)["rules"] if "record" in rule}
+    expected = {"slo:period_error_budget_remaining:ratio": budget(up, history).left_ratio}
+    for alert in BURN_ALERTS:
+        for window_s in (alert.long_s, alert.short_s):
+            expected[recorded(window_s)] = float(burn_rates(up, history, window_s)[-1]) * up.allowed
+    port = _free_port()
+    command = [
+        prometheus,
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'tsdb'}",
+        "--storage.tsdb.retention.time=100y",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with _running(command, "Server is ready to receive web requests"):
+        found = {name: _value(port, expressions[name], history.end_s) for name in expected}
+    assert found == pytest.approx(expected)
+    assert found["slo:period_error_budget_remaining:ratio"] == pytest.approx(1.0 - 45.0 / 43.2)
+
+
+def _value(port: int, expression: str, time_s: float) -> float:
+    """What an expression is at a time, of the one series that it has."""
+    asked = urllib.parse.urlencode({"query": expression, "time": f"{time_s:.3f}"})
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?{asked}", timeout=30.0) as answer:
+        (one,) = json.loads(answer.read())["data"]["result"]
+    return float(one["value"][1])
 
 
 def _check_page(page: Any) -> None:

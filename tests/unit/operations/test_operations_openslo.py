@@ -134,6 +134,16 @@ def test_a_document_of_somebody_else_is_read() -> None:
     assert (sla.decision.no_data, sla.decision.confidence) == ("bad", 0.95)
 
 
+def test_whatever_a_decision_declares_goes_along() -> None:
+    """Under its own name: whether it is a gate, and what the rule takes besides; an unknown one of ours comes back too."""
+    by_name = {one.name: one for one in objectives_of(load("metro-25km"))}
+    assert by_name["metro-qber"].decision.settings["gate"] == "true"
+    assert by_name["metro-link-availability"].decision.settings["gate"] == "false"
+    first, second = parse(FOREIGN.replace("openslo.com/key1: value1", "qkd-hil/guard-band: '0.002'"))
+    assert first.decision.settings == second.decision.settings == {"guard-band": "0.002"}
+    assert parse(dump([first, second])) == (first, second)
+
+
 WRONG = {
     "RatioTimeslices averages": ("budgetingMethod: Timeslices", "budgetingMethod: RatioTimeslices"),
     "Invalid enum value 'Slices'": ("budgetingMethod: Timeslices", "budgetingMethod: Slices"),
@@ -151,7 +161,7 @@ WRONG = {
     "counter: true": ("counter: true", "counter: false"),
     "PromQL as a text": ("query: hits_total}", "query: 5}"),
     "lies in": ("target: 0.99,", "target: 1.0,"),
-    "silence is never good": ("openslo.com/key1: value1", "qkd-hil/insufficient-data: good"),
+    "silence is never good": ("openslo.com/key1: value1", "qkd-hil/no-data: good"),
     "numbers as texts": ("openslo.com/key1: value1", "qkd-hil/confidence: high"),
     "Expected `str` matching regex": ("metadata:\n  name: web", "metadata:\n  name: Web Site"),
     "a stream of YAML": ("metadata:\n  name: web", "metadata:\n name: web\n  x: {"),
