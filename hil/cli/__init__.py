@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "report",
     "ledger": "ledger",
     "judge": "judge",
+    "compare": "compare",
     "slo": "slo",
     "tape": "tape",
     "safe": "safe",

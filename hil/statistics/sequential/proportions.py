@@ -2,8 +2,9 @@
 
 The errors of one block are beta-binomial: binomial around a rate of the block's own, which spreads about the process's. The
 spread, an intraclass correlation, is not known. It is averaged over with a prior that is even per factor from where it is
-invisible to 0.3, and has a share at zero that matters only while blocks hold few errors. For blocks of many errors this
-becomes the sequential t test with its invariant prior, for blocks of few the mixture test of independent trials.
+invisible to a spread of 1.7 times the limit, and has a share at zero that matters only while blocks hold few errors. For
+blocks of many errors this becomes the sequential t test with its invariant prior, for blocks of few the mixture test of
+independent trials.
 
 Sources: J. G. Skellam, J. R. Stat. Soc. B 10, 257 (1948), for the beta-binomial; evidence.py for the test; M. F.
 Perez-Ortiz et al., Ann. Stat. 52, 1410 (2024), for tests that average over a nuisance parameter. That error rates hold for
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 __all__ = ["METHOD", "ProportionBlocks", "correlations", "log_likelihoods", "prior", "proportion_interval", "proportion_views"]
 
@@ -33,17 +35,20 @@ METHOD = "mixture e-process, beta-binomial blocks"
 
 _INVISIBLE = 0.05
 """Design effect of a block, beyond 1, at which the grid of correlations begins."""
-_MOST_CORRELATED = 0.3
+_WIDEST = 3.0
+"""Variance of the blocks' rates over the limit squared, at which it ends: bursts beyond it are no spread but a fault."""
 _STEP = 0.6
-_NONE_PER_EVENT = 0.2
+_NONE_PER_EVENT = 0.1
+"""Weight of no correlation at all: 1 / (1 + this times the events of a block)."""
 
 
-def correlations(trials: float) -> Floats:
+def correlations(trials: float, limit: float) -> Floats:
     """Grid of intraclass correlations for blocks of so many trials, shape (r,); a correlation of zero comes before it."""
     import numpy as np
 
-    low = min(_INVISIBLE / trials, _MOST_CORRELATED / 2.0)
-    return np.geomspace(low, _MOST_CORRELATED, max(math.ceil(math.log(_MOST_CORRELATED / low) / _STEP), 4))
+    high = min(_WIDEST * limit / (1.0 - limit), 0.5)
+    low = min(_INVISIBLE / trials, high / 2.0)
+    return np.geomspace(low, high, max(math.ceil(math.log(high / low) / _STEP), 4))
 
 
 def prior(events: float, grid: int) -> Floats:
@@ -113,7 +118,7 @@ class ProportionBlocks:
         return float(log_wealth(logs[:-1], logs[-1], spread))
 
 
-def proportion_views(errors: Floats, trials: Floats, limit: float) -> tuple[ProportionBlocks, ...]:
+def proportion_views(errors: Counts, trials: Counts, limit: float) -> tuple[ProportionBlocks, ...]:
     """Blocks (b,) of errors and trials as they came, single and pooled; blocks without a trial are left out.
 
     UsageError for counts that are none and a limit that is no proportion.
@@ -133,13 +138,13 @@ def proportion_views(errors: Floats, trials: Floats, limit: float) -> tuple[Prop
     for length in scales(total.size, first * limit):
         pairs = np.stack([pooled(wrong, length), pooled(total, length)], axis=1)
         alike, count = np.unique(pairs, axis=0, return_counts=True)
-        grid = correlations(first * length)
+        grid = correlations(first * length, limit)
         weights = prior(first * length * limit, grid.size)
         views.append(ProportionBlocks(np.column_stack([alike, count]), limit, grid, weights))
     return tuple(views)
 
 
-def proportion_interval(errors: Floats, trials: Floats, limit: float, confidence: float = 0.95) -> Interval:
+def proportion_interval(errors: Counts, trials: Counts, limit: float, confidence: float = 0.95) -> Interval:
     """Interval of the rate from blocks (b,) as they came, valid at every look; sharpest for a rate of half or twice the limit.
 
     No trials give nan between 0 and 1.

@@ -71,7 +71,7 @@ def _evidence(slow: Floats, allowed: float, spread: tuple[tuple[float, float], .
     least = np.full(len(slow), math.inf)
     for length in scales(slow.shape[1], BATCH * allowed):
         size = BATCH * length
-        grid = correlations(size)
+        grid = correlations(size, allowed)
         each = log_likelihoods(np.arange(size + 1.0), np.full(size + 1, float(size)), rates, grid)
         groups = pooled(slow, length).astype(np.int64)
         alike = np.stack([np.bincount(row, minlength=size + 1) for row in groups])

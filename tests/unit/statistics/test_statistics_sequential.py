@@ -35,7 +35,7 @@ def test_log_mean_does_not_overflow() -> None:
 @pytest.mark.parametrize(("errors", "trials", "rate", "place"), [(3, 50, 0.02, 1), (0, 25, 0.01, 2), (7, 40, 0.1, -1)])
 def test_block_likelihood_is_beta_binomial(errors: int, trials: int, rate: float, place: int) -> None:
     """Against scipy.stats.betabinom and binom, up to the coefficient that is the same for all rates."""
-    grid = proportions.correlations(trials)
+    grid = proportions.correlations(trials, rate)
     (ours,) = proportions.log_likelihoods(np.array([errors]), np.array([trials]), np.array([rate, 2 * rate]), grid)
     size = (1 - grid[place - 1 if place > 0 else place]) / grid[place - 1 if place > 0 else place]
     theirs = [stats.betabinom.logpmf(errors, trials, each * size, (1 - each) * size) for each in (rate, 2 * rate)]
