@@ -4,9 +4,11 @@
 
     HilError
     ├── UsageError (ValueError)            the caller or a bench file is wrong
-    │   ├── BenchFileError                 every mistake of one bench file, at once
-    │   ├── CountersFileError              every mistake of one file of exported counters, at once
-    │   ├── OperationsFileError            every mistake of one file of objectives or faults over a month, at once
+    │   ├── MistakesError                  every mistake of one file, at once
+    │   │   ├── BenchFileError
+    │   │   ├── CountersFileError          exported counters
+    │   │   ├── GamedayFileError
+    │   │   └── OperationsFileError        objectives, or faults over a month
     │   └── UnknownNameError               no driver, twin, fault, ... of that name
     ├── BenchError                         the bench or its wiring broke: outcome ERROR, never FAIL
     │   ├── DeviceError                    one named device
@@ -19,12 +21,15 @@
     │   │   ├── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
     │   │   │   └── InterlockError         a move that would put more light on a detector than it bears
     │   │   └── TapeMismatchError          a replayed device was told something else than its tape has
+    │   ├── ChaosLimitError                a fault too fast, too often or too soon for what it moves; nothing was moved
+    │   ├── ChaosAbortedError              a reading left what chaos_abort allows; everything was taken back
     │   ├── FaultWithoutEvidenceError      injected, but the bench does not show it
     │   ├── HealingError                   healed, but the bench does not show it
     │   ├── SynchronisationError           the two parties' events show no common clock
     │   └── KeyStoreError                  a key store refused or broke
     │       ├── KeyNotFoundError (LookupError)
-    │       └── KeysExhaustedError
+    │       ├── KeysExhaustedError
+    │       └── KeyStoreBusyError          asked too often; nothing was taken, and a later request may be answered
     ├── ClassicalChannelError              the authenticated channel between the parties
     │   ├── AuthenticationError            a message was changed, replayed, reflected or out of order
     │   ├── AuthenticationKeyExhaustedError
@@ -47,6 +52,8 @@ __all__ = [
     "BenchFileError",
     "ChannelClosedError",
     "ChannelRefusedError",
+    "ChaosAbortedError",
+    "ChaosLimitError",
     "ClassicalChannelError",
     "CountersFileError",
     "DeviceError",
@@ -55,6 +62,7 @@ __all__ = [
     "DirtyLinkError",
     "EnvelopeError",
     "FaultWithoutEvidenceError",
+    "GamedayFileError",
     "HealingError",
     "HilError",
     "IdentityError",
@@ -62,10 +70,12 @@ __all__ = [
     "InstrumentError",
     "InterlockError",
     "KeyNotFoundError",
+    "KeyStoreBusyError",
     "KeyStoreError",
     "KeysExhaustedError",
     "MissingCapabilityError",
     "Mistake",
+    "MistakesError",
     "NotAGateError",
     "ObjectiveMissedError",
     "OperationsFileError",
@@ -101,31 +111,29 @@ class Mistake:
         return f"{self.where}: found {self.found}; expected {self.expected}"
 
 
-class BenchFileError(UsageError):
+class MistakesError(UsageError):
+    """Every mistake of one file, reported together before anything is touched or judged."""
+
+    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.file = file
+        self.mistakes = mistakes
+        super().__init__(_listed(file, mistakes))
+
+
+class BenchFileError(MistakesError):
     """Every mistake of one bench file, reported together before any device is touched."""
 
-    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
-        self.file = file
-        self.mistakes = mistakes
-        super().__init__(_listed(file, mistakes))
 
-
-class CountersFileError(UsageError):
+class CountersFileError(MistakesError):
     """Every mistake of one file of counters that a device exported, reported together before anything is judged."""
 
-    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
-        self.file = file
-        self.mistakes = mistakes
-        super().__init__(_listed(file, mistakes))
+
+class GamedayFileError(MistakesError):
+    """Every mistake of one game day's file, reported together before any device is touched."""
 
 
-class OperationsFileError(UsageError):
+class OperationsFileError(MistakesError):
     """Every mistake of one OpenSLO document, or of one calendar of faults."""
-
-    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
-        self.file = file
-        self.mistakes = mistakes
-        super().__init__(_listed(file, mistakes))
 
 
 def _listed(file: str, mistakes: tuple[Mistake, ...]) -> str:
@@ -139,6 +147,14 @@ class UnknownNameError(UsageError):
 
 class BenchError(HilError):
     """The bench broke, not the device under test."""
+
+
+class ChaosLimitError(BenchError):
+    """A fault would move a device faster, more often or sooner than its table of the bench file allows; nothing was moved."""
+
+
+class ChaosAbortedError(BenchError):
+    """While a fault was in, a reading left the interval that the bench file allows it; everything was taken back."""
 
 
 class DeviceError(BenchError):
@@ -226,6 +242,10 @@ class KeyStoreError(BenchError):
 
 class KeyNotFoundError(KeyStoreError, LookupError):
     """No such key ID, or it was delivered already."""
+
+
+class KeyStoreBusyError(KeyStoreError):
+    """A key store answers only so many requests at a time; this one took nothing."""
 
 
 class KeysExhaustedError(KeyStoreError):

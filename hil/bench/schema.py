@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["json_schema"]
 
 
-def json_schema() -> dict[str, Any]:
-    """A JSON Schema (2020-12) generated from the model: quantities are strings that match their units."""
-    schema = msgspec.json.schema(Bench)
+def json_schema(model: type[msgspec.Struct] = Bench, title: str = "A bench file of qkd-hil") -> dict[str, Any]:
+    """A JSON Schema (2020-12) generated from a model of TOML files: quantities are strings that match their units."""
+    schema = msgspec.json.schema(model)
     tables = schema["$defs"]
     for name, table in tables.items():
         table["title"] = name
         for definition in table.get("properties", {}).values():
             if definition.get("default") in ({}, []):
                 del definition["default"]
-    for cls in _tables(Bench):
+    for cls in _tables(model):
         properties = tables[cls.__name__]["properties"]
         for info in msgspec.structs.fields(cls):
             if quantity := marks(info.type).get("quantity"):
                 properties[info.encode_name] = _text_of(quantity)
             elif get_origin(bare(info.type)) is tuple and (quantity := marks(get_args(bare(info.type))[0]).get("quantity")):
                 properties[info.encode_name] = {"type": "array", "items": _text_of(quantity)}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A bench file of qkd-hil", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
 
 
 def _tables(kind: Any) -> Iterator[type[msgspec.Struct]]:

@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "run": "run",
+    "gameday": "gameday",
     "list": "list_",
     "analyse": "analyse",
     "bench": "bench",
@@ -28,6 +29,8 @@ COMMANDS = {
     "judge": "judge",
     "compare": "compare",
     "slo": "slo",
+    "rules": "rules",
+    "month": "month",
     "tape": "tape",
     "safe": "safe",
     "guard": "guard",
@@ -60,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         modules[name].declare(sub)
     try:
         arguments = parser.parse_args(given)
-        if for_pytest and arguments.command != "run":
-            raise UsageError(f"hil {arguments.command} takes no arguments after --; only `hil run` does, for pytest")
+        if for_pytest and arguments.command not in {"run", "gameday"}:
+            raise UsageError(f"hil {arguments.command} takes no arguments after --; only `hil run` and `hil gameday` do")
         arguments.pytest = for_pytest
         return int(modules[arguments.command].execute(arguments))
     except HilError as error:

@@ -1,4 +1,4 @@
-"""List what there is to use: drivers, simulators, faults, indicators, suites, reporters, keystores, benches."""
+"""List what there is to use: drivers, simulators, faults, indicators, suites, game days, reporters, keystores, benches."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "KINDS", "declare", "execute"]
 
-HELP = "list drivers, simulators, faults, indicators, suites, reporters, keystores, benches"
+HELP = "list drivers, simulators, faults, indicators, suites, game days, reporters, keystores, benches"
 KINDS = {
     "benches": "",
     "suites": "",
+    "gamedays": "",
     "drivers": "driver",
     "simulators": "twin",
     "faults": "fault",
@@ -48,6 +49,10 @@ def _rows(kind: str) -> list[list[str]]:
         return [[name, load(name, simulate=True).bench.description] for name in shipped()]
     if kind == "suites":
         return [[name, title] for name, title in suites().items()]
+    if kind == "gamedays":
+        from hil.testbed.gameday_file import load_gameday, shipped_gamedays
+
+        return [[name, load_gameday(name).gameday.title] for name in shipped_gamedays()]
     return [[name, _title(KINDS[kind], name)] for name in names(KINDS[kind])]
 
 

@@ -14,7 +14,7 @@ from hil.errors import UnknownNameError
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["DEFAULT_BENCH", "HELP", "arguments_for_pytest", "declare", "execute"]
+__all__ = ["DEFAULT_BENCH", "HELP", "arguments_for_pytest", "declare", "declare_bench", "execute"]
 
 HELP = "run suites on a bench"
 DEFAULT_BENCH = "metro-25km"
@@ -24,8 +24,25 @@ _VALUES = ("seed", "recording", "record", "tape", "tape_dir", "tape_mode")
 def declare(parser: argparse.ArgumentParser) -> None:
     """Options as pytest's own, without their prefix."""
     parser.add_argument("suites", nargs="+", metavar="SUITE", help="suites to run, as `hil list suites` names them")
+    parser.add_argument(
+        "--gameday",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="game day of the suite chaos; default every shipped one",
+    )
+    declare_bench(parser)
+
+
+def declare_bench(parser: argparse.ArgumentParser) -> None:
+    """What every command says of the bench it runs on, and of the run."""
     parser.add_argument("--bench", action="append", default=[], metavar="NAME|FILE", help=f"bench; default {DEFAULT_BENCH}")
     parser.add_argument("--simulate", action="store_true", help="replace every device by its simulated twin")
+    parser.add_argument(
+        "--chaos-plan",
+        action="store_true",
+        help="rehearse on twins: list what faults would move, when and how far; nothing real is opened or moved",
+    )
     parser.add_argument("--seed", metavar="N", help="seed of the run; drawn and shown when not given")
     parser.add_argument("--recording", metavar="FILE", help="time-tag file for a bench that is a recording")
     parser.add_argument("--record", metavar="DIR", help="folder for the run record; default .hil/runs/<run id>")
@@ -58,6 +75,8 @@ def arguments_for_pytest(arguments: argparse.Namespace) -> list[str]:
     # joined by "=": pytest takes a path that stands alone for one of tests, and its folder for the project's
     given = [f"--hil-bench={bench}" for bench in arguments.bench]
     given += ["--hil-simulate"] if arguments.simulate else []
+    given += ["--hil-chaos-plan"] if arguments.chaos_plan else []
+    given += [f"--hil-gameday={day}" for day in arguments.gameday]
     for name in _VALUES:
         value = getattr(arguments, name)
         given += [f"--hil-{name.replace('_', '-')}={value}"] if value is not None else []

@@ -22,7 +22,7 @@ _FALSE = {"", "0", "false", "no", "off"}
 class Options:
     """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``.
 
-    ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
+    ``chaos_plan`` simulates. ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
     """
 
     benches: tuple[str, ...] = ()
@@ -33,6 +33,8 @@ class Options:
     tape: Literal["", "record", "replay"] = ""
     tape_dir: Path | None = None
     tape_mode: Literal["strict", "keyed"] = "strict"
+    chaos_plan: bool = False
+    gamedays: tuple[str, ...] = ()
 
 
 def declare(parser: pytest.Parser) -> None:
@@ -66,30 +68,47 @@ def declare(parser: pytest.Parser) -> None:
         metavar="strict|keyed",
         help="strict (default): every byte in the recorded order; keyed: each request gets its own recorded answers",
     )
+    group.addoption(
+        "--hil-chaos-plan",
+        action="store_const",
+        const="true",
+        help="rehearse on twins: print what faults would move, when and how far; nothing real is opened or moved",
+    )
+    group.addoption(
+        "--hil-gameday",
+        action="append",
+        metavar="NAME|FILE",
+        help="game day for tests that run one: the name of a shipped one or the path of a file; default every shipped one",
+    )
     parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
-    for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode"):
+    parser.addini("hil_gameday", "game days to run, as --hil-gameday", type="args", default=[])
+    for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode", "chaos_plan"):
         parser.addini(f"hil_{name}", f"as --hil-{name.replace('_', '-')}", default="")
 
 
 def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Options:
     """What holds of option, ini key and environment variable; pytest.UsageError, with the accepted form, for nonsense."""
+    chaos_plan = _flag(*_said(config, "chaos_plan", environment))
     record, recording = _path(config, "record", environment), _path(config, "recording", environment)
     return Options(
-        benches=_benches(config, environment),
-        simulate=_flag(*_said(config, "simulate", environment)),
+        benches=_names(config, "bench", environment),
+        simulate=_flag(*_said(config, "simulate", environment)) or chaos_plan,
         seed=_seed(*_said(config, "seed", environment)),
         record=record,
         recording=recording,
         tape=cast("Any", _choice(("", "record", "replay"), *_said(config, "tape", environment))),
         tape_dir=_path(config, "tape_dir", environment),
         tape_mode=cast("Any", _choice(("strict", "keyed"), *_said(config, "tape_mode", environment))),
+        chaos_plan=chaos_plan,
+        gamedays=_names(config, "gameday", environment),
     )
 
 
-def _benches(config: pytest.Config, environment: Mapping[str, str]) -> tuple[str, ...]:
-    given: list[str] = config.getoption("hil_bench") or config.getini("hil_bench")
+def _names(config: pytest.Config, what: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What may be given several times: benches, game days."""
+    given: list[str] = config.getoption(f"hil_{what}") or config.getini(f"hil_{what}")
     if not given:
-        given = environment.get("HIL_BENCH", "").split(os.pathsep)
+        given = environment.get(f"HIL_{what.upper()}", "").split(os.pathsep)
     return tuple(dict.fromkeys(name for name in given if name))
 
 

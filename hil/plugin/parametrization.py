@@ -6,21 +6,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hil.fixtures.places import Place
+from hil.errors import HilError
+from hil.fixtures.places import GAMEDAY, Place
 from hil.plugin.cases import PLACE
 from hil.plugin.session import RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hil.bench.model import Bench
+    from hil.gamedays.model import Gameday
 
 __all__ = ["pytest_collection_modifyitems", "pytest_generate_tests"]
 
 
 @pytest.hookimpl(tryfirst=True)  # the bench comes first in a test's id
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ids are ``bench``, ``bench-link``, ``bench-link-detector`` or ``bench-chain``, as fine as the test's fixtures ask."""
+    """Ids are ``bench``, ``bench-link``, ``bench-link-detector`` or ``bench-chain``, as fine as the test's fixtures ask.
+
+    A test of game days runs once for each, whose name comes last; pytest.UsageError for a file with mistakes.
+    """
     if PLACE not in metafunc.fixturenames:
         return
     benches = metafunc.config.stash[RUN].benches.values()
@@ -33,6 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     else:
         places = [Place(bench.bench.name) for bench in benches]
     metafunc.parametrize(PLACE, places, ids=[str(place) for place in places], indirect=True)
+    if GAMEDAY in metafunc.fixturenames:
+        days = _gamedays(metafunc.config.stash[RUN].options.gamedays)
+        metafunc.parametrize(GAMEDAY, days, ids=[day.gameday.name for day in days], indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -42,6 +50,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if len(benches) > 1:
         order = {name: number for number, name in enumerate(benches)}
         items.sort(key=lambda item: order.get(_bench_of(item), -1))
+
+
+def _gamedays(given: Sequence[str]) -> list[Gameday]:
+    """Those that were named, or every shipped one."""
+    from hil.testbed.gameday_file import load_gameday, shipped_gamedays
+
+    try:
+        return [load_gameday(name) for name in given or shipped_gamedays()]
+    except HilError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _bench_of(item: pytest.Item) -> str:

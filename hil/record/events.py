@@ -44,6 +44,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "block": model.BlockEntry,
     "device": model.DeviceEntry,
     "fault": model.FaultEntry,
+    "gameday": model.GamedayEntry,
     "key": model.KeyEntry,
     "latency": LatencyEvent,
     "note": model.NoteEntry,

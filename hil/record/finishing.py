@@ -31,7 +31,7 @@ __all__ = ["finish"]
 T = TypeVar("T", bound=msgspec.Struct)
 S = TypeVar("S", model.TableEntry, model.PlotEntry)
 
-_RAW_DATA = ("events-*.jsonl", "telemetry/*", "logs/**/*", "tapes/**/*")
+_RAW_DATA = ("events-*.jsonl", "telemetry/*", "logs/**/*", "tapes/**/*", "gamedays/*")
 
 
 def finish(folder: RunFolder, header: RunHeader) -> model.Record:
@@ -80,6 +80,7 @@ def finish(folder: RunFolder, header: RunHeader) -> model.Record:
         series=series,
         files=_hashes(folder.path),
         problems=tuple(problems),
+        gamedays=_entries(events, "gameday", model.GamedayEntry),
     )
     _write(folder.path / "record.json", msgspec.json.format(msgspec.json.encode(record), indent=1))
     return record

@@ -14,15 +14,19 @@ from hil.verdict import Outcome, TimeBase  # noqa: TC001  (msgspec resolves anno
 __all__ = [
     "SCHEMA_VERSION",
     "BlockEntry",
+    "CheckEntry",
     "DeclaredRule",
     "DeviceEntry",
     "FaultEntry",
     "FileEntry",
+    "GamedayEntry",
     "KeyEntry",
     "LatencyEntry",
+    "MomentEntry",
     "NoteEntry",
     "PlotEntry",
     "PlotMark",
+    "ReactionEntry",
     "Record",
     "SeriesColumn",
     "SeriesEntry",
@@ -230,6 +234,57 @@ class PlotEntry(Struct, frozen=True, kw_only=True):
     case: str = ""
 
 
+class ReactionEntry(Struct, frozen=True, kw_only=True):
+    """How soon a link reacted to a fault of a game day, in bench seconds, and how soon it should have."""
+
+    number: int
+    """Of the fault, from 1."""
+    fault: str
+    target: str
+    what: Literal["detect", "stop", "alert", "recover"]
+    outcome: Outcome
+    words: str
+    expected_s: float | None = None
+    """None where nothing is expected: then it is measured and not judged."""
+    measured_s: float | None = None
+
+
+class CheckEntry(Struct, frozen=True, kw_only=True):
+    """What must hold throughout a game day, or in its steady state, and whether it did."""
+
+    name: str
+    outcome: Outcome
+    words: str
+
+
+class MomentEntry(Struct, frozen=True, kw_only=True):
+    """A moment of a game day, in bench seconds; ``number`` is that of the fault it belongs to, 0 for none."""
+
+    time_s: float
+    kind: Literal["fault", "detect", "alert", "stop", "heal", "recover", "abort"]
+    text: str
+    number: int = 0
+
+
+class GamedayEntry(Struct, frozen=True, kw_only=True):
+    """A game day: when, what was expected, what was seen, what held; ``history`` is the file of its keys' lives."""
+
+    name: str
+    title: str = ""
+    begins_s: float
+    ends_s: float
+    outcome: Outcome
+    words: str = ""
+    """Why it ended early, where it did."""
+    steady: tuple[CheckEntry, ...] = ()
+    reactions: tuple[ReactionEntry, ...] = ()
+    checks: tuple[CheckEntry, ...] = ()
+    moments: tuple[MomentEntry, ...] = ()
+    history: str = ""
+    link: str = ""
+    case: str = ""
+
+
 class SeriesColumn(Struct, frozen=True, kw_only=True):
     """One series of a telemetry file, its unit as the last word of its name."""
 
@@ -290,3 +345,4 @@ class Record(Struct, frozen=True, kw_only=True):
     files: tuple[FileEntry, ...]
     problems: tuple[str, ...]
     """What is missing or wrong in the record itself, such as the lines of a worker that died."""
+    gamedays: tuple[GamedayEntry, ...] = ()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from hil.errors import (
+    ChaosLimitError,
     EnvelopeError,
     FaultWithoutEvidenceError,
     HealingError,
@@ -19,6 +20,7 @@ from hil.ports.waveform import Step
 from hil.testbed._fault_settings import in_words
 from hil.testbed.actuators import stands
 from hil.testbed.following import Follower
+from hil.testbed.trajectory import legs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from hil.ports.spec import FaultSpec, Readings, Undo
     from hil.ports.waveform import Waveform
     from hil.testbed.chaos import Chaos
+    from hil.testbed.trajectory import Leg
 
 __all__ = ["Fault", "all_of"]
 
@@ -36,7 +39,7 @@ _NS_PER_S = 1_000_000_000
 _SHORTEST_POLL_S = 0.05
 _POLLS = 40
 _TROUBLE = (HilError, OSError)
-_NOTHING_SENT = (EnvelopeError, MissingCapabilityError, UsageError)
+_NOTHING_SENT = (ChaosLimitError, EnvelopeError, MissingCapabilityError, UsageError)
 
 
 def all_of(steps: Iterable[Callable[[], None]]) -> None:
@@ -77,6 +80,7 @@ class Fault:
         self._spec = spec
         self._timers: list[Scheduled] = []
         self._first: Readings | None = None
+        self._last: Readings | None = None
         self._before: Span | None = None
         self._since: Readings = {}
         self._during: Span | None = None
@@ -124,6 +128,7 @@ class Fault:
         """Inject it now and wait until the bench shows it; a scheduled one keeps its time."""
         if self.state == "made":
             self.state = "never"  # unless something comes of it
+            self._chaos.cool_down(self)
             self._look()
             self._chaos.clock.sleep(self._spec.look_s)
             self._command()
@@ -159,6 +164,21 @@ class Fault:
             return
         all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
 
+    def abort(self) -> None:
+        """Heal it at once, seen or not."""
+        if self.state == "coming":
+            self._retreat()
+        self.end()
+
+    def plan(self) -> tuple[Undo, ...]:
+        """How it would be healed, from what stands now."""
+        return self._spec.plan(self._chaos.bench, self.target, self.settings)
+
+    def way(self, undos: tuple[Undo, ...]) -> tuple[Leg, ...]:
+        """Every move it would make from where these stand."""
+        bench = self._chaos.bench
+        return legs(self._spec, bench, self.target, self.settings, undos, waveform=self.waveform, duration_s=self.duration_s)
+
     def _heal(self) -> None:
         self._wait("coming")
         if self.state in {"in", "broken"}:
@@ -171,7 +191,7 @@ class Fault:
         """Inject at that bench time, in whatever waits for the clock then; the look before it begins in time for it."""
         self.state = "waiting"
         early_ns = max(due_ns - round(self._spec.look_s * _NS_PER_S), self._chaos.clock.now_ns())
-        self._at(early_ns, self._look)
+        self._at(early_ns, partial(self._look_ahead, due_ns))
         self._at(due_ns, self._fire)
 
     def time_is_up(self) -> None:
@@ -223,14 +243,25 @@ class Fault:
         """Begin the look that comes before moving something."""
         self._first = self._read()
 
+    def _look_ahead(self, due_ns: int) -> None:
+        """Of a scheduled fault; where looking takes bench time the second look begins in time as well."""
+        clock = self._chaos.clock
+        begun_ns = clock.now_ns()
+        self._look()
+        if taken_ns := clock.now_ns() - begun_ns:
+            self._at(max(due_ns - taken_ns, clock.now_ns()), self._look_again)
+
+    def _look_again(self) -> None:
+        self._last = self._read()
+
     def _read(self) -> Readings:
         return self._spec.read(self._chaos.bench, self.target, self.settings)
 
     def _command(self) -> None:
-        chaos, last = self._chaos, self._read()
+        chaos, last = self._chaos, self._last or self._read()
         self._before = Span(self._first or last, last)
-        self._since, self._first = last, None
-        self.undos = self._spec.plan(chaos.bench, self.target, self.settings)
+        self._since, self._first, self._last = last, None, None
+        self.undos = self.plan()
         chaos.hold(self)
         self._commanded_ns = chaos.clock.now_ns()
         self.state = "coming"

@@ -14,19 +14,20 @@ from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
+from hil.testbed.key_history import note_blocks
 from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.surveying import survey
 from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
-    from hil.device_sims.world.month import Survey
+    from hil.device_sims.world.month import Change, Survey
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
-    from hil.ports.detections import SourceDeclaration
+    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.ports.roles import Attenuator, OpticalSwitch, PairSource, PowerMeter, Receiver, TemperatureController, Transmitter
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
@@ -43,7 +44,8 @@ class Link:
     """A decoy-state BB84 link of the bench, real or simulated.
 
     ``declared`` is its table of the bench file, ``windows`` the fault windows of the present test, ``is_up`` whether it was
-    brought up in this test. Devices that the link does not have are None.
+    brought up in this test. ``watchers`` are shown the records of each block and its seconds, ``acquiring`` says that one is
+    under way. Devices that the link does not have are None.
     """
 
     def __init__(self, testbed: Testbed, name: str) -> None:
@@ -62,6 +64,8 @@ class Link:
         """A new test: no key, no fault window, a link that is down, parties that share fresh authentication keys."""
         self.windows = FaultWindows()
         self.is_up = False
+        self.acquiring = False
+        self.watchers: list[Callable[[tuple[DetectionRecords | TagRecords, ...], float], None]] = []
         self._released = ReleasedKeys()
         self._session: TwoParties | None = None
         self._source: SourceDeclaration | None = None
@@ -223,15 +227,18 @@ class Link:
         *,
         every: str | float = "1 min",
         window: str | float = "10 ms",
+        first: str | float = 0.0,
+        changes: Sequence[Change] = (),
         workers: int = 1,
     ) -> Survey:
         """Clicks, key-basis bits and errors in a window every so often over that long; of a simulated link only.
 
         The link is lit from the first moment and as its bench file declares it, with its drift, weather and maintenance: what a
-        test has set or injected does not show. The bench's own time stands still. The result is the same for any number of
+        test has set or injected does not show, ``changes`` do, each from its own time on. The first window begins at ``first``.
+        The bench's own time stands still. The result is the same for any number of
         ``workers``, which are processes. MissingCapabilityError for a link with a real device.
         """
-        return survey(self, duration, every, window, workers)
+        return survey(self, duration, every, window, workers=workers, first=first, changes=changes)
 
     # --- for the runs themselves --------------------------------------------------------------------------------------
 
@@ -257,6 +264,8 @@ class Link:
 
     def conclude(self, of_a: BlockResult, of_b: BlockResult) -> BlockReport:
         """Both ends of a block: what they released is kept."""
+        if self.testbed.history is not None:
+            note_blocks(self.testbed.history, self.testbed.now_s(), of_a, of_b)
         for end_a, end_b in ((of_a.settled, of_b.settled), (of_a, of_b)):
             self.keep(end_a.keys if end_a else (), end_b.keys if end_b else ())
         # a key that one end has released and the other has in doubt is not there yet
@@ -270,7 +279,7 @@ class Link:
             self.testbed.record(
                 "key",
                 link=self.name,
-                fingerprints=batch_digest(keys),
+                fingerprints=batch_digest(key for _, key, _ in keys),
                 bits=bits,
             )
         return bits

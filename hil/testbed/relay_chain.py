@@ -174,7 +174,7 @@ class RelayChain:
         keys = self._released.add(self._nodes[0].take(), self._nodes[-1].take())
         if keys:
             bits = sum(key.bit_length for _, key, _ in keys)
-            self.testbed.record("key", link=self.name, fingerprints=batch_digest(keys), bits=bits)
+            self.testbed.record("key", link=self.name, fingerprints=batch_digest(key for _, key, _ in keys), bits=bits)
         return len(keys), spent, stop
 
     def report(self, start_s: float, keys: int, spent_bits: int, sentence: str) -> BlockReport:

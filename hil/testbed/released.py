@@ -20,12 +20,12 @@ ReleasedKey = tuple[str, "SecretBytes", "SecretBytes"]
 """Key ID, Alice's key, Bob's key. Nobody but a test compares the two."""
 
 
-def batch_digest(keys: Iterable[ReleasedKey]) -> tuple[str, ...]:
+def batch_digest(keys: Iterable[SecretBytes]) -> tuple[str, ...]:
     """One SHA-256 for all keys of a batch: of their own fingerprints, in order. Nothing for an empty batch or short keys.
 
     A record holds this instead of a line for every key, of which a link makes thousands a second.
     """
-    fingerprints = [key.fingerprint() for _, key, _ in keys if key.bit_length >= _SHORTEST]
+    fingerprints = [key.fingerprint() for key in keys if key.bit_length >= _SHORTEST]
     return (hashlib.sha256("".join(fingerprints).encode()).hexdigest(),) if fingerprints else ()
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hil.testbed.link import Link
     from hil.testbed.steps import Steps
 
-__all__ = ["Extras", "run", "steps"]
+__all__ = ["Extras", "run", "steps", "unsaved"]
 
 _LOOK_S = 0.1
 """Bench time after which a run that waits for room in the key stores looks again."""
@@ -66,6 +66,13 @@ def steps(link: Link, duration_s: float, extras: Extras | None = None, *, ahead:
 
     ``ahead``: a block is taken while the one before is distilled; without it, keys are there as soon as a step is done.
     """
+    made = yield from unsaved(link, duration_s, extras, ahead=ahead)
+    link.testbed.save_series(link.name, made.series)
+    return made
+
+
+def unsaved(link: Link, duration_s: float, extras: Extras | None = None, *, ahead: bool = False) -> Steps[LinkRun]:
+    """The same, for whoever puts several runs together and saves their series as one."""
     extras = extras or Extras()
     if extras.interceptor is not None or extras.transcript is not None:
         link.require(EvidenceLevel.L3, "attacks on messages between the parties, and transcripts of them,")
@@ -80,7 +87,6 @@ def steps(link: Link, duration_s: float, extras: Extras | None = None, *, ahead:
         made = counting.run(link, duration_s)
     else:
         made = yield from _run_blocks(link, duration_s, extras, ahead=ahead)
-    link.testbed.save_series(link.name, made.series)
     return made
 
 
@@ -191,7 +197,9 @@ def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collec
 
 
 def _on_the_channel(link: Link, sequence: int, interceptor: Interceptor | None) -> Interceptor | None:
-    """Whoever sits on the channel, and behind him what a fault of this test does to it."""
+    """Whoever sits on the channel, and behind him what a fault of this test does to it where no proxy stands between."""
+    if link.declared.classical.transport in {"tcp", "tls"}:
+        return interceptor
     channel = link.testbed.broken_classical(link.name + SUFFIX)
     return interceptor if channel is None else channel.between(sequence, interceptor)
 

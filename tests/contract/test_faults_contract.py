@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from hil import faults
+from hil.bench import shipped
 from hil.faults import (
+    afterpulsing,
+    blinding,
     certificate_expired,
     classical_bandwidth,
     classical_corruption,
@@ -20,9 +23,26 @@ from hil.faults import (
     classical_replay,
     classical_reset,
     classical_slicing,
+    clock_drift,
     dark_count_spike,
+    dead_time_growth,
+    detector_ageing,
+    efficiency_loss,
     fiber_cut,
+    intercept_resend,
+    kme_clock_wrong,
+    kme_down,
+    kme_full,
+    kme_rate_limited,
+    kme_slow,
+    latching,
+    photon_number_splitting,
+    saturation,
+    sync_loss,
+    temperature_excursion,
     thermal_drift,
+    time_shift,
+    timing_jitter,
     wrong_peer,
 )
 from hil.suites.contracts.fault_contract import FaultContract
@@ -83,6 +103,156 @@ class TestDarkCountSpike(OnTheTwin):
     @pytest.fixture
     def spec(self) -> FaultSpec:
         return dark_count_spike.SPEC
+
+
+class TestEfficiencyLoss(OnTheTwin):
+    """A third of it, in every detector."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss_ratio": 0.3}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return efficiency_loss.SPEC
+
+
+class TestAfterpulsing(OnTheTwin):
+    """Five more in a hundred."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added_ratio": 0.05}
+    zero: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.0, "decay_s": 2e-6}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return afterpulsing.SPEC
+
+
+class TestDeadTimeGrowth(OnTheTwin):
+    """A microsecond more."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added": "1 us"}
+    zero: ClassVar[dict[str, Any] | None] = {"added_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_s": -1e-9}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return dead_time_growth.SPEC
+
+
+class TestLatching(OnTheTwin):
+    """Within 200 ns, for 10 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"within": "200 ns", "silent": "10 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"within_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"silent_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return latching.SPEC
+
+
+class TestSaturation(OnTheTwin):
+    """10 dB more light: 3 dB of the attenuator, 7 dB of the transmitter."""
+
+    arguments: ClassVar[dict[str, Any]] = {"gain": "10 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"gain_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"gain_db": 61.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return saturation.SPEC
+
+
+class TestBlinding(OnTheTwin):
+    """20 mW behind the fibre."""
+
+    arguments: ClassVar[dict[str, Any]] = {"power": "20 mW"}
+    zero: ClassVar[dict[str, Any] | None] = {"power_w": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"power_w": 1e-3}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return blinding.SPEC
+
+
+class TestTemperatureExcursion(OnTheTwin):
+    """A failed cooler: from -40 degC to room temperature."""
+
+    arguments: ClassVar[dict[str, Any]] = {"delta": "62 K"}
+    zero: ClassVar[dict[str, Any] | None] = {"delta_k": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"delta_k": 500.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return temperature_excursion.SPEC
+
+
+class TestDetectorAgeing(OnTheTwin):
+    """Three years: 23 % of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"age": "1095 d"}
+    zero: ClassVar[dict[str, Any] | None] = {"age_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"age_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return detector_ageing.SPEC
+
+
+class TestTimingJitter(OnTheTwin):
+    """300 ps, of slots of 1 ns."""
+
+    arguments: ClassVar[dict[str, Any]] = {"sigma": "300 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"sigma_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"sigma_s": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return timing_jitter.SPEC
+
+
+class TestSyncLoss(OnTheTwin):
+    """Of pulses that electronics assign."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return sync_loss.SPEC
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The same link with a receiver that tells times."""
+    text = shipped()["metro-25km"].read_text(encoding="utf-8")
+    temperature = 'detector_temperature = "-40 degC"\n'
+    assert temperature in text
+    file = tmp_path_factory.mktemp("tagged") / "tagged.toml"
+    file.write_text(text.replace(temperature, f'{temperature}timing = "tags"\njitter_sigma = "50 ps"\n'), encoding="utf-8")
+    with Testbed.open(file, seed=20) as opened:
+        yield opened
+
+
+class WithTags(OnTheTwin):
+    """Each check has a receiver with a clock of its own."""
+
+    @pytest.fixture
+    def chaos(self, tagged: Testbed, request: pytest.FixtureRequest) -> Iterator[Chaos]:
+        tagged.begin(request.node.name)
+        yield Chaos(tagged, cast("Link", tagged.link("metro")))
+        tagged.end()
+
+
+class TestClockDrift(WithTags):
+    """20 ppm."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rate_ppm": 20.0}
+    zero: ClassVar[dict[str, Any] | None] = {"rate_ppm": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rate_ppm": 2000.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return clock_drift.SPEC
 
 
 class WithKeys(OnTheTwin):
@@ -228,10 +398,111 @@ class TestWrongPeer(WithKeys):
         return wrong_peer.SPEC
 
 
+class TestInterceptResend(OnTheTwin):
+    """Every second pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"intercept": "50 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intercept_resend.SPEC
+
+
+class TestPhotonNumberSplitting(OnTheTwin):
+    """Of every pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"split_ratio": 1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"split_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"split_ratio": -0.1}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return photon_number_splitting.SPEC
+
+
+class TestTimeShift(OnTheTwin):
+    """To less than two thirds of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift": "200 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_s": 1e-7}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return time_shift.SPEC
+
+
+class TestKmeDown(WithKeys):
+    """Alice's entity."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_down.SPEC
+
+
+class TestKmeSlow(WithKeys):
+    """By 50 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"delay": "50 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"delay_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"delay_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_slow.SPEC
+
+
+class TestKmeFull(WithKeys):
+    """Three quarters of it."""
+
+    arguments: ClassVar[dict[str, Any]] = {"fill": "75 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"fill_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"fill_ratio": 1.5}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_full.SPEC
+
+
+class TestKmeRateLimited(WithKeys):
+    """Two requests a second."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rate": "2 Hz"}
+    zero: ClassVar[dict[str, Any] | None] = {"rate_hz": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rate_hz": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_rate_limited.SPEC
+
+
+class TestKmeClockWrong(WithKeys):
+    """Three days behind, when no certificate was valid yet."""
+
+    arguments: ClassVar[dict[str, Any]] = {"offset": "3 d"}
+    zero: ClassVar[dict[str, Any] | None] = {"offset_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"offset_s": 2e9}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_clock_wrong.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
     bound = {
+        afterpulsing.SPEC.name,
+        latching.SPEC.name,
+        saturation.SPEC.name,
+        blinding.SPEC.name,
+        temperature_excursion.SPEC.name,
+        detector_ageing.SPEC.name,
+        timing_jitter.SPEC.name,
+        sync_loss.SPEC.name,
+        clock_drift.SPEC.name,
         certificate_expired.SPEC.name,
         classical_bandwidth.SPEC.name,
         classical_corruption.SPEC.name,
@@ -244,8 +515,18 @@ def test_every_shipped_fault_is_bound() -> None:
         classical_reset.SPEC.name,
         classical_slicing.SPEC.name,
         dark_count_spike.SPEC.name,
+        dead_time_growth.SPEC.name,
+        efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
+        intercept_resend.SPEC.name,
+        kme_clock_wrong.SPEC.name,
+        kme_down.SPEC.name,
+        kme_full.SPEC.name,
+        kme_rate_limited.SPEC.name,
+        kme_slow.SPEC.name,
+        photon_number_splitting.SPEC.name,
         thermal_drift.SPEC.name,
+        time_shift.SPEC.name,
         wrong_peer.SPEC.name,
     }
     assert shipped == bound
