@@ -84,8 +84,8 @@ class Slo:
         the error rate is that of one look, however many there are; with ``fixed`` there is one, at the end of the budget.
         ``measure`` takes the next observation of the kind the indicators judge, one or a list; without it, the link runs
         for a block. ``budget`` is a ``duration_max`` (bench time, the process's for indicators of its clock) where the rule
-        declares no budget of its own. Verdicts say how many looks were taken and what of the budget was saved. Raises as :meth:`check` does,
-        unless ``check`` is off.
+        declares no budget of its own. Verdicts say how many looks were taken and what of the budget was saved. Raises as
+        :meth:`check` does, unless ``check`` is off.
         """
         if not indicators:
             raise UsageError(f"name the indicators to decide: {', '.join(discovery.names('indicator'))}")
