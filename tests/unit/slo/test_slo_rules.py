@@ -3,57 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from hil import discovery
 from hil.errors import UsageError
-from hil.ports.identity import EvidenceLevel
 from hil.ports.objective import Objective, guard_band
-from hil.ports.run import BlockReport, CountGates, InterClickGaps, Latencies, LinkRun
+from hil.ports.run import CountGates, InterClickGaps, Latencies
 from hil.record.model import DeclaredRule, VerdictEntry
 from hil.slo import compare, declared_rule, ruled
 from hil.verdict import Outcome, Verdict
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hil.ports.run import LinkRun
+
+    RunOf = Callable[..., LinkRun]
+
 QBER = Objective("qber", 0.02, "ratio")
 DARK = Objective("dark_counts", 100.0, "cps")
-
-
-def run_of(*blocks: tuple[int, int], seconds: float = 1.0, secret_bits: int = 0) -> LinkRun:
-    """A run of blocks (errors, bits), each as long."""
-    reports = tuple(
-        BlockReport(
-            sequence=number,
-            start_s=number * seconds,
-            end_s=(number + 1) * seconds,
-            live_s=seconds,
-            detections=bits,
-            sifted_key_bits=bits,
-            sifted_test_bits=0,
-            test_errors=0,
-            key_errors=errors,
-            disclosed_bits=0,
-            authentication_bits=0,
-            secret_bits=secret_bits,
-            released=True,
-            sentence="",
-        )
-        for number, (errors, bits) in enumerate(blocks)
-    )
-    return LinkRun(
-        link="metro",
-        level=EvidenceLevel.L3,
-        simulated=True,
-        start_s=0.0,
-        end_s=seconds * len(blocks),
-        blocks=reports,
-        net_secret_bits=0,
-        counts={},
-        gate_s=1.0,
-        prediction=None,
-    )
 
 
 def dark(counts: list[int], gate_s: float = 1.0) -> CountGates:
@@ -65,7 +36,7 @@ def judged(name: str, observation: Any, objective: Objective) -> Verdict:
     return verdict
 
 
-def test_correlated_blocks_widen_a_qber() -> None:
+def test_correlated_blocks_widen_a_qber(run_of: RunOf) -> None:
     """1.6 % twice: once in two blocks that agree, once in one of 0.6 % and one of 2.6 %, which shows nothing at all."""
     even, uneven = (judged("qber", run_of(*blocks), QBER) for blocks in ([(800, 50_000)] * 2, [(300, 50_000), (1300, 50_000)]))
     assert (even.outcome, uneven.outcome) == (Outcome.PASS, Outcome.INCONCLUSIVE)
@@ -75,7 +46,7 @@ def test_correlated_blocks_widen_a_qber() -> None:
     assert uneven.high > 0.2  # two blocks that differ by 2 % tell next to nothing
 
 
-def test_guard_band_moves_the_limits_apart() -> None:
+def test_guard_band_moves_the_limits_apart(run_of: RunOf) -> None:
     """18 errors in 1,365 bits pass at 2 %, their upper bound being 1.96 %: not with 0.1 % kept clear; nor is 3 % a FAIL."""
     passing = judged("qber", run_of((18, 1365)), QBER)
     guarded = judged("qber", run_of((18, 1365)), replace(QBER, guard_band=0.001))
@@ -92,14 +63,14 @@ def test_guard_band_moves_the_limits_apart() -> None:
     ("errors", "factor", "outcome"),
     [(19, 0.0, Outcome.PASS), (20, 0.0, Outcome.FAIL), (9, 1.0, Outcome.INCONCLUSIVE), (9, 0.5, Outcome.PASS)],
 )
-def test_multiples_of_the_uncertainty(errors: int, factor: float, outcome: Outcome) -> None:
+def test_multiples_of_the_uncertainty(errors: int, factor: float, outcome: Outcome, run_of: RunOf) -> None:
     """Of 1,000 bits: simple acceptance is by the estimate (1.9 % and 2.0 %); half of U bounds 0.9 % below 1.55 %."""
     objective = replace(QBER, guard_factor=factor, limit=0.0155 if errors == 9 else 0.02)
     assert judged("qber", run_of((errors, 1000)), objective).outcome is outcome
 
 
 @pytest.mark.parametrize(("errors", "grade"), [(19, "conditional pass"), (21, "conditional fail"), (5, "")])
-def test_undecided_is_named_after_ilac(errors: int, grade: str) -> None:
+def test_undecided_is_named_after_ilac(errors: int, grade: str, run_of: RunOf) -> None:
     """ILAC-G8:09/2019 4.2.3: on the good side of the limit, inside the guard band, a conditional pass; no gate is satisfied."""
     verdict = judged("qber", run_of((errors, 1000)), replace(QBER, conditional=True))
     assert verdict.grade == grade
@@ -107,14 +78,14 @@ def test_undecided_is_named_after_ilac(errors: int, grade: str) -> None:
     assert (grade in verdict.reason) or not grade
 
 
-def test_undecided_counts_as_declared() -> None:
+def test_undecided_counts_as_declared(run_of: RunOf) -> None:
     verdict = judged("qber", run_of((19, 1000)), replace(QBER, insufficient_data="fail"))
     assert verdict.outcome is Outcome.FAIL
     assert "which the rule counts as FAIL" in verdict.reason
     assert verdict.rule.endswith("undecided counts as FAIL")
 
 
-def test_sequential_rule_decides_by_bounds_that_hold_at_every_look() -> None:
+def test_sequential_rule_decides_by_bounds_that_hold_at_every_look(run_of: RunOf) -> None:
     """The same data bound less than at one look; far enough from the limit they decide either way, and 2 % itself never."""
     sequential = replace(QBER, rule="sequential")
     for errors, outcome in ((10, Outcome.PASS), (40, Outcome.FAIL), (20, Outcome.INCONCLUSIVE)):
@@ -127,7 +98,7 @@ def test_sequential_rule_decides_by_bounds_that_hold_at_every_look() -> None:
 
 
 @pytest.mark.parametrize(("errors", "outcome"), [(1, Outcome.PASS), (3, Outcome.FAIL)])
-def test_wald_decides_between_two_hypotheses(errors: int, outcome: Outcome) -> None:
+def test_wald_decides_between_two_hypotheses(errors: int, outcome: Outcome, run_of: RunOf) -> None:
     """1 % against 2 % in blocks of 100 bits, 20 of them; one decides nothing."""
     objective = replace(QBER, rule="sprt", acceptable=0.01)
     assert judged("qber", run_of(*[(errors, 100)] * 20), objective).outcome is outcome
@@ -138,7 +109,7 @@ def test_wald_decides_between_two_hypotheses(errors: int, outcome: Outcome) -> N
     assert judged("dark_counts", dark([110] * 10), counts).outcome is Outcome.FAIL
 
 
-def test_other_indicators_look_after_every_block() -> None:
+def test_other_indicators_look_after_every_block(run_of: RunOf) -> None:
     """Dark counts, key rate and latency."""
     assert judged("dark_counts", dark([60] * 12), replace(DARK, rule="sequential")).outcome is Outcome.PASS
     rate = Objective("key_rate", 100.0, "bit/s", rule="sequential")

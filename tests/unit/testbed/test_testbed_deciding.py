@@ -20,24 +20,25 @@ from hil.slo import declared_rule, resolve
 from hil.testbed.joining import joined
 from hil.testbed.slo import Slo
 from hil.verdict import Outcome
-from tests.unit.slo.test_slo_rules import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    RunOf = Callable[..., LinkRun]
+
 
 class Stand:
     """A link whose runs come from a list, on a clock that each of them moves."""
 
-    def __init__(self, blocks: Iterator[tuple[int, int]]) -> None:
+    def __init__(self, blocks: Iterator[tuple[int, int]], run_of: RunOf | None = None) -> None:
         self.name, self.replayed, self.seed = "metro", False, 7
         self.testbed = self.declared = self
         self.block_s = 2.0
         self.bench = load("metro-25km")
         self.prediction = predict(self.bench, "metro")
         self.events: list[tuple[str, dict[str, Any]]] = []
-        self._blocks, self._now_s = blocks, 0.0
+        self._blocks, self._now_s, self._run_of = blocks, 0.0, run_of
 
     def record(self, kind: str, **data: Any) -> None:
         checked(kind, data)
@@ -48,7 +49,8 @@ class Stand:
 
     def run(self, duration_s: float) -> LinkRun:
         self._now_s += duration_s
-        return run_of(next(self._blocks))
+        assert self._run_of is not None
+        return self._run_of(next(self._blocks))
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [data for name, data in self.events if name == kind]
@@ -64,9 +66,9 @@ def blocks(rate: float, bits: int, *key: str) -> Iterator[tuple[int, int]]:
         yield int(rng.binomial(bits, rate)), bits
 
 
-def test_measuring_stops_as_soon_as_it_is_clear() -> None:
+def test_measuring_stops_as_soon_as_it_is_clear(run_of: RunOf) -> None:
     """0.2 % against 2 %: a few hundred bits of the 20,000 allowed, one verdict in the record, and how it came about."""
-    stand = Stand(blocks(0.002, 50, "clear"))
+    stand = Stand(blocks(0.002, 50, "clear"), run_of)
     (verdict,) = slo_of(stand).decide("qber", n_max=20_000)
     assert verdict.outcome is Outcome.PASS
     assert verdict.n < 1000
@@ -79,23 +81,23 @@ def test_measuring_stops_as_soon_as_it_is_clear() -> None:
     assert [kind for kind, _ in stand.events] == ["rule", "verdict"]
 
 
-def test_a_bad_device_stops_it_as_well() -> None:
+def test_a_bad_device_stops_it_as_well(run_of: RunOf) -> None:
     with pytest.raises(ObjectiveMissedError, match="FAIL qber of metro"):
-        slo_of(Stand(blocks(0.08, 50, "bad"))).decide("qber", n_max=20_000)
+        slo_of(Stand(blocks(0.08, 50, "bad"), run_of)).decide("qber", n_max=20_000)
 
 
-def test_the_budget_ends_it_undecided() -> None:
+def test_the_budget_ends_it_undecided(run_of: RunOf) -> None:
     """On the limit, 40 blocks of 2 s are looked at and none is saved."""
-    stand = Stand(iter([(2, 100)] * 100))
+    stand = Stand(iter([(2, 100)] * 100), run_of)
     with pytest.raises(Inconclusive, match="INCONCLUSIVE qber of metro"):
         slo_of(stand).decide("qber", budget="80 s")
     (recorded,) = stand.of("verdict")
     assert (recorded["looks"], recorded["saved"], recorded["n"]) == (40, 0, 4000)
 
 
-def test_undecided_at_the_end_counts_as_declared_and_not_before() -> None:
+def test_undecided_at_the_end_counts_as_declared_and_not_before(run_of: RunOf) -> None:
     """At the first look all is undecided; that is no FAIL yet."""
-    stand = Stand(blocks(0.002, 50, "declared"))
+    stand = Stand(blocks(0.002, 50, "declared"), run_of)
     (verdict,) = slo_of(stand).decide("qber", budget="400 s", insufficient_data="fail", conditional=True)
     assert verdict.outcome is Outcome.PASS
     assert verdict.saved is not None
@@ -103,18 +105,18 @@ def test_undecided_at_the_end_counts_as_declared_and_not_before() -> None:
     with pytest.raises(
         ObjectiveMissedError, match="conditional fail by the estimate; undecided, which the rule counts as FAIL"
     ):
-        slo_of(Stand(iter([(2, 100)] * 9))).decide("qber", budget=8.0, insufficient_data="fail", conditional=True)
+        slo_of(Stand(iter([(2, 100)] * 9), run_of)).decide("qber", budget=8.0, insufficient_data="fail", conditional=True)
 
 
-def test_a_fixed_rule_looks_once_at_the_end() -> None:
+def test_a_fixed_rule_looks_once_at_the_end(run_of: RunOf) -> None:
     """Whatever shows on the way: 1,400 bits are what was declared."""
-    stand = Stand(iter([(0, 100)] * 20))
+    stand = Stand(iter([(0, 100)] * 20), run_of)
     (verdict,) = slo_of(stand).decide("qber", rule="fixed", n_max=1400)
     assert (verdict.n, verdict.looks, verdict.saved) == (1400, 1, 0)
 
 
-def test_two_hypotheses_by_wald() -> None:
-    (verdict,) = slo_of(Stand(blocks(0.01, 100, "wald"))).decide("qber", acceptable="1 %", n_max=10_000)
+def test_two_hypotheses_by_wald(run_of: RunOf) -> None:
+    (verdict,) = slo_of(Stand(blocks(0.01, 100, "wald"), run_of)).decide("qber", acceptable="1 %", n_max=10_000)
     assert verdict.outcome is Outcome.PASS
     assert "Wald" in verdict.rule
 
@@ -138,15 +140,15 @@ def test_subjects_keep_the_answer_they_had_when_it_was_clear() -> None:
     assert found["z0"].n < 50
 
 
-def test_several_indicators_of_one_run_are_decided_together() -> None:
-    stand = Stand(iter([(1, 1000)] * 30))
+def test_several_indicators_of_one_run_are_decided_together(run_of: RunOf) -> None:
+    stand = Stand(iter([(1, 1000)] * 30), run_of)
     verdicts = slo_of(stand).decide("qber", "key_rate", budget="20 s", check=False)
     assert {verdict.indicator for verdict in verdicts} == {"qber", "key_rate"}
 
 
-def test_what_is_declared_stands() -> None:
+def test_what_is_declared_stands(run_of: RunOf) -> None:
     """A rule is declared once, up front; deciding and judging go by it."""
-    slo = slo_of(Stand(iter([(0, 100)] * 50)))
+    slo = slo_of(Stand(iter([(0, 100)] * 50), run_of))
     slo.declare("qber", rule="sequential", n_max=2000)
     with pytest.raises(UsageError, match="qber was declared otherwise before: mixture e-process"):
         slo.decide("qber", n_max=3000)
@@ -204,7 +206,7 @@ def test_latencies_go_by_the_clock_of_the_process() -> None:
     assert verdict.saved == 400 - verdict.n
 
 
-def test_both_arms_of_a_comparison_are_in_the_record() -> None:
+def test_both_arms_of_a_comparison_are_in_the_record(run_of: RunOf) -> None:
     """1.50 % new, 1.40 % old of a million bits: worse by 0.1 %, within 0.3 %, not within 0.1 %."""
     new, old = run_of(*[(3750, 250_000)] * 4), run_of(*[(3500, 250_000)] * 4)
     stand = Stand(iter([]))
@@ -232,7 +234,7 @@ def test_latencies_are_compared_by_the_bootstrap() -> None:
         slo_of(Stand(iter([]))).compare(slow, quick, "auth_round_trip", margin="1 ms")
 
 
-def test_joined_runs_are_as_one() -> None:
+def test_joined_runs_are_as_one(run_of: RunOf) -> None:
     """Blocks in order, counts and series end to end, claims weighted by their bits, coincidences added."""
     series = (np.array([1.0]), np.array([0.02]))
     parts = [
