@@ -82,7 +82,7 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         **PER_DETECTOR,
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
-        "detector_temperature_c": Bounds(-150.0, 100.0),
+        "detector_temperature_c": Bounds(-273.0, 100.0),
         "phase_error_rad": Bounds(-100.0, 100.0),
         "efficiency_ageing": Bounds(0.0, 0.999),
         "dark_count_ageing": Bounds(0.0, 10.0),

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._clicks import compared, counted_s, folded, lit_clicks, of_target, unfolded
+from hil.faults._clicks import compared, folded, lit_clicks, of_target, unfolded
 from hil.faults._detectors import units, whole_receiver
 from hil.faults._injection import Injection, checked, injection
 from hil.physics.dark_counts import activated_rate, rate_at_temperature
@@ -52,8 +52,8 @@ def _shown(bench: FaultBench, target: str, settings: TemperatureExcursion, befor
 
 
 def _healed(bench: FaultBench, target: str, settings: TemperatureExcursion, during: Span, after: Span) -> Finding:
-    if counted_s(during) <= 0.0 or counted_s(after) <= 0.0:
-        return _moved(during, after, -settings.delta_k) or Finding(shown=True, words="0 s with bias, so counts cannot tell")
+    if not (during.last["biased"] and after.last["biased"]):
+        return _moved(during, after, -settings.delta_k) or Finding(shown=True, words="bias off (0 of 1), so counts cannot tell")
     return _moved(during, after, -settings.delta_k) or _noisier(bench, target, settings, after, during)
 
 

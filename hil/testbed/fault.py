@@ -283,7 +283,7 @@ class Fault:
             self._commanded_ns / _NS_PER_S,
             commanded=self.commanded,
             evidence="",
-            spoils_detections=self._spec.spoils_detections,
+            spoils_detections=self._spec.spoils_detections and self._moves_anything(),
         )
         self._deadline_ns = chaos.clock.now_ns() + round((self.waveform.tops_s + patience_s) * _NS_PER_S)
         self._follow_after(0.0)
@@ -291,6 +291,10 @@ class Fault:
             due_ns = self._commanded_ns + round(self.duration_s * _NS_PER_S)
             self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._look)
             self._at(due_ns, self.time_is_up)
+
+    def _moves_anything(self) -> bool:
+        """False for a fault of zero."""
+        return bool(self._spec.moves(self._chaos.bench, self.target, self.settings, self.undos))
 
     def _follow_after(self, time_s: float) -> None:
         """Be there for the next change of the waveform."""
