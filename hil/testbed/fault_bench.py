@@ -95,9 +95,9 @@ class TestbedFaultBench:
         clicks = {f"clicks.{name}": float(count) for name, count in zip(receiver.detectors, counters.counts, strict=True)}
         return clicks | {"live_s": counters.live_s}
 
-    def glimpse(self) -> Readings:
+    def glimpse(self, at_least_s: float = 0.0) -> Readings:
         """From the link's detections, or from what its black box claims."""
-        return self._glimpses.look()
+        return self._glimpses.look(at_least_s)
 
     def write(self, device: str, setting: str, value: float) -> None:
         """Through the driver's setter, or the twin's control port; MissingCapabilityError on hardware without an actuator."""
