@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hil.faults._clicks import SURE, counted_s, darkened, difference_sigma, total_hz
+from hil.faults._clicks import GONE, SURE, counted_s, darkened, difference_sigma, total_hz
 from hil.ports.spec import Finding, Span
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def power_ratio(gain_db: float) -> float:
     return float(10.0 ** (gain_db / 10.0))
 
 
-def changed_light(bench: FaultBench, device: str, before: Span, now: Span, factor: float) -> Finding:
+def changed_light(bench: FaultBench, device: str, before: Span, now: Span, factor: float, *, least: float = SURE) -> Finding:
     """Whether counts went from what they were to ``factor`` times as much, the declared dark counts aside."""
     receiver = bench.declared(bench.receiver_behind(device))
     dark_hz = float(receiver.dark_count_rate_hz * len(receiver.detectors))
@@ -33,7 +33,7 @@ def changed_light(bench: FaultBench, device: str, before: Span, now: Span, facto
         f"counts went from {one_hz:.0f} Hz to {other_hz:.0f} Hz ({abs(other_hz - one_hz) / sigma_hz:.1f} standard deviations),"
         f" where {one_hz + due_hz:.0f} Hz would be expected without dead time"
     )
-    sure = abs(other_hz - one_hz) > SURE * sigma_hz
+    sure = abs(other_hz - one_hz) > least * sigma_hz
     return Finding(sure and _ACCORDINGLY[0] <= share <= _ACCORDINGLY[1], words)
 
 
@@ -41,5 +41,5 @@ def light_back(bench: FaultBench, device: str, during: Span, after: Span, factor
     """Whether counts differ by that factor again, seen from afterwards; by what reads back alone where light or bias is off."""
     if blind := darkened(after):
         return Finding(shown=True, words=blind)
-    found = changed_light(bench, device, after, during, factor)
+    found = changed_light(bench, device, after, during, factor, least=GONE)
     return Finding(found.shown, f"back: without the fault and with it, {found.words}")

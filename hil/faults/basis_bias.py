@@ -40,9 +40,11 @@ def _found(bench: FaultBench, target: str, settings: BasisBias, spans: tuple[Spa
     shifted = _shifted(settings, declared)
     if shows_settings(bench, target):
         due = declared - shifted if back else shifted - declared
-        return changed_share(*spans, ("settings_key", "settings_sent"), due, words="the key basis among the settings sent")
+        return changed_share(
+            *spans, ("settings_key", "settings_sent"), due, words="the key basis among the settings sent", back=back
+        )
     factor = declared / shifted if back else shifted / declared
-    return changed_rate(*spans, "sifted_bits", factor, words="bits of the key basis claimed")
+    return changed_rate(*spans, "sifted_bits", factor, words="bits of the key basis claimed", back=back)
 
 
 SPEC = injection(
@@ -60,6 +62,6 @@ SPEC = injection(
     read=lambda bench, _target, _settings: bench.glimpse(),
     shown=lambda bench, target, settings, before, now: _found(bench, target, settings, (before, now), back=False),
     healed=lambda bench, target, settings, during, after: _found(bench, target, settings, (during, after), back=True),
-    ranges={"shift_ratio": Range(-0.3, 0.1, "to the 1 % that 26,000 settings show and far beyond it; our choice")},
+    ranges={"shift_ratio": Range(-0.3, -0.03, "from the 3 % that a look of 20,000 settings is sure to show; our choice")},
     magnitude=("shift_ratio",),
 )

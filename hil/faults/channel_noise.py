@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError
-from hil.faults._clicks import SURE, counted_s, difference_sigma, lit_clicks, total_hz
+from hil.faults._clicks import GONE, SURE, counted_s, difference_sigma, lit_clicks, total_hz
 from hil.faults._injection import Injection, checked, injection
 from hil.faults._path_loss import fibre_of
 from hil.ports.spec import Finding, Range
@@ -37,14 +37,14 @@ def _where(bench: FaultBench, way: str) -> list[tuple[str, str]]:
     return [(way, "launch_power_w")]
 
 
-def _noisier(noisy: Span, quiet: Span, than: str) -> Finding:
+def _noisier(noisy: Span, quiet: Span, than: str, least: float) -> Finding:
     noisy_hz, quiet_hz = total_hz(noisy), total_hz(quiet)
     sigma_hz = difference_sigma(noisy_hz, counted_s(noisy), quiet_hz, counted_s(quiet))
     words = (
         f"{noisy_hz - quiet_hz:.0f} Hz more counts than {than} ({(noisy_hz - quiet_hz) / sigma_hz:.1f} standard deviations),"
         f" {noisy_hz:.0f} Hz in all"
     )
-    return Finding(noisy_hz - quiet_hz > SURE * sigma_hz, words)
+    return Finding(noisy_hz - quiet_hz > least * sigma_hz, words)
 
 
 SPEC = injection(
@@ -60,8 +60,8 @@ SPEC = injection(
     target_role="link",
     acts_on="the classical light in the fibre of a link's twin",
     read=lambda bench, way, _settings: lit_clicks(bench, bench.receiver_behind(way)),
-    shown=lambda _bench, _way, _settings, before, now: _noisier(now, before, "before"),
-    healed=lambda _bench, _way, _settings, during, after: _noisier(during, after, "after healing"),
+    shown=lambda _bench, _way, _settings, before, now: _noisier(now, before, "before", SURE),
+    healed=lambda _bench, _way, _settings, during, after: _noisier(during, after, "after healing", GONE),
     ranges={
         "launch_power_w": Range(
             1e-6,

@@ -7,11 +7,9 @@ trusted while they are off.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import MissingCapabilityError
 from hil.faults._clicks import lit_clicks
 from hil.faults._dimming import changed_light, light_back, power_ratio
 from hil.faults._injection import Injection, checked, injection
@@ -34,10 +32,9 @@ class IntensityDrift:
 
 
 def _where(bench: FaultBench, target: str) -> list[tuple[str, str]]:
-    with suppress(MissingCapabilityError):
-        laser = bench.device_of_role("laser")
-        if bench.declared(laser).drives == target:
-            return [(laser, "current_a")]
+    lasers = [name for name in bench.devices_of_role("laser") if bench.declared(name).drives == target]
+    if lasers:
+        return [(lasers[0], "current_a")]
     return [(target, f"{number}.intensity_scale") for number in range(len(bench.declared(target).intensities))]
 
 
@@ -66,6 +63,6 @@ SPEC = injection(
     healed=lambda bench, _target, settings, during, after: light_back(
         bench, bench.device_of_role("receiver"), during, after, power_ratio(settings.drift_db)
     ),
-    ranges={"drift_db": Range(-3.0, 1.0, "half of the light is a common end of life of a laser; 1 dB up: a bias that wanders")},
+    ranges={"drift_db": Range(-3.0, -0.2, "down to half of the light, a common end of life of a laser; our choice")},
     magnitude=("drift_db",),
 )

@@ -1,7 +1,8 @@
 """The laser drifts off the receiver's filter: light is lost there, as a Gaussian filter takes it.
 
-The twin's transmitter is detuned. A real one would take a driver that tunes its laser, which no driver here does. Seen in the
-counts. Of a time-bin link the interferometer's phase would turn as well, which the twin does not model.
+Where the bench has the laser's driver the set point of its cooler is moved, inside its envelope; the wavelength follows by
+0.09 nm a kelvin. Else the twin's transmitter is detuned. Seen in the counts. Of a time-bin link the phase of the interferometer
+would turn as well, which the twin does not model.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["SPEC", "LaserDetuning"]
 
 _FILTER_NM = 0.8
+_NM_PER_K = 0.09
+"""Of distributed-feedback lasers at 1550 nm: 0.08 to 0.10 nm a kelvin."""
+_TOLD_K = 0.06
 _SIXTEENTH_DB = 12.04
 """A Gaussian loses it beside its middle by its full width at half maximum, and with the square of the distance."""
 
@@ -32,6 +36,15 @@ class LaserDetuning:
 
     def __post_init__(self) -> None:
         checked(self, detuning_nm=(-2.0, 2.0))
+
+
+def _where(bench: FaultBench, target: str) -> list[tuple[str, str]]:
+    lasers = [name for name in bench.devices_of_role("laser") if bench.declared(name).drives == target]
+    return [(lasers[0], "setpoint_c")] if lasers else [(target, "detuning_nm")]
+
+
+def _becomes(settings: LaserDetuning, parameter: str, stood: float) -> float:
+    return float(stood + settings.detuning_nm / (_NM_PER_K if parameter == "setpoint_c" else 1.0))
 
 
 def _factor(bench: FaultBench, settings: LaserDetuning) -> float:
@@ -47,16 +60,17 @@ def _factor(bench: FaultBench, settings: LaserDetuning) -> float:
 
 SPEC = injection(
     Injection(
-        parameters=lambda _bench, target: [(target, "detuning_nm")],
-        becomes=lambda settings, _parameter, stood: float(stood + settings.detuning_nm),
-        unless="it would take a driver that tunes its laser",
+        parameters=_where,
+        becomes=_becomes,
+        unless="it would take the driver of its laser as a device of the bench",
+        within=_TOLD_K,
     ),
     name="laser-detuning",
-    title="The laser drifts off the receiver's filter (twins only)",
+    title="The laser drifts off the receiver's filter",
     settings=LaserDetuning,
     zero="A detuning of 0 nm changes nothing.",
     target_role="transmitter",
-    acts_on="the wavelength of a transmitter's twin, against the filter of its receiver",
+    acts_on="the set point of the transmitter's laser; without its driver, the wavelength of the twin",
     read=lambda bench, _target, _settings: lit_clicks(bench, bench.device_of_role("receiver")),
     shown=lambda bench, _target, settings, before, now: changed_light(
         bench, bench.device_of_role("receiver"), before, now, _factor(bench, settings)
@@ -66,7 +80,7 @@ SPEC = injection(
     ),
     ranges={
         "detuning_nm": Range(
-            -0.8, 0.8, "a channel of the 100 GHz grid (ITU-T G.694.1) either way: 8 to 10 K at 0.08 to 0.10 nm per kelvin"
+            0.1, 0.8, "to a channel of the 100 GHz grid (ITU-T G.694.1) beside: 8 to 10 K at 0.08 to 0.10 nm per kelvin"
         )
     },
     magnitude=("detuning_nm",),

@@ -46,7 +46,7 @@ SPEC = injection(
     Injection(
         parameters=_where,
         becomes=lambda settings, _parameter, stood: float(min(stood + settings.added_ratio, 0.5)),
-        unless="it would take a motor in its optics",
+        unless="it would take a motor in its optics, or, by thermal_drift, the stage that holds them",
     ),
     name="misalignment",
     title="A receiver's optics are out of alignment (twins only)",

@@ -49,9 +49,13 @@ def _found(bench: FaultBench, target: str, settings: ModeImbalance, spans: tuple
     share = light[number] / sum(light)
     grown = 1.0 + share * (power_ratio(settings.offset_db) - 1.0)
     if not shows_settings(bench, target):
-        return changed_rate(*spans, "sampled_clicks", grown if factor > 0 else 1.0 / grown, words="clicks claimed")
+        return changed_rate(
+            *spans, "sampled_clicks", grown if factor > 0 else 1.0 / grown, words="clicks claimed", back=factor < 0.0
+        )
     due = (share * power_ratio(settings.offset_db) / grown - share) * factor
-    return changed_share(*spans, (f"bits.{number}", "sifted_bits"), due, words=f"sifted bits of intensity {number}")
+    return changed_share(
+        *spans, (f"bits.{number}", "sifted_bits"), due, words=f"sifted bits of intensity {number}", back=factor < 0.0
+    )
 
 
 def _plan(bench: FaultBench, target: str, settings: ModeImbalance) -> tuple[Undo, ...]:
@@ -77,7 +81,7 @@ _INJECTION = injection(
     shown=lambda bench, target, settings, before, now: _found(bench, target, settings, (before, now), 1.0),
     healed=lambda bench, target, settings, during, after: _found(bench, target, settings, (during, after), -1.0),
     ranges={
-        "offset_db": Range(-3.0, 3.0, "up to half or twice the light; proofs allow for some per cent; our choice"),
+        "offset_db": Range(0.5, 3.0, "up to twice the light; proofs allow for some per cent; our choice"),
         "intensity_number": Range(0, 1, "the signal and the first decoy; a vacuum state has no light to be off"),
     },
     magnitude=("offset_db",),

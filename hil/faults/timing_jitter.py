@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._clicks import SURE, emitter
+from hil.faults._clicks import GONE, SURE, emitter
 from hil.faults._detectors import whole_receiver
 from hil.faults._errors import fell, grown, rose
 from hil.faults._injection import Injection, checked, injection
@@ -88,7 +88,8 @@ def _missed(old: Span, new: Span, crossing: float) -> Finding:
         f"{rates[1]:.0f} sifted bits a second, {rates[0]:.0f} before: {share:.1%} of a change ({share / sigma:.1f} standard"
         f" deviations), {abs(crossing):.1%} were due"
     )
-    return Finding(share > max(SURE * sigma, _HALF * abs(crossing)), words)
+    sure = GONE if crossing < 0.0 else SURE
+    return Finding(share > max(sure * sigma, _HALF * abs(crossing)), words)
 
 
 def _spread(bench: FaultBench, settings: TimingJitter, old: Span, new: Span) -> Finding | None:

@@ -42,7 +42,9 @@ def _found(bench: FaultBench, target: str, settings: WeakQrng, spans: tuple[Span
     by_chance = sum(often**2 for often in declared.intensity_probabilities)
     by_chance *= (bit**2 + (1.0 - bit) ** 2) * (key**2 + (1.0 - key) ** 2)
     due = sign * settings.repeat_ratio * (1.0 - by_chance)
-    return changed_share(*spans, ("settings_repeated", "settings_sent"), due, words="settings like those of the pulse before")
+    return changed_share(
+        *spans, ("settings_repeated", "settings_sent"), due, words="settings like those of the pulse before", back=sign < 0.0
+    )
 
 
 SPEC = injection(

@@ -135,10 +135,14 @@ class Chaos:
         self._watch.start()
         if self._plan is not None:
             self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
+        self.hold_again(fault)
+        self._active.append(fault)
+
+    def hold_again(self, fault: Fault) -> None:
+        """Leave the fault's undos with the guardian, in place of those that it may have of it."""
         real = [undo for undo in fault.undos if is_real(self.link, undo.device)]
         if self._guardian is not None and real:
             self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
-        self._active.append(fault)
 
     def release(self, fault: Fault) -> None:
         """The fault is gone: the guardian may forget it, and what waited for it heals."""

@@ -90,6 +90,7 @@ class Fault:
         self._commanded_ns = 0
         self._windows = chaos.link.windows
         self._window: int | None = None
+        self._handed: set[tuple[str, str]] = set()
         self._overdue = False
         self._behind = False
 
@@ -329,8 +330,25 @@ class Fault:
         """Take back what is commanded but was not seen."""
         if self.state == "coming":
             self._cancel()
+            self._hand_up()
             self._undo()
             self._close("never", "taken back, as the bench did not show it")
+
+    def _hand_up(self) -> None:
+        """What a later fault holds, that one heals, and to where this one found it."""
+        mine = {(undo.device, undo.setting): undo for undo in self.undos}
+        for other in self._chaos.above(self):
+            handed = [key for undo in other.undos if (key := (undo.device, undo.setting)) in mine.keys() - self._handed]
+            other.heal_to([mine[key] for key in handed])
+            self._handed.update(handed)
+
+    def heal_to(self, undos: Iterable[Undo]) -> None:
+        """Heal these settings to where they stood before the fault below this one, which is gone."""
+        instead = {(undo.device, undo.setting): undo for undo in undos}
+        self.undos = tuple(instead.get((undo.device, undo.setting), undo) for undo in self.undos)
+        if self._follower is not None:
+            self._follower.stood_at(self.undos)
+        self._chaos.hold_again(self)
 
     def _find(self) -> bool:
         """Whether this look settled what was waited for."""
@@ -356,6 +374,10 @@ class Fault:
         finding = self._spec.healed(chaos.bench, self.target, self._seen, self._during, Span(self._since, now))
         if finding.shown:
             self._close("healed", finding.words)
+        elif expired and (others := self._others()):
+            # what was undone reads back as it stood; what else the bench shows is those others' as well
+            self._close("healed", f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told")
+            return True
         elif expired:
             self._close("broken", finding.words)
             raise HealingError(
@@ -363,6 +385,12 @@ class Fault:
                 f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
             )
         return finding.shown
+
+    def _others(self) -> tuple[str, ...]:
+        """Faults of what is detected that were in at any time while this one was."""
+        assert self._window is not None
+        now_s = self._chaos.clock.now_ns() / _NS_PER_S
+        return self._windows.beside(self._window, self._commanded_ns / _NS_PER_S, now_s)
 
     def _shown(self, span: Span) -> Finding:
         """What the bench shows of it at its present level."""
@@ -416,6 +444,8 @@ class Fault:
         """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
         bench, troubles, cause = self._chaos.bench, [], None
         for undo in reversed(self.undos):
+            if (undo.device, undo.setting) in self._handed:
+                continue
             try:
                 bench.write(undo.device, undo.setting, float(undo.value))
                 found = bench.read(undo.device, undo.setting)

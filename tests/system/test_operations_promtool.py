@@ -17,7 +17,7 @@ from hil.operations.burning import BURN_ALERTS, burn_rates, firings
 from hil.operations.rule_tests import rule_tests
 from hil.operations.rules import rules
 from hil.operations.standing import objectives_of
-from hil.operations.watching import watch_group
+from hil.operations.watching import watch_groups
 from hil.telemetry.openmetrics import HELP, exposition
 from hil.telemetry.recorder import Recorder
 
@@ -65,11 +65,11 @@ def test_their_own_tests_can_fail(tmp_path: Path) -> None:
     bench = load("metro-25km")
     (up,) = [one for one in objectives_of(bench) if one.decision.indicator == "link_availability"]
     (tmp_path / "rules_test.yml").write_text(yaml.safe_dump(rule_tests("rules.yml", [up]), width=10_000))
-    good = yaml.safe_dump(rules([up], [watch_group(bench)]), width=10_000)
+    good = yaml.safe_dump(rules([up], watch_groups(bench)), width=10_000)
     for text, passes in (
         (good, True),
         (good.replace("> (14.4 *", "> (1440 *"), False),
-        (good.replace("or vector(1)", "or vector(0)"), False),
+        (good.replace("or (vector(1)", "or (vector(0)"), False),
         (good.replace('drill!="page"', 'drill!="none"'), False),
     ):
         (tmp_path / "rules.yml").write_text(text)

@@ -19,6 +19,7 @@ __all__ = [
     "Hertz",
     "Kilometres",
     "Nanometres",
+    "Pause",
     "PositiveRatio",
     "Ratio",
     "Seconds",
@@ -40,6 +41,8 @@ def quantity(name: str) -> Meta:
 ABOVE_ZERO = Meta(gt=0.0)
 
 Seconds = Annotated[float, quantity("time")]
+Pause = Annotated[float, Meta(extra={"quantity": "time", "setting": False})]
+"""A time that is about a device's use and is nothing it could be set to."""
 SomeSeconds = Annotated[Seconds, ABOVE_ZERO]
 Hertz = Annotated[float, quantity("rate")]
 SomeHertz = Annotated[Hertz, ABOVE_ZERO]

@@ -179,6 +179,17 @@ class TestOnTopOfEachOther:
             assert not drift.healed
         assert settings(link) == HEALTHY
 
+    def test_the_one_on_top_heals_what_one_below_found(self, chaos: Chaos, link: Link) -> None:
+        """Half a dark count a second cannot be seen and is taken back, under a spike, which heals to 60 Hz and not to 60.5."""
+        chaos.at("10 ms").dark_count_spike(rate_hz=0.5)
+        with chaos.dark_count_spike(rate="20 kHz") as spike:
+            assert settings(link)[2] == 20_060.5
+            with pytest.raises(FaultWithoutEvidenceError, match=r"rate 0\.5 Hz"):
+                link.testbed.clock.sleep(5.0)
+            assert settings(link)[2] == 20_060.5
+        assert spike.healed
+        assert settings(link) == HEALTHY
+
     def test_the_one_below_waits_for_the_one_on_top(self, chaos: Chaos, link: Link) -> None:
         """Two drifts of one stage that overlap: the first ends while the second is in, and both end where it began."""
         link.up()

@@ -349,3 +349,20 @@ def test_a_black_box_shows_errors_and_that_it_sifts_nothing(fresh_notebook: Any)
             chaos.clock_drift(rate_ppm=20.0)
         testbed.end()
     assert [fault.healed for fault in (loss, jitter, lost)] == [True] * 3
+
+
+def test_what_overlaps_heals_by_what_reads_back(chaos: Chaos, link: Link) -> None:
+    """Counts of a cut fibre tell nothing of a detector: it says so, stands as it did, and alone it must show again."""
+    loss, cut = chaos.efficiency_loss(loss_ratio=0.5), chaos.fiber_cut()
+    with cut, pytest.raises(FaultWithoutEvidenceError):
+        loss.__enter__()
+    loss = chaos.efficiency_loss(loss_ratio=0.5)
+    with loss, chaos.fiber_cut() as cut:
+        loss.end()
+        assert loss.healed
+        assert "fiber_cut was in besides" in loss.healing
+        assert link.testbed.control.injected("bob", "z0.efficiency") == 0.2
+    assert cut.healed
+    with chaos.efficiency_loss(loss_ratio=0.5) as alone:
+        pass
+    assert "than after healing" in alone.healing

@@ -109,8 +109,8 @@ class TestActuators:
         assert [(undo.device, undo.setting) for undo in bend.undos] == [("voa", "attenuation_db")]
         assert link.attenuator.attenuation_db() == pytest.approx(3.0)
 
-    def test_a_drift_moves_the_current_of_the_laser(self) -> None:
-        """10 mA of threshold, 30 mA at work: 3.01 dB less light are 20 mA, half of what is above the threshold."""
+    def test_faults_of_the_laser_move_its_driver(self) -> None:
+        """10 mA of threshold, 30 mA at work: 3.01 dB less light are 20 mA, half of what is above; detuned it is its cooler."""
         with Testbed.open(SHELF, seed=3, simulate=True) as testbed:
             testbed.begin("the laser's current")
             link = cast("Link", testbed.link("bench"))
@@ -119,6 +119,11 @@ class TestActuators:
                 assert laser.current_a() == pytest.approx(0.020, abs=1e-5)
             assert drift.healed
             assert laser.current_a() == pytest.approx(0.030, abs=1e-5)
+            set_c = laser.setpoint_c()
+            with Chaos(testbed, link).laser_detuning(detuning_nm=0.36) as off:
+                assert laser.setpoint_c() == pytest.approx(set_c + 4.0, abs=0.06)  # 0.09 nm a kelvin
+            assert off.healed
+            assert laser.setpoint_c() == pytest.approx(set_c, abs=0.06)
 
 
 @pytest.fixture(scope="module")
