@@ -9,12 +9,14 @@ from hil.ports.spec import ReporterSpec
 from hil.record.reader import read_record
 from hil.verdict import Outcome
 
-from ._numbers import count, quantity, seconds, spread
+from ._numbers import quantity, seconds, spread
 from ._words import (
     case_name,
     clean,
     headline,
     kind_of_bench,
+    looked,
+    observed,
     ordered,
     plural,
     rules,
@@ -75,12 +77,12 @@ def _verdict_table(record: Record) -> str:
 def _row(verdict: VerdictEntry, numbers: dict[str, int]) -> str:
     estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, verdict.unit)
     cells = [
-        f"{_SIGNS[verdict.outcome]} {verdict.outcome.value}",
+        f"{_SIGNS[verdict.outcome]} {verdict.outcome.value}" + (f" ({_escape(verdict.grade)})" if verdict.grade else ""),
         _escape(verdict.indicator) + ("" if verdict.gate else " (no gate)"),
         _escape(verdict.subject),
         _escape(estimate),
         _escape(interval),
-        count(verdict.n) if verdict.n else "–",
+        "; ".join(part for part in (observed(verdict), looked(verdict)) if part),
         _escape(quantity(verdict.limit, verdict.unit, digits=4)),
         str(numbers.get(verdict.rule, "–")),
     ]
