@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ._environment import CHECKOUT, Environment, PythonNotFoundError, find_python, prepare, prepare_peers
+from ._machine import prepare_machine
 from ._progress import StepFailedError, show
 from ._steps import STEPS, run_steps, table
 
@@ -47,7 +48,10 @@ def test(arguments: Sequence[str]) -> int:
 
     def run() -> int:
         environment = prepare("test", find_python(options.python), extra="dev")
-        results = run_steps(environment, options.steps or list(STEPS), to_pytest)
+        steps = options.steps or list(STEPS)
+        if "system" in steps:
+            prepare_machine()
+        results = run_steps(environment, steps, to_pytest)
         print(f"\n{table(results)}", flush=True)
         return 0 if all(result.passed for result in results) else 1
 

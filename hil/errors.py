@@ -21,6 +21,8 @@
     │   │   ├── EnvelopeError (ValueError) a move outside what the bench file allows; nothing was sent
     │   │   │   └── InterlockError         a move that would put more light on a detector than it bears
     │   │   └── TapeMismatchError          a replayed device was told something else than its tape has
+    │   ├── ChaosLimitError                a fault too fast, too often or too soon for what it moves; nothing was moved
+    │   ├── ChaosAbortedError              a reading left what chaos_abort allows; everything was taken back
     │   ├── FaultWithoutEvidenceError      injected, but the bench does not show it
     │   ├── HealingError                   healed, but the bench does not show it
     │   ├── SynchronisationError           the two parties' events show no common clock
@@ -49,6 +51,8 @@ __all__ = [
     "BenchFileError",
     "ChannelClosedError",
     "ChannelRefusedError",
+    "ChaosAbortedError",
+    "ChaosLimitError",
     "ClassicalChannelError",
     "CountersFileError",
     "DeviceError",
@@ -141,6 +145,14 @@ class UnknownNameError(UsageError):
 
 class BenchError(HilError):
     """The bench broke, not the device under test."""
+
+
+class ChaosLimitError(BenchError):
+    """A fault would move a device faster, more often or sooner than its table of the bench file allows; nothing was moved."""
+
+
+class ChaosAbortedError(BenchError):
+    """While a fault was in, a reading left the interval that the bench file allows it; everything was taken back."""
 
 
 class DeviceError(BenchError):

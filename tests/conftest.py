@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 try:
     from hypothesis import settings
@@ -19,6 +23,15 @@ TIMEOUT_S = 120.0
 HERE = Path(__file__).parent
 WHOLE_RUNS = HERE / "system"
 WHOLE_RUNS_TIMEOUT_S = 300.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hil_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leases, journals and quarantines of the tests' loopback devices lie apart, and containers may break those."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HIL_STATE_DIR", str(tmp_path_factory.mktemp("hil-state")))
+        patch.setenv("HIL_GUARD", "local")
+        yield
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -138,6 +138,7 @@ def _check_device(device: Walked, where: str) -> Iterator[Mistake]:
         if isinstance(value, float) and not low <= value <= high:
             key = _key_of(device, setting)
             yield Mistake(f"{where}.{key}", f"{value:g}", f"a value inside its own envelope, {low:g} to {high:g}")
+    yield from _check_chaos(device, where)
     for name, calibration in device.tables("calibration").items():
         on, due = calibration.get("on"), calibration.get("due")
         if on is not None and due is not None and due <= on:
@@ -146,6 +147,16 @@ def _check_device(device: Walked, where: str) -> Iterator[Mistake]:
             value = calibration.get(key)
             if isinstance(value, float) and not value > fits:
                 yield Mistake(f"{where}.calibration.{name}.{key}", f"{value:g}", f"a number {least}")
+
+
+def _check_chaos(device: Walked, where: str) -> Iterator[Mistake]:
+    for setting, most in (device.get("chaos_slew") or {}).items():
+        if not (isinstance(most, float) and most > 0.0):
+            key = f"{where}.chaos_slew.{_key_of(device, setting)}"
+            yield Mistake(key, f"{most}", "the most it may change in a second, above 0")
+    for reading, bounds in (device.get("chaos_abort") or {}).items():
+        if len(bounds) != 2 or not bounds[0] < bounds[1]:
+            yield Mistake(f"{where}.chaos_abort.{reading}", f"{list(bounds)}", "two numbers, the lower first")
 
 
 def _check_role(device: Walked, where: str) -> Iterator[Mistake]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "ledger": "ledger",
     "judge": "judge",
     "slo": "slo",
+    "rules": "rules",
     "tape": "tape",
     "safe": "safe",
     "guard": "guard",

@@ -41,17 +41,20 @@ def execute(arguments: argparse.Namespace) -> int:
     versions = _versions()
     probes: list[Probe] = []
     guard = ""
+    left: list[str] = []
     if arguments.bench:
         from hil.cli._probe import probe_bench
 
         bench = load(arguments.bench, simulate=arguments.simulate)
         guard = _guard(bench, simulate=arguments.simulate)
+        left = _left(bench, simulate=arguments.simulate)
         probes = list(probe_bench(bench, simulate=arguments.simulate, recording=arguments.recording))
     if arguments.json:
-        print(json.dumps(_plain(versions, probes, guard), indent=2, ensure_ascii=False))
+        print(json.dumps(_plain(versions, probes, guard) | {"left": left}, indent=2, ensure_ascii=False))
     else:
         _print(versions, probes, guard)
-    return _BROKEN if any(probe.trouble for probe in probes) else 0
+        print(*left, sep="\n", end="\n" if left else "")
+    return _BROKEN if left or any(probe.trouble for probe in probes) else 0
 
 
 def _versions() -> dict[str, str]:
@@ -81,10 +84,27 @@ def _guard(bench: Bench, *, simulate: bool) -> str:
     real = [name for name, device in bench.device.items() if name not in twins and not isinstance(device, RecordingDevice)]
     if not real:
         return "nothing real can be left broken: the bench has no real device"
+    from hil.testbed.protection import GuardSettings, unfit_here
+
     may = [name for name in real if bench.device[name].chaos == "allow"]
+    words = f"each run's guardian process makes {', '.join(real)} safe when the run is killed or hangs"
     if not may:
-        return 'no real device may be broken: none says chaos = "allow"'
-    return f"each run's guardian process heals {', '.join(may)} when the run is killed; without one, faults are refused"
+        return f'{words}; no real device may be broken: none says chaos = "allow"'
+    if unfit := unfit_here(GuardSettings.of_environment()):
+        return f"{words}, but faults of {', '.join(may)} are refused: {unfit}"
+    return f"{words}, and heals {', '.join(may)}"
+
+
+def _left(bench: Bench, *, simulate: bool) -> list[str]:
+    """What earlier runs left broken, and what is quarantined for it; nothing is healed here."""
+    from hil.testbed import quarantine
+    from hil.testbed.journal import broken
+    from hil.testbed.shared_file import state_folder
+    from hil.testbed.ward import guarded
+
+    addresses = guarded(bench, simulated_devices(bench, simulate=simulate))
+    left = [f"{words}; the next start heals it first" for words in broken(state_folder(), addresses.values())]
+    return left + [str(each) for each in quarantine.in_force(state_folder(), addresses)]
 
 
 def _plain(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> dict[str, Any]:

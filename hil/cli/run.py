@@ -38,6 +38,11 @@ def declare_bench(parser: argparse.ArgumentParser) -> None:
     """What every command says of the bench it runs on, and of the run."""
     parser.add_argument("--bench", action="append", default=[], metavar="NAME|FILE", help=f"bench; default {DEFAULT_BENCH}")
     parser.add_argument("--simulate", action="store_true", help="replace every device by its simulated twin")
+    parser.add_argument(
+        "--chaos-plan",
+        action="store_true",
+        help="rehearse on twins: list what faults would move, when and how far; nothing real is opened or moved",
+    )
     parser.add_argument("--seed", metavar="N", help="seed of the run; drawn and shown when not given")
     parser.add_argument("--recording", metavar="FILE", help="time-tag file for a bench that is a recording")
     parser.add_argument("--record", metavar="DIR", help="folder for the run record; default .hil/runs/<run id>")
@@ -70,6 +75,7 @@ def arguments_for_pytest(arguments: argparse.Namespace) -> list[str]:
     # joined by "=": pytest takes a path that stands alone for one of tests, and its folder for the project's
     given = [f"--hil-bench={bench}" for bench in arguments.bench]
     given += ["--hil-simulate"] if arguments.simulate else []
+    given += ["--hil-chaos-plan"] if arguments.chaos_plan else []
     given += [f"--hil-gameday={day}" for day in arguments.gameday]
     for name in _VALUES:
         value = getattr(arguments, name)

@@ -1,4 +1,7 @@
-"""Put every device of a bench in its safe state: light blocked, bias off, temperatures held."""
+"""Put every device of a bench in its safe state: light blocked, bias off, temperatures held; cold on request.
+
+A run that hangs with one of its devices is ended first, and what an earlier run left broken is healed.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,29 @@ HELP = "put every device of a bench in its safe state"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Which bench."""
+    """Which bench, and how far."""
     parser.add_argument("--bench", required=True, metavar="NAME|FILE", help="bench to park")
+    parser.add_argument("--clear", action="store_true", help="give it back after a quarantine, once everything is parked")
+    parser.add_argument("--force", action="store_true", help="end a run that has it, also one that is alive")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Open it, park it, leave it."""
+    """Free it, heal it, park it, leave it."""
     bench = load(arguments.bench)
     twins = simulated_devices(bench)
+    from hil.testbed.ending import end_holders
     from hil.testbed.testbed import Testbed
+    from hil.testbed.ward import guarded
 
-    with Testbed.open(bench, seed=0) as testbed:
+    for words in end_holders(guarded(bench, twins), force=arguments.force):
+        print(words, flush=True)
+    with Testbed.open(bench, seed=0, clear=arguments.clear) as testbed:
+        for words in testbed.guardian.tidings if testbed.guardian is not None else ():
+            print(words)
         testbed.park()
         for name in testbed.devices:
             print(f"{name}: parked{' (a twin)' if name in twins else ''}")
+        if arguments.clear and testbed.guardian is not None:
+            testbed.guardian.clear()
+            print(f"bench {testbed.name}: no quarantine is left")
     return 0

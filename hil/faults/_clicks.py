@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hil.errors import MissingCapabilityError
 
 if TYPE_CHECKING:
-    from hil.ports.spec import Span
+    from collections.abc import Callable, Iterable
 
-__all__ = ["SURE", "counted_s", "detectors", "difference_sigma", "rate_hz", "total_hz"]
+    from hil.ports.spec import FaultBench, Readings, Span
+
+__all__ = [
+    "SURE",
+    "Change",
+    "Counted",
+    "compared",
+    "counted_s",
+    "darkened",
+    "detectors",
+    "difference_sigma",
+    "emitter",
+    "folded",
+    "lit_clicks",
+    "of_target",
+    "rate_hz",
+    "total_hz",
+    "unfolded",
+]
 
 SURE = 5.0
 """Standard deviations that a change of counts must exceed; one look in three million exceeds them by chance."""
 
+_ACCORDINGLY = (0.5, 2.0)
+"""Share of a change that must be found: temperature, afterpulses and the like are not accounted for."""
 _PREFIX = "clicks."
 
 
@@ -35,6 +59,100 @@ def rate_hz(span: Span, detector: str) -> float:
 def total_hz(span: Span) -> float:
     """Mean count rate of all detectors."""
     return sum(rate_hz(span, detector) for detector in detectors(span))
+
+
+@dataclass(frozen=True)
+class Change:
+    """How counts changed: by how much in all, how sure that is, and what share of what was due that is."""
+
+    rise_hz: float
+    sigmas: float
+    share: float
+
+    @property
+    def accordingly(self) -> bool:
+        """Sure, and between half and twice of what was due."""
+        return self.sigmas > SURE and _ACCORDINGLY[0] <= self.share <= _ACCORDINGLY[1]
+
+    def words(self, due: str) -> str:
+        """With the numbers; ``due`` says what would give all of it."""
+        more = "more" if self.rise_hz >= 0.0 else "fewer"
+        said = f"{self.sigmas:.1f} standard deviations, {self.share:.0%} of what {due} would give"
+        return f"{abs(self.rise_hz):.0f} Hz {more} counts ({said})"
+
+
+def compared(quiet: Span, noisy: Span, names: Iterable[str], becomes: Callable[[float], float]) -> Change:
+    """What the noisy stretch counted beyond the quiet one; detectors weigh by how well they could show it.
+
+    ``becomes(quiet_hz)`` says what is due in the noisy one.
+    """
+    found = expected = rise_hz = 0.0
+    for name in names:
+        quiet_hz, noisy_hz = rate_hz(quiet, name), rate_hz(noisy, name)
+        due_hz = becomes(quiet_hz) - quiet_hz
+        sigma_hz = difference_sigma(quiet_hz, counted_s(quiet), noisy_hz, counted_s(noisy))
+        weight = due_hz / sigma_hz**2
+        found += weight * (noisy_hz - quiet_hz)
+        expected += weight * due_hz
+        rise_hz += noisy_hz - quiet_hz
+    # with these weights the expected sum is also the variance of the found one
+    if expected <= 0.0:
+        return Change(rise_hz, 0.0, 0.0)
+    return Change(rise_hz, found / math.sqrt(expected), found / expected)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Whose counts tell of a receiver or one of its detectors: names, dead time, detectors behind each name, its table."""
+
+    names: tuple[str, ...]
+    dead_time_s: float
+    number: int
+    declared: Any
+
+
+def of_target(bench: FaultBench, target: str, span: Span) -> Counted:
+    """Who counts. A black box tells one sum, which then stands for detectors whose dead times share it."""
+    device, _, detector = target.partition(".")
+    declared, names = bench.declared(device), tuple(detectors(span))
+    if names == ("all",):
+        number = len(declared.detectors)
+        return Counted(names, declared.dead_time_s / number, 1 if detector else number, declared)
+    return Counted((detector,) if detector else names, declared.dead_time_s, 1, declared)
+
+
+def unfolded(counted_hz: float, dead_time_s: float) -> float:
+    """The rate that dead time reduced to this one (non-paralysable)."""
+    alive = 1.0 - counted_hz * dead_time_s
+    return counted_hz / alive if alive > 0.0 else math.inf
+
+
+def folded(offered_hz: float, dead_time_s: float) -> float:
+    """What is counted of a rate."""
+    return offered_hz / (1.0 + offered_hz * dead_time_s) if math.isfinite(offered_hz) else 1.0 / dead_time_s
+
+
+def emitter(bench: FaultBench) -> str:
+    """What the light of the link comes from: its transmitter, or the source of its pairs."""
+    with suppress(MissingCapabilityError):
+        return bench.device_of_role("transmitter")
+    return bench.device_of_role("pair-source")
+
+
+def lit_clicks(bench: FaultBench, target: str) -> Readings:
+    """Clicks of a receiver, whether it has its bias and whether there is light (``biased``, ``emitting``: 1 or 0)."""
+    receiver = target.partition(".")[0]
+    readings = {"emitting": 1.0, "biased": 1.0}
+    for device, setting in ((emitter(bench), "emitting"), (receiver, "biased")):
+        with suppress(MissingCapabilityError):  # a black box need not show its light and bias
+            readings[setting] = bench.read(device, setting)
+    return readings | dict(bench.clicks(receiver))
+
+
+def darkened(span: Span) -> str:
+    """Why counts at the end of a stretch tell nothing of the light; empty where they do."""
+    missing = [word for word, name in (("light", "emitting"), ("bias", "biased")) if not span.last[name]]
+    return f"{' and '.join(missing)} off (0 of 1), so counts cannot tell" if missing else ""
 
 
 def difference_sigma(one_hz: float, one_s: float, other_hz: float, other_s: float) -> float:

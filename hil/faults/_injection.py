@@ -77,8 +77,9 @@ def injection(
     """
 
     def plan(bench: FaultBench, target: str, _chosen: Any) -> tuple[Undo, ...]:
+        parameters = how.parameters(bench, target)
         try:
-            return tuple(Undo(device, key, bench.read(device, key)) for device, key in how.parameters(bench, target))
+            return tuple(Undo(device, key, bench.read(device, key)) for device, key in parameters)
         except MissingCapabilityError as error:
             word = name.replace("-", "_")
             raise MissingCapabilityError(

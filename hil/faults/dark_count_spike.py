@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
-from hil.faults._clicks import SURE, counted_s, detectors, difference_sigma, rate_hz
+from hil.faults._clicks import compared, counted_s, folded, of_target, unfolded
 from hil.faults._injection import Injection, injection, of_detectors
 from hil.ports.spec import Finding, Range, Span
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from hil.ports.spec import FaultBench, Readings
 
 __all__ = ["SPEC", "DarkCountSpike"]
-
-_ACCORDINGLY = (0.5, 2.0)
-"""Share of the expected change that must be found: temperature and afterpulses are not accounted for."""
 
 
 @dataclass(frozen=True)
@@ -53,40 +50,14 @@ def _healed(bench: FaultBench, target: str, settings: DarkCountSpike, during: Sp
 
 
 def _compared(bench: FaultBench, target: str, settings: DarkCountSpike, *, quiet: Span, noisy: Span) -> tuple[str, bool]:
-    """Words, and whether the noisy stretch has what was added; detectors weigh by how well they could show it."""
-    device, _, detector = target.partition(".")
-    names = detectors(noisy)
-    if detector in names:
-        names = [detector]
-    dead_time_s = bench.declared(device).dead_time_s if names != ["all"] else 0.0
-    added_hz = settings.rate_hz if names != ["all"] or detector else settings.rate_hz * len(bench.declared(device).detectors)
-    found = expected = rise_hz = 0.0
-    for name in names:
-        quiet_hz, noisy_hz = rate_hz(quiet, name), rate_hz(noisy, name)
-        due_hz = _folded(_unfolded(quiet_hz, dead_time_s) + added_hz, dead_time_s) - quiet_hz
-        sigma_hz = difference_sigma(quiet_hz, counted_s(quiet), noisy_hz, counted_s(noisy))
-        weight = due_hz / sigma_hz**2
-        found += weight * (noisy_hz - quiet_hz)
-        expected += weight * due_hz
-        rise_hz += noisy_hz - quiet_hz
-    # with these weights the expected sum is also the variance of the found one
-    sigmas = found / math.sqrt(expected) if expected > 0.0 else 0.0
-    share = found / expected if expected > 0.0 else 0.0
-    words = (
-        f"{rise_hz:.0f} Hz more counts ({sigmas:.1f} standard deviations, {share:.0%} of what {settings.rate_hz:g} Hz more dark"
-        " counts a detector would give)"
-    )
-    return words, sigmas > SURE and _ACCORDINGLY[0] <= share <= _ACCORDINGLY[1]
+    """Words, and whether the noisy stretch has what was added."""
+    who = of_target(bench, target, noisy)
 
+    def becomes(quiet_hz: float) -> float:
+        return folded(unfolded(quiet_hz, who.dead_time_s) + who.number * settings.rate_hz, who.dead_time_s)
 
-def _unfolded(counted_hz: float, dead_time_s: float) -> float:
-    """The rate that dead time reduced to this one (non-paralysable)."""
-    alive = 1.0 - counted_hz * dead_time_s
-    return counted_hz / alive if alive > 0.0 else math.inf
-
-
-def _folded(rate: float, dead_time_s: float) -> float:
-    return rate / (1.0 + rate * dead_time_s) if math.isfinite(rate) else 1.0 / dead_time_s
+    change = compared(quiet, noisy, who.names, becomes)
+    return change.words(f"{settings.rate_hz:g} Hz more dark counts a detector"), change.accordingly
 
 
 SPEC = injection(

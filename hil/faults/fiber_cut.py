@@ -7,12 +7,11 @@ risen by as much again, or at least the first where light or bias was switched o
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import FaultWithoutEvidenceError, MissingCapabilityError
-from hil.faults._clicks import SURE, counted_s, difference_sigma, total_hz
+from hil.errors import FaultWithoutEvidenceError
+from hil.faults._clicks import SURE, counted_s, darkened, difference_sigma, lit_clicks, total_hz
 from hil.ports.spec import FaultSpec, Finding, Move, Span, Undo
 
 if TYPE_CHECKING:
@@ -45,19 +44,7 @@ def _moves(bench: FaultBench, target: str, _settings: FiberCut, _stood: tuple[Un
 
 
 def _read(bench: FaultBench, target: str, _settings: FiberCut) -> Readings:
-    receiver, emitter = bench.receiver_behind(target), _emitter(bench)
-    readings = {"channel": bench.read(target, "channel"), "emitting": 1.0, "biased": 1.0}
-    for device, setting in ((emitter, "emitting"), (receiver, "biased")):
-        with suppress(MissingCapabilityError):  # a black box need not show its light and bias
-            readings[setting] = bench.read(device, setting)
-    return readings | dict(bench.clicks(receiver))
-
-
-def _emitter(bench: FaultBench) -> str:
-    """What the light comes from: the transmitter, or the source of an entangled link."""
-    with suppress(MissingCapabilityError):
-        return bench.device_of_role("transmitter")
-    return bench.device_of_role("pair-source")
+    return {"channel": bench.read(target, "channel"), **lit_clicks(bench, bench.receiver_behind(target))}
 
 
 def _shown(bench: FaultBench, target: str, _settings: FiberCut, before: Span, during: Span) -> Finding:
@@ -80,8 +67,8 @@ def _shown(bench: FaultBench, target: str, _settings: FiberCut, before: Span, du
 def _healed(bench: FaultBench, target: str, _settings: FiberCut, during: Span, after: Span) -> Finding:
     through = int(after.last["channel"]) == bench.declared(target).through_channel
     words = f"{target} reads back channel {int(after.last['channel'])}"
-    if not (after.last["emitting"] and after.last["biased"]):
-        return Finding(through, f"{words}; light or bias is off, so counts cannot tell")
+    if blind := darkened(after):
+        return Finding(through, f"{words}; {blind}")
     cut_hz, lit_hz = total_hz(during), total_hz(after)
     sigma_hz = difference_sigma(cut_hz, counted_s(during), lit_hz, counted_s(after))
     rose = lit_hz - cut_hz > max((lit_hz - _declared_dark_hz(bench, target)) / 2.0, SURE * sigma_hz)

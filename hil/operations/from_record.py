@@ -14,6 +14,7 @@ from hil.operations.budget import History, slices_of
 from hil.record.axis import begun_s, offsets_s
 from hil.record.events import read_events
 from hil.record.series import read_series
+from hil.telemetry.of_record import LINK_UP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
     from hil.operations.objective import ServiceObjective
     from hil.record.model import BlockEntry, Record
 
-__all__ = ["LINK_UP", "history_of"]
-
-LINK_UP = "link_up_ratio"
-"""Series of a virtual month: 1 where a slice was up and 0 where not, at the beginning of each."""
+__all__ = ["history_of"]
 
 _OPERATIONS = {"key_ingestion": "key ingestion", "auth_round_trip": "authenticated round trip"}
 _RATES = ("key_rate", "contract_key_rate")

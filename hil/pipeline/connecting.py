@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import time
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Caller", "Listener", "TlsIdentity"]
 
-_GREETING = struct.Struct(">16sH")
+_GREETING = struct.Struct(">16sHI")
 _MAGIC = b"hil-qkd-session1"
 _RETRY_S = 0.05
 _PARTING_S = 1.0
@@ -39,6 +40,18 @@ class TlsIdentity:
     certificate: Path
     private_key: Path
     peer: str
+
+
+class _Wrapped(ssl.SSLSocket):
+    """Python looks at what it wraps, and forgets to close it where the connection was reset meanwhile."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except OSError:
+            if self.version() is None:  # no handshake yet
+                self.close()
+            raise
 
 
 class Listener:
@@ -66,24 +79,28 @@ class Listener:
         return str(host), int(port)
 
     def connect(self) -> SocketWire:
-        """The next connection that greets as B should: ChannelClosedError when none comes in time, or as it was refused.
+        """The next connection that greets as B should: ChannelClosedError when none comes in time.
 
-        A stranger who is refused does not keep B out.
+        A stranger who is refused does not keep B out. ChannelRefusedError where everybody who called was refused; where other
+        calls broke, the channel damages what is said, refusals included.
         """
         deadline_s = time.monotonic() + self._timeout_s
-        last: ChannelClosedError | ChannelRefusedError = ChannelClosedError("nobody called")
+        refusal: ChannelRefusedError | None = None
+        why = ""
         while (left_s := deadline_s - time.monotonic()) > 0.0:
             self._socket.settimeout(left_s)
             try:
                 sock = self._newest(self._socket.accept()[0])
                 return _greeted(sock, self._lanes, max(deadline_s - time.monotonic(), _RETRY_S), self._tls, server=True)
-            except (ChannelClosedError, ChannelRefusedError) as refused:
-                last = refused
+            except ChannelRefusedError as refused:
+                refusal = refused
+            except ChannelClosedError as broken:
+                why = str(broken)
             except OSError:
                 break
-        if isinstance(last, ChannelRefusedError):
-            raise last
-        raise ChannelClosedError(f"no connection within {self._timeout_s:g} s: {last}")
+        if refusal is not None and not why:
+            raise refusal
+        raise ChannelClosedError(f"no connection within {self._timeout_s:g} s: {why or 'nobody called'}")
 
     def _newest(self, sock: socket.socket) -> socket.socket:
         """Of all calls that wait, the last: B has given the others up."""
@@ -127,24 +144,28 @@ def _shown(address: tuple[str, int]) -> str:
 def _greeted(sock: socket.socket, lanes: int, timeout_s: float, tls: TlsIdentity | None, *, server: bool) -> SocketWire:
     """TLS, the peer's name, and one greeting each way, so that a refusal is known here and not in the first block."""
     sock.settimeout(timeout_s)
+    shaking = False
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             sock = _wrapped(sock, tls, server=server)
+            shaking = True
             sock.do_handshake()
+            shaking = False
             _check_name(sock, tls.peer)
-        sock.sendall(_GREETING.pack(_MAGIC, lanes))
+        sock.sendall(_GREETING.pack(_MAGIC, lanes, _check_sum(lanes)))
         _check_greeting(_exactly(sock, _GREETING.size), lanes)
     except BaseException as error:
         _dismiss(sock)
         if isinstance(error, OSError):
-            raise _in_words(error) from error
+            raise _in_words(error, told=server or not shaking) from error
         raise
     return SocketWire(sock)
 
 
 def _wrapped(sock: socket.socket, tls: TlsIdentity, *, server: bool) -> ssl.SSLSocket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _Wrapped
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # _check_name takes one name, at both ends
     context.verify_mode = ssl.CERT_REQUIRED
@@ -166,11 +187,16 @@ def _check_name(sock: ssl.SSLSocket, expected: str) -> None:
 
 
 def _check_greeting(greeting: bytes, lanes: int) -> None:
-    magic, theirs = _GREETING.unpack(greeting)
-    if magic != _MAGIC:
-        raise ChannelClosedError("who answers is no party of a key distillation")
+    magic, theirs, check = _GREETING.unpack(greeting)
+    if magic != _MAGIC or check != _check_sum(theirs):
+        raise ChannelClosedError("who answers is no party of a key distillation, or its greeting was damaged")
     if theirs != lanes:
         raise ChannelRefusedError(f"the other end has {theirs} blocks in flight, this one {lanes}; set both alike")
+
+
+def _check_sum(lanes: int) -> int:
+    """A damaged greeting must not pass for another number of lanes, which would be a mistake that no retry mends."""
+    return zlib.crc32(_MAGIC + lanes.to_bytes(2, "big"))
 
 
 def _dismiss(sock: socket.socket) -> None:
@@ -182,16 +208,22 @@ def _dismiss(sock: socket.socket) -> None:
             pass
 
 
-def _in_words(error: OSError) -> ChannelClosedError | ChannelRefusedError:
-    """A refusal by the other end comes as an alert that names the certificate; everything else is a broken connection."""
+def _in_words(error: OSError, *, told: bool) -> ChannelClosedError | ChannelRefusedError:
+    """A refusal by the other end comes as an alert that names the certificate; everything else is a broken connection.
+
+    ``told``: whether an alert may say so. In TLS 1.3 a caller hears what the listener makes of its certificate once its own
+    handshake is over; an alert before that goes in the clear, and damage on the way can make any of it.
+    """
     if isinstance(error, ChannelClosedError):
         return error
     if isinstance(error, ssl.SSLCertVerificationError):
         return ChannelRefusedError(f"the other end's certificate is refused: {error.verify_message}")
     reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
-    if any(word in reason for word in ("ALERT", "CERT", "VERSION", "PROTOCOL")):
-        return ChannelRefusedError(
-            f"TLS was refused ({reason}): check the certificates of both ends, and that both speak TLS 1.3"
+    if told and any(word in reason for word in ("CERT", "UNKNOWN_CA")):
+        return ChannelRefusedError(f"TLS was refused ({reason}): check the certificates of both ends")
+    if reason:
+        return ChannelClosedError(
+            f"TLS could not be begun ({reason}): a damaged message, or an end that does not speak TLS 1.3"
         )
     return ChannelClosedError(f"the connection broke before it was made: {error}")
 

@@ -29,6 +29,8 @@ def _bench(run: Run, bench: Bench) -> list[str]:
     real = [name for name in bench.device if name not in twins]
     if run.replaying:
         kind = f"replayed from tapes in {run.tapes}, {run.options.tape_mode}: nothing is measured"
+    elif run.options.chaos_plan:
+        kind = f"chaos plan: rehearsed on {len(twins)} twins, nothing real is opened or moved"
     elif not real:
         kind = f"simulated, {len(twins)} twins"
     elif not twins:

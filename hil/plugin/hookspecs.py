@@ -29,6 +29,7 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     log: EventLog,
     folder: RunFolder,
     tape: TapePlan | None,
+    rehearse: bool,
 ) -> Testbed | None:
     """Open a bench before the first test that needs it; None leaves it to the next implementation.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,7 +33,9 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
         log=run.log,
         folder=run.folder,
         tape=_tape(run),
+        rehearse=run.options.chaos_plan,
     )
+    _tell(config, testbed)
     return testbed
 
 
@@ -45,11 +48,34 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     log: EventLog,
     folder: RunFolder,
     tape: TapePlan | None,
+    rehearse: bool,
 ) -> Testbed:
     """What happens where no conftest has its own way: drivers are opened and identities checked."""
     from hil.testbed.testbed import Testbed
 
-    return Testbed.open(bench, simulate=simulate, seed=seed, recording=recording, log=log, folder=folder, tape=tape)
+    return Testbed.open(
+        bench,
+        simulate=simulate,
+        seed=seed,
+        recording=recording,
+        log=log,
+        folder=folder,
+        tape=tape,
+        rehearse=rehearse,
+    )
+
+
+def _tell(config: pytest.Config, testbed: Testbed) -> None:
+    """Say at once what earlier runs had left broken; a worker has no terminal, and its record says it."""
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    guardian = getattr(testbed, "guardian", None)  # a conftest's own way may give something else
+    capture: Any = config.pluginmanager.get_plugin("capturemanager")
+    if guardian is None or not guardian.tidings or terminal is None:
+        return
+    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+        terminal.ensure_newline()
+        for text in guardian.tidings:
+            terminal.write_line(text, yellow=True)
 
 
 def _tape(run: Run) -> TapePlan | None:

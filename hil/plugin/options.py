@@ -22,7 +22,7 @@ _FALSE = {"", "0", "false", "no", "off"}
 class Options:
     """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``.
 
-    ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
+    ``chaos_plan`` simulates. ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
     """
 
     benches: tuple[str, ...] = ()
@@ -33,6 +33,7 @@ class Options:
     tape: Literal["", "record", "replay"] = ""
     tape_dir: Path | None = None
     tape_mode: Literal["strict", "keyed"] = "strict"
+    chaos_plan: bool = False
     gamedays: tuple[str, ...] = ()
 
 
@@ -68,6 +69,12 @@ def declare(parser: pytest.Parser) -> None:
         help="strict (default): every byte in the recorded order; keyed: each request gets its own recorded answers",
     )
     group.addoption(
+        "--hil-chaos-plan",
+        action="store_const",
+        const="true",
+        help="rehearse on twins: print what faults would move, when and how far; nothing real is opened or moved",
+    )
+    group.addoption(
         "--hil-gameday",
         action="append",
         metavar="NAME|FILE",
@@ -75,22 +82,24 @@ def declare(parser: pytest.Parser) -> None:
     )
     parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
     parser.addini("hil_gameday", "game days to run, as --hil-gameday", type="args", default=[])
-    for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode"):
+    for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode", "chaos_plan"):
         parser.addini(f"hil_{name}", f"as --hil-{name.replace('_', '-')}", default="")
 
 
 def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Options:
     """What holds of option, ini key and environment variable; pytest.UsageError, with the accepted form, for nonsense."""
+    chaos_plan = _flag(*_said(config, "chaos_plan", environment))
     record, recording = _path(config, "record", environment), _path(config, "recording", environment)
     return Options(
         benches=_names(config, "bench", environment),
-        simulate=_flag(*_said(config, "simulate", environment)),
+        simulate=_flag(*_said(config, "simulate", environment)) or chaos_plan,
         seed=_seed(*_said(config, "seed", environment)),
         record=record,
         recording=recording,
         tape=cast("Any", _choice(("", "record", "replay"), *_said(config, "tape", environment))),
         tape_dir=_path(config, "tape_dir", environment),
         tape_mode=cast("Any", _choice(("strict", "keyed"), *_said(config, "tape_mode", environment))),
+        chaos_plan=chaos_plan,
         gamedays=_names(config, "gameday", environment),
     )
 

@@ -155,6 +155,10 @@ class FaultBench(Protocol):
         """Name of the device with that role on the link under fault; MissingCapabilityError when there is none."""
         ...
 
+    def devices_of_role(self, role: str) -> tuple[str, ...]:
+        """Names of all devices of the link with that role; none is an answer."""
+        ...
+
     def receiver_behind(self, device: str) -> str:
         """Name of the receiver that a device of the path shades."""
         ...
@@ -171,6 +175,19 @@ class FaultBench(Protocol):
         """A receiver's clicks since power-up, ``clicks.<detector>`` each, and the ``live_s`` they were counted in.
 
         A black box shows none: ``clicks.all`` then adds up what it claims of one whole second, for which the call waits.
+        """
+        ...
+
+    def glimpse(self) -> Readings:
+        """What the detections of the link's receivers say, as sums over all looks so far; each call adds one.
+
+        Of ``sampled_s`` seconds with ``sampled_clicks`` clicks (and ``lost_clicks`` which no pulse was found for):
+        ``sifted_bits`` in one basis at both ends and ``wrong_bits`` among them, and, where pulses are prepared, ``strong_bits``
+        and ``decoy_bits`` of the first and the second intensity; ``synchronised_s``, the seconds in which clicks
+        could be told by pulse. A receiver with tags shows no bits but its clock: ``gained_s``, by how much it went ahead, and
+        ``spread_s2``, the mean square of a click's distance from its pulse, weighed by ``synchronised_s``. A short block is
+        taken for it; while others take blocks, theirs count, once they ended. A black box is believed, a second more with each
+        call. MissingCapabilityError where a link shows neither.
         """
         ...
 

@@ -1,6 +1,7 @@
 """Proportions: error rates, availability. Exact intervals, and the amount of data that decides a limit.
 
-Assumes independent trials of one probability. Errors of one block are counted exactly; the interval is about the process.
+Assumes independent trials of one probability; clusters.py does not. Errors of one block are counted exactly; the interval is
+about the process.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def clopper_pearson(events: float, trials: float, confidence: float = 0.95, side
 
     low = 0.0 if events == 0 else float(betaincinv(events, trials - events + 1, alpha))
     high = 1.0 if events == trials else float(betaincinv(events + 1, trials - events, 1.0 - alpha))
-    return Interval(events / trials, low, high, confidence, method, int(trials), sided)
+    return Interval(events / trials, low, high, confidence, method, int(trials), sided, events)
 
 
 def trials_to_decide(

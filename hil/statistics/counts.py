@@ -32,7 +32,7 @@ def garwood(counts: float, exposure: float = 1.0, confidence: float = 0.95, side
     if counts < 0 or not exposure > 0:
         raise UsageError(f"counts are zero or more in an exposure above zero; got {counts} in {exposure}")
     low, high = _gamma_bounds(counts, alpha)
-    return Interval(counts / exposure, low / exposure, high / exposure, confidence, "Garwood", int(counts), sided)
+    return Interval(counts / exposure, low / exposure, high / exposure, confidence, "Garwood", int(counts), sided, counts)
 
 
 def fano_factor(counts: npt.NDArray[np.int64]) -> float:
@@ -49,9 +49,10 @@ def gated_rate(counts: npt.NDArray[np.int64], gate_s: float, confidence: float =
     """Quasi-Poisson interval of a rate, per second, from the counts of n gates of ``gate_s`` seconds each.
 
     The Garwood interval of counts divided by the measured Fano factor, at the level whose normal quantile is Student's t of
-    n - 1 degrees of freedom: it becomes the t interval of the gates for many counts, and Garwood's for a Poisson process and
-    many gates. With few counts a gate the factor is never taken below 1. One gate shows no spread: its bounds are those of a
-    Poisson process, and the method says so. No gates: nan, between 0 and infinity. ``n`` of the result counts clicks.
+    n - 1 degrees of freedom: it becomes the t interval of the gates for many counts, and Garwood's for a Poisson process
+    and many gates. It holds for one look; sequential/rates.py is for looking after every gate. With few counts a gate the
+    factor is never taken below 1. One gate shows no spread: its bounds are those of a Poisson process, and the method says
+    so. No gates: nan, between 0 and infinity. ``n`` of the result counts clicks.
 
     Source: P. McCullagh, J. A. Nelder, Generalized Linear Models (1989), chapter 9, for the dispersion.
     """
@@ -72,7 +73,7 @@ def gated_rate(counts: npt.NDArray[np.int64], gate_s: float, confidence: float =
     low, high = _gamma_bounds(total / fano, alpha_t) if fano > 0 else (float(total), float(total))
     scale = (fano if fano > 0 else 1.0) / live_s
     method = f"quasi-Poisson, Fano factor {fano:.3g} of {gates.size} gates"
-    return Interval(total / live_s, low * scale, high * scale, confidence, method, total, sided)
+    return Interval(total / live_s, low * scale, high * scale, confidence, method, total, sided, total)
 
 
 def gates_to_decide(
@@ -112,4 +113,6 @@ def _gamma_bounds(counts: float, alpha: float) -> tuple[float, float]:
 
 
 def _renamed(interval: Interval, method: str) -> Interval:
-    return Interval(interval.estimate, interval.low, interval.high, interval.confidence, method, interval.n, interval.sided)
+    return Interval(
+        interval.estimate, interval.low, interval.high, interval.confidence, method, interval.n, interval.sided, interval.events
+    )

@@ -16,9 +16,10 @@ Sided = Literal["one", "two"]
 class Interval:
     """An estimate with its confidence bounds, in the unit of what was estimated.
 
-    ``confidence`` is that of each bound by itself when ``sided`` is ``"one"`` (a verdict compares one bound with one limit),
-    and of both together when it is ``"two"``. ``n`` counts what was observed. A bound that the data cannot give is infinite,
-    an estimate without data is nan.
+    ``confidence`` is that of each bound by itself when ``sided`` is ``"one"`` (a verdict compares one bound with one
+    limit), and of both together when it is ``"two"``. ``n`` counts what was observed. A bound that the data cannot give is
+    infinite, an estimate without data is nan. ``events`` counts what is judged among the ``n`` (errors, slow ones), where
+    that is counted.
     """
 
     estimate: float
@@ -28,6 +29,7 @@ class Interval:
     method: str
     n: int
     sided: Sided = "one"
+    events: float | None = None
 
 
 def tail(confidence: float, sided: Sided = "one") -> float:

@@ -21,6 +21,7 @@ HELP = {
     "qkd_auth_rtt_seconds": "Round trip of an authenticated message on the classical channel.",
     "qkd_bench_info": "Bench and firmware of this run.",
     "qkd_blocks_total": "Key blocks by outcome.",
+    "qkd_calibration_active": "Whether a declared calibration of the link goes on.",
     "qkd_calibration_last_timestamp_seconds": "When a device last calibrated itself.",
     "qkd_detector_counts_total": "Clicks of a detector.",
     "qkd_detector_dark_counts_total": "Clicks of a detector counted without light.",

@@ -21,11 +21,12 @@ def acquire(
 ) -> Steps[tuple[tuple[DetectionRecords | TagRecords, ...], float, float]]:
     """The clicks of a block at each receiver, when it began and ended in bench seconds; yields its length once.
 
-    ``watch`` is told what the end of the block and its records took, as "acquire".
+    ``watch`` is told what the end of the block and its records took, as "acquire"; whoever watches the link is shown them.
     """
     testbed, watch = link.testbed, watch or Stopwatch()
     start_s = testbed.now_s()
     started = []
+    link.acquiring = True
     try:
         for receiver in link.receivers:
             receiver.start()
@@ -40,4 +41,8 @@ def acquire(
             with suppress(HilError):  # what went wrong before is what counts
                 receiver.stop()
         raise
+    finally:
+        link.acquiring = False
+    for watcher in link.watchers:
+        watcher(tuple(records), end_s - start_s)
     return tuple(records), start_s, end_s

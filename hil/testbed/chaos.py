@@ -17,19 +17,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find, names
-from hil.errors import BenchError, MissingCapabilityError, UnknownNameError, UsageError
+from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
 from hil.seeds import derive
 from hil.testbed._fault_settings import duration_s, settings_of, waveform_of
+from hil.testbed.abort_watch import AbortWatch
+from hil.testbed.admission import admit, is_real
+from hil.testbed.chaos_plan import ChaosPlan
 from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.fault import Fault, all_of
-from hil.testbed.fault_bench import TestbedFaultBench, ways_of
+from hil.testbed.fault_bench import TestbedFaultBench
 from hil.testbed.fault_target import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hil.clock import Clock
-    from hil.ports.spec import FaultBench, FaultSpec, Undo
+    from hil.ports.spec import FaultBench, FaultSpec
     from hil.ports.waveform import Waveform
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
@@ -65,6 +68,8 @@ class Chaos:
         self._made: list[Fault] = []
         self._active: list[Fault] = []
         self._count = 0
+        self._watch = AbortWatch(link, self.bench, testbed.clock, self._abort)
+        self._plan = ChaosPlan(link) if testbed.rehearsal else None
 
     def __getattr__(self, name: str) -> Callable[..., Fault]:
         spec = _spec_of(name)
@@ -98,7 +103,9 @@ class Chaos:
         forgotten = [fault for fault in self._made if fault.state == "made"]
         everything = [*reversed(self._active), *self._made]
         self._made.clear()
-        all_of([*(fault.end for fault in everything), *(partial(_complain, fault) for fault in forgotten)])
+        ends = [partial(self._end, fault) for fault in everything]
+        plan = [self._plan.record] if self._plan is not None else []
+        all_of([*ends, *plan, *(partial(_complain, fault) for fault in forgotten)])
 
     # --- for faults ---------------------------------------------------------------------------------------------------
 
@@ -115,17 +122,31 @@ class Chaos:
         later = self._active[self._active.index(fault) + 1 :]
         return [other for other in later if own & {(undo.device, undo.setting) for undo in other.undos}]
 
+    def cool_down(self, fault: Fault) -> None:
+        """Wait until what the fault would move has cooled down after the last one."""
+        undos = fault.plan()
+        self.clock.sleep(self._testbed.chaos_limits.ready_in_s({leg.device for leg in fault.way(undos)}))
+
     def hold(self, fault: Fault) -> None:
         """See that the fault may be injected, and leave its undos with the guardian, before anything moves."""
-        self._admit(fault.fault, fault.undos)
-        if self._guardian is not None and any(self._is_real(undo.device) for undo in fault.undos):
-            self._guardian.hold(id(fault), fault.undos)
+        way = fault.way(fault.undos)
+        admit(self.link, fault.fault, (undo.device for undo in fault.undos), way, cooled=True)
+        self._testbed.chaos_limits.begin({leg.device for leg in way})
+        self._watch.start()
+        if self._plan is not None:
+            self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
+        real = [undo for undo in fault.undos if is_real(self.link, undo.device)]
+        if self._guardian is not None and real:
+            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
         self._active.append(fault)
 
     def release(self, fault: Fault) -> None:
         """The fault is gone: the guardian may forget it, and what waited for it heals."""
         self._active.remove(fault)
-        if self._guardian is not None and any(self._is_real(undo.device) for undo in fault.undos):
+        self._testbed.chaos_limits.end({undo.device for undo in fault.undos})
+        if not self._active:
+            self._watch.stop()
+        if self._guardian is not None and any(is_real(self.link, undo.device) for undo in fault.undos):
             self._guardian.release(id(fault))
         for other in reversed(list(self._active)):
             other.resume()
@@ -155,6 +176,19 @@ class Chaos:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def _abort(self) -> None:
+        """Take back whatever is in, last in, first out."""
+        all_of([fault.abort for fault in reversed(self._active)])
+
+    def _end(self, fault: Fault) -> None:
+        """Heal it; what cannot be healed is kept from later tests and runs."""
+        try:
+            fault.end()
+        finally:
+            if fault.state == "broken":
+                real = {undo.device for undo in fault.undos if is_real(self.link, undo.device)}
+                self._testbed.quarantine(real, f"{fault.commanded} on {fault.target} could not be healed: {fault.healing}")
+
     def _make(
         self,
         spec: FaultSpec,
@@ -175,7 +209,8 @@ class Chaos:
         self._made.append(fault)
         try:
             self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it
-            self._admit(fault.fault, spec.plan(self.bench, fault.target, fault.settings))
+            undos = fault.plan()
+            admit(self.link, fault.fault, (undo.device for undo in undos), fault.way(undos), cooled=False)
         except BaseException:
             fault.state = "never"
             raise
@@ -185,25 +220,6 @@ class Chaos:
         """Let it come by itself, so much bench time from now."""
         fault.schedule(self.clock.now_ns() + round(wait_s * _NS_PER_S))
         return fault
-
-    def _is_real(self, device: str) -> bool:
-        """Whether it stays as it is when this process dies; a channel's proxies do not, and a tape is nobody."""
-        if device.endswith(SUFFIX) or device in ways_of(self.link) or self._testbed.replayed:
-            return False
-        return device not in self._testbed.simulated_devices
-
-    def _admit(self, fault: str, undos: tuple[Undo, ...]) -> None:
-        """Real devices are moved only where the bench file allows it, and only while a guardian could heal them."""
-        for device in sorted({undo.device for undo in undos if self._is_real(undo.device)}):
-            if self.bench.declared(device).chaos != "allow":
-                raise MissingCapabilityError(
-                    f'{fault}: {device} is real, and [device.{device}] does not say chaos = "allow"; nothing was moved'
-                )
-            if self._guardian is None:
-                raise BenchError(
-                    f"{fault}: {device} is real, and no guardian would heal it if this process were killed; nothing was moved."
-                    " Open the bench with Testbed.open, which starts one"
-                )
 
 
 class Scheduler:

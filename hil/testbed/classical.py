@@ -15,6 +15,7 @@ from hil.pipeline.connecting import Caller, Listener, TlsIdentity
 from hil.pipeline.endpoint import Endpoint
 from hil.pipeline.memory_wire import MemoryMeeting
 from hil.pipeline.stepping import intercepted, run_pair
+from hil.testbed.classical_channel import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hil.pipeline.wire import Wire
     from hil.ports.detections import DetectionRecords, TagRecords
     from hil.testbed.link import Link
+    from hil.transports.fault_proxy.piece import Framing
 
     Begin = Callable[[], Party[BlockResult]]
     Both = tuple[BlockResult, BlockResult]
@@ -86,6 +88,7 @@ class Flow:
 def flowing(link: Link, *, ahead: bool = False) -> Iterator[Flow]:
     """Both ends of the link's classical channel, connected as its bench file says; closed in the end, whatever happens.
 
+    A connection of sockets goes through a fault proxy where something of the test may break it (fixture ``chaos``).
     ``ahead``: parties that are stepped are stepped in a thread of their own, while the next block is taken.
     """
     declared = link.declared.classical
@@ -120,6 +123,10 @@ def _ends(link: Link, declared: Classical, stack: ExitStack) -> tuple[Endpoint[B
         tls = _identities(link, declared, stack) if declared.transport == "tls" else (None, None)
         listener = stack.enter_context(Listener(_address(declared.address), lanes, timeout_s, tls[0]))
         called = _address(declared.through) if declared.through else listener.address
+        channel = link.testbed.broken_classical(link.name + SUFFIX)
+        if channel is not None:
+            framing: Framing = "parties" if declared.transport == "tcp" else "chunks"
+            called = stack.enter_context(channel.routing("parties", called, framing))
         connects = listener.connect, Caller(called, lanes, timeout_s, tls[1]).connect
     of_a: Endpoint[BlockResult] = stack.enter_context(Endpoint(f"{link.name}-a", connects[0], lanes, timeout_s))
     of_b: Endpoint[BlockResult] = stack.enter_context(Endpoint(f"{link.name}-b", connects[1], lanes, timeout_s))

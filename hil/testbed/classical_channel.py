@@ -7,6 +7,8 @@ messages, in an event time of its own: delays cost no bench time, and whoever wo
 
 from __future__ import annotations
 
+import itertools
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError, UsageError
@@ -17,7 +19,7 @@ from hil.testbed.classical_steps import SteppedChannel
 from hil.transports.fault_proxy import FaultProxy, ProxyHost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hil.pipeline.stepping import Interceptor
     from hil.transports.fault_proxy.piece import Framing
@@ -47,6 +49,7 @@ class ClassicalChannel:
         self._settings = dict.fromkeys((*CLASSICAL_SETTINGS, *_CERTIFICATES), 0.0)
         self._host: ProxyHost | None = None
         self._proxies: list[FaultProxy] = []
+        self._numbers = itertools.count()
         self._echo: Echo | None = None
         self._probe: FaultProxy | None = None
 
@@ -72,6 +75,17 @@ class ClassicalChannel:
     def route(self, use: str, upstream: tuple[str, int], framing: Framing = "chunks") -> tuple[str, int]:
         """Where to connect in place of ``upstream``, from now to the end of the test."""
         return self._routed(use, upstream, framing).address
+
+    @contextmanager
+    def routing(self, use: str, upstream: tuple[str, int], framing: Framing = "chunks") -> Iterator[tuple[str, int]]:
+        """As :meth:`route`, until it is left: then the proxy's port and connections are closed."""
+        proxy = self._routed(use, upstream, framing)
+        try:
+            yield proxy.address
+        finally:
+            if proxy in self._proxies:  # the channel may have been closed meanwhile
+                self._proxies.remove(proxy)
+                proxy.close()
 
     def probe(self) -> Mapping[str, float]:
         """What messages to an echo and back met on the way, through a proxy that is set like all of this channel's.
@@ -106,7 +120,7 @@ class ClassicalChannel:
     def _routed(self, use: str, upstream: tuple[str, int], framing: Framing) -> FaultProxy:
         if self._host is None:
             self._host = ProxyHost(self._seed)
-        proxy = self._host.proxy(f"{use} {len(self._proxies)}", upstream, framing=framing)
+        proxy = self._host.proxy(f"{use} {next(self._numbers)}", upstream, framing=framing)
         self._proxies.append(proxy)
         self._put(proxy)
         return proxy

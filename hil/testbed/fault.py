@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from hil.errors import (
+    ChaosLimitError,
     EnvelopeError,
     FaultWithoutEvidenceError,
     HealingError,
@@ -19,6 +20,7 @@ from hil.ports.waveform import Step
 from hil.testbed._fault_settings import in_words
 from hil.testbed.actuators import stands
 from hil.testbed.following import Follower
+from hil.testbed.trajectory import legs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from hil.ports.spec import FaultSpec, Readings, Undo
     from hil.ports.waveform import Waveform
     from hil.testbed.chaos import Chaos
+    from hil.testbed.trajectory import Leg
 
 __all__ = ["Fault", "all_of"]
 
@@ -36,7 +39,7 @@ _NS_PER_S = 1_000_000_000
 _SHORTEST_POLL_S = 0.05
 _POLLS = 40
 _TROUBLE = (HilError, OSError)
-_NOTHING_SENT = (EnvelopeError, MissingCapabilityError, UsageError)
+_NOTHING_SENT = (ChaosLimitError, EnvelopeError, MissingCapabilityError, UsageError)
 
 
 def all_of(steps: Iterable[Callable[[], None]]) -> None:
@@ -124,6 +127,7 @@ class Fault:
         """Inject it now and wait until the bench shows it; a scheduled one keeps its time."""
         if self.state == "made":
             self.state = "never"  # unless something comes of it
+            self._chaos.cool_down(self)
             self._look()
             self._chaos.clock.sleep(self._spec.look_s)
             self._command()
@@ -158,6 +162,21 @@ class Fault:
         if self.state in {"never", "healed"}:
             return
         all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
+
+    def abort(self) -> None:
+        """Heal it at once, seen or not."""
+        if self.state == "coming":
+            self._retreat()
+        self.end()
+
+    def plan(self) -> tuple[Undo, ...]:
+        """How it would be healed, from what stands now."""
+        return self._spec.plan(self._chaos.bench, self.target, self.settings)
+
+    def way(self, undos: tuple[Undo, ...]) -> tuple[Leg, ...]:
+        """Every move it would make from where these stand."""
+        bench = self._chaos.bench
+        return legs(self._spec, bench, self.target, self.settings, undos, waveform=self.waveform, duration_s=self.duration_s)
 
     def _heal(self) -> None:
         self._wait("coming")
@@ -230,7 +249,7 @@ class Fault:
         chaos, last = self._chaos, self._read()
         self._before = Span(self._first or last, last)
         self._since, self._first = last, None
-        self.undos = self._spec.plan(chaos.bench, self.target, self.settings)
+        self.undos = self.plan()
         chaos.hold(self)
         self._commanded_ns = chaos.clock.now_ns()
         self.state = "coming"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hil.errors import MissingCapabilityError
 from hil.testbed import actuators
 from hil.testbed.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
+from hil.testbed.glimpse import Glimpses
 
 if TYPE_CHECKING:
     from hil.clock import Clock
@@ -37,6 +38,7 @@ class TestbedFaultBench:
         self._testbed = testbed
         self._link = link
         self._claimed: dict[str, tuple[float, float]] = {}
+        self._glimpses = Glimpses(link)
 
     @property
     def clock(self) -> Clock:
@@ -54,6 +56,10 @@ class TestbedFaultBench:
                 raise MissingCapabilityError(f"link {self._link.name} has no key management entity, so it has no {role}")
             return self._link.declared.kmes["a"] + SUFFIX
         return self._link.device_of_role(role)
+
+    def devices_of_role(self, role: str) -> tuple[str, ...]:
+        """Names of all devices of the link with that role."""
+        return tuple(device.name for device in self._link.all_of_role(role))
 
     def receiver_behind(self, device: str) -> str:
         """Name of the receiver at the end of the arm this device stands in, or of this way of light; else of the link's."""
@@ -89,6 +95,10 @@ class TestbedFaultBench:
         clicks = {f"clicks.{name}": float(count) for name, count in zip(receiver.detectors, counters.counts, strict=True)}
         return clicks | {"live_s": counters.live_s}
 
+    def glimpse(self) -> Readings:
+        """From the link's detections, or from what its black box claims."""
+        return self._glimpses.look()
+
     def write(self, device: str, setting: str, value: float) -> None:
         """Through the driver's setter, or the twin's control port; MissingCapabilityError on hardware without an actuator."""
         if device.endswith(SUFFIX):
@@ -110,9 +120,9 @@ class TestbedFaultBench:
 
     def _need_twin(self, device: str, setting: str) -> None:
         if device in ways_of(self._link):
-            twin = self._testbed.simulated_devices.issuperset(self._link.device_names)
+            twin = (self._testbed.simulated_devices - self._testbed.rehearsed).issuperset(self._link.device_names)
         else:
-            twin = device in self._testbed.simulated_devices
+            twin = device in self._testbed.simulated_devices - self._testbed.rehearsed
         if not twin:
             raise MissingCapabilityError(f"{device} is real, and no driver can move its {setting}; only a twin can be told to")
 

@@ -1,25 +1,32 @@
-"""The process that heals a real bench when this one dies: how it is started, told and let go.
+"""A run's end of the connection to its guardian: how that is started or found, told, and let go.
 
-It runs in a session of its own and does not hear of Ctrl-C, nor does a CI system find it among its orphans. It is told every
-undo before anything moves; when this process ends without having taken them back, it opens the drivers and carries them out.
+The guardian of this machine is a process in a session of its own: it does not hear of Ctrl-C, nor does a CI system find it
+among its orphans. A run in a container uses one on the lab host, ``hil guard --listen``. Either is told every undo before
+anything moves; when this process ends without having taken them back, or hangs, it makes the bench safe.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import itertools
+import json
+import logging
 import os
 import queue
 import subprocess
 import sys
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+import time
+from contextlib import ExitStack, suppress
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from hil.errors import BenchError
+from hil.testbed.lease import LEASE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from hil.bench.model import Bench
@@ -27,28 +34,59 @@ if TYPE_CHECKING:
 
 __all__ = ["HUNTED_BY", "Guardian"]
 
+logger = logging.getLogger("hil.testbed")
+
 HUNTED_BY = ("BUILD_ID", "JENKINS_NODE_COOKIE", "RUNNER_TRACKING_ID")
 """Environment variables by which CI systems find and end the processes a job left behind."""
-_START_S = 30.0
+_START_S = 60.0
+"""It may first have to wait for another guardian, and heal what was left."""
 _ANSWER_S = 5.0
-_END_S = 10.0
+_END_S = 30.0
+_BEATS = 8
+"""Heartbeats within a lease."""
+_LONGEST_BEAT_S = 1.0
 
 
 class Guardian:
-    """This process's end of the pipe to its guardian; :meth:`start` makes it."""
+    """A connection to a guardian; :meth:`start` makes one to a process of its own.
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    ``tidings``: in words, what earlier runs had left broken and was healed first. ``where`` names the guardian for messages,
+    ``unfit`` says why nothing real may be broken under it; empty where it may.
+    """
+
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes], *, where: str, unfit: str = "") -> None:
+        self.where = where
+        self.unfit = unfit
+        self.tidings: tuple[str, ...] = ()
+        self.pid = 0
+        self._incoming = incoming
+        self._outgoing = outgoing
         self._lost = False
+        self._closed = False
+        self._numbers = itertools.count(1)
+        self._writing = threading.Lock()
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._ended = threading.Event()
+        self._at_close = ExitStack()
         self._reader = threading.Thread(target=self._listen, name="hil-guardian", daemon=True)
         self._reader.start()
 
     @classmethod
-    def start(cls, bench: Bench, devices: Collection[str], *, log: Path | None = None) -> Self:
-        """Start it for these devices of the bench and wait until it is ready; what it does is appended to ``log``.
+    def start(
+        cls,
+        bench: Bench,
+        simulated: Collection[str] = (),
+        *,
+        log: Path | None = None,
+        run: str = "",
+        lease_s: float = LEASE_S,
+        clear: bool = False,
+        unfit: str = "",
+    ) -> Self:
+        """Start one for the real devices of the bench and wait until it is ready; what it does is appended to ``log``.
 
-        BenchError when it does not come up.
+        BenchError when it does not come up, when another's does not come to an end, and for devices in quarantine, unless it
+        is there to ``clear`` that.
         """
         environment = {name: value for name, value in os.environ.items() if name not in HUNTED_BY}
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)  # for drivers of anyone's
@@ -61,65 +99,136 @@ class Guardian:
                 env=environment,
                 start_new_session=True,
             )
-        guardian = cls(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        guardian = cls(process.stdout, process.stdin, where=f"process {process.pid}", unfit=unfit)
+        guardian._at_close.callback(_reap, process)
         try:
-            hello = {"bench": msgspec.to_builtins(bench), "devices": sorted(devices), "holder": os.getpid()}
-            guardian._tell(hello, "ready", _START_S)
+            guardian.greet(bench, simulated, run=run, lease_s=lease_s, clear=clear)
         except BaseException:
             process.kill()
             guardian.close()
             raise
         return guardian
 
-    @property
-    def pid(self) -> int:
-        """Process number of the guardian."""
-        return self._process.pid
+    def greet(self, bench: Bench, simulated: Collection[str], *, run: str, lease_s: float, clear: bool) -> None:
+        """Say whom it guards, and hear what it found; BenchError as :meth:`start`."""
+        hello = {
+            "bench": msgspec.to_builtins(bench),
+            "simulated": sorted(simulated),
+            "holder": os.getpid(),
+            "run": run or f"process {os.getpid()}",
+            "lease_s": lease_s,
+            "clear": clear,
+        }
+        answer = self._tell(hello, _START_S)
+        self.pid = answer["ready"]
+        self.tidings = tuple(answer["tidings"])
 
-    def hold(self, number: int, undos: Iterable[Undo]) -> None:
-        """Leave the undos of one fault with it; returns once it has them. BenchError when it does not answer."""
+    def beats(self, silent_s: Callable[[], float], lease_s: float, *besides: Callable[[float], None]) -> None:
+        """From now on tell it, several times in a lease, how long the test has been silent; ``besides`` are told as well."""
+
+        def work() -> None:
+            while not self._ended.wait(min(lease_s / _BEATS, _LONGEST_BEAT_S)):
+                silent = silent_s()
+                with suppress(OSError, ValueError):
+                    self._write({"beat": round(silent, 3)})
+                for tell in besides:
+                    tell(silent)
+
+        thread = threading.Thread(target=work, name="hil-heartbeat", daemon=True)
+        thread.start()
+        self._at_close.callback(thread.join)
+
+    def hold(self, number: int, undos: Iterable[Undo], fault: str = "a fault") -> None:
+        """Leave the undos of one fault with it; returns once it has them on its disk. BenchError when it does not answer."""
         told = [{"device": undo.device, "setting": undo.setting, "value": undo.value} for undo in undos]
-        self._tell({"hold": number, "undos": told}, "held", _ANSWER_S)
+        self._tell({"hold": number, "undos": told, "fault": fault})
 
     def release(self, number: int) -> None:
         """The fault is healed: nothing is left to undo of it."""
-        self._tell({"release": number}, "released", _ANSWER_S)
+        self._tell({"release": number})
+
+    def quarantine(self, devices: Iterable[str], why: str) -> None:
+        """Keep every later run from these devices."""
+        self._tell({"quarantine": why, "devices": sorted(devices)})
+
+    def clear(self) -> None:
+        """Give the devices of this bench back to later runs."""
+        self._tell({"clear": True})
 
     def close(self) -> None:
-        """Let it go; what it still holds it heals first. A second call does nothing."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(OSError):  # it may be gone already
-            self._process.stdin.close()
+        """Say goodbye; what it still holds it heals first. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._ended.set()
         try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join()
-        self._process.stdout.close()
+            if not self._lost:
+                with suppress(BenchError):  # it may be gone already
+                    self._tell({"bye": True}, _END_S)
+        finally:
+            with suppress(OSError):
+                self._outgoing.close()
+            self._at_close.close()
+            self._reader.join()
+            self._incoming.close()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(msgspec.json.decode(line))
+        with suppress(OSError, ValueError):
+            for line in self._incoming:
+                words = json.loads(line)
+                if "end" in words:
+                    self._end_ourselves(words["end"])
+                else:
+                    self._answers.put(words)
+        self._lost = True
         self._answers.put(None)
+        if not self._closed and self.pid:
+            logger.warning("the guardian (%s) is gone; nothing real is broken from here on", self.where)
 
-    def _tell(self, words: dict[str, Any], expected: str, timeout_s: float) -> None:
-        assert self._process.stdin is not None
-        answer = None
+    def _end_ourselves(self, why: str) -> None:
+        """It takes us for hung and cannot end us from where it is: by now it moves the devices, so nothing here may."""
+        logger.critical("the guardian (%s) ends this process: %s", self.where, why)
+        if not faulthandler.is_enabled():
+            faulthandler.enable()
+        os.abort()  # which says where every thread was
+
+    def _write(self, words: dict[str, Any]) -> None:
+        with self._writing:
+            self._outgoing.write(msgspec.json.encode(words) + b"\n")
+            self._outgoing.flush()
+
+    def _tell(self, words: dict[str, Any], timeout_s: float = _ANSWER_S) -> dict[str, Any]:
+        """Its answer to this very question: one that was interrupted may still be answered."""
+        number = next(self._numbers)
+        reason = f"no answer within {timeout_s:g} s"
+        until_s = time.monotonic() + timeout_s
         try:
-            if self._lost:  # a late answer must not be taken for the present one
-                raise BrokenPipeError
-            self._process.stdin.write(msgspec.json.encode(words) + b"\n")
-            self._process.stdin.flush()
-            answer = self._answers.get(timeout=timeout_s)
-            self._lost = answer is None
-        except (OSError, ValueError, queue.Empty):
-            self._lost = True
-        if answer is None or expected not in answer:
-            reason = (answer or {}).get("error", f"no answer within {timeout_s:g} s")
-            raise BenchError(
-                f"the guardian process {self.pid} did not confirm ({reason}); nothing real is moved without it."
-                " Close the bench and open it again"
-            )
+            if self._lost:
+                raise BrokenPipeError("its connection is closed")
+            self._write(words | {"seq": number})
+            while (answer := self._answers.get(timeout=max(until_s - time.monotonic(), 0.0))) is not None:
+                if answer.get("seq") != number:
+                    continue
+                if "error" not in answer:
+                    return answer
+                raise BenchError(f"the guardian ({self.where}) refuses: {answer['error']}")
+            reason = "its connection is closed"
+        except (OSError, ValueError) as error:
+            reason = str(error)
+        except queue.Empty:
+            pass
+        self._lost = True
+        raise BenchError(
+            f"the guardian ({self.where}) did not confirm ({reason}); nothing real is moved without it."
+            " Close the bench and open it again"
+        )
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -20,14 +20,14 @@ from hil.testbed.surveying import survey
 from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
     from hil.device_sims.world.month import Survey
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
-    from hil.ports.detections import SourceDeclaration
+    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.ports.roles import Attenuator, OpticalSwitch, PairSource, PowerMeter, Receiver, TemperatureController, Transmitter
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
@@ -44,7 +44,8 @@ class Link:
     """A decoy-state BB84 link of the bench, real or simulated.
 
     ``declared`` is its table of the bench file, ``windows`` the fault windows of the present test, ``is_up`` whether it was
-    brought up in this test. Devices that the link does not have are None.
+    brought up in this test. ``watchers`` are shown the records of each block and its seconds, ``acquiring`` says that one is
+    under way. Devices that the link does not have are None.
     """
 
     def __init__(self, testbed: Testbed, name: str) -> None:
@@ -63,6 +64,8 @@ class Link:
         """A new test: no key, no fault window, a link that is down, parties that share fresh authentication keys."""
         self.windows = FaultWindows()
         self.is_up = False
+        self.acquiring = False
+        self.watchers: list[Callable[[tuple[DetectionRecords | TagRecords, ...], float], None]] = []
         self._released = ReleasedKeys()
         self._session: TwoParties | None = None
         self._source: SourceDeclaration | None = None

@@ -1,12 +1,15 @@
-"""What a bench with real devices gets before they are touched: a lease on them, and a guardian for those that may be broken."""
+"""What a bench with real devices gets before they are touched: a lease on them, and a guardian that makes them safe."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hil.bench.model import KmeDevice, RecordingDevice
 from hil.testbed.guardian import Guardian
-from hil.testbed.lease import Lease
+from hil.testbed.lease import LEASE_S, Lease
+from hil.testbed.ward import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -14,26 +17,84 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
     from hil.record.folder import RunFolder
+    from hil.testbed.pulse import Pulse
 
-__all__ = ["lease_devices", "start_guardian"]
+__all__ = ["GuardSettings", "in_container", "lease_devices", "start_guardian", "unfit_here"]
+
+OWN = "local"
+_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+_VARIABLES = ("KUBERNETES_SERVICE_HOST", "container")
 
 
-def lease_devices(bench: Bench, simulated: Collection[str], stack: ExitStack) -> None:
+@dataclass(frozen=True)
+class GuardSettings:
+    """Which guardian a run wants, and how long its test may show no sign of life.
+
+    ``address``: of a listening one (``unix:/run/hil.sock``, ``tcp://127.0.0.1:7440``); ``local`` for one of this machine, in
+    a container too; empty for one of this machine, under which nothing real may be broken from inside a container.
+    """
+
+    address: str = ""
+    token_file: str = ""
+    lease_s: float = LEASE_S
+
+    @classmethod
+    def of_environment(cls) -> GuardSettings:
+        """As ``HIL_GUARD`` and ``HIL_GUARD_TOKEN`` have it."""
+        return cls(os.environ.get("HIL_GUARD", ""), os.environ.get("HIL_GUARD_TOKEN", ""))
+
+
+def in_container() -> bool:
+    """Whether this process, and with it a guardian of its own, may vanish as one container."""
+    return any(mark.exists() for mark in _MARKS) or any(name in os.environ for name in _VARIABLES)
+
+
+def unfit_here(settings: GuardSettings) -> str:
+    """Why nothing real may be broken under a guardian of this machine; empty where it may."""
+    if settings.address == OWN or not in_container():
+        return ""
+    return (
+        "this process is in a container, and a guardian in it would end with it. Run `hil guard --listen` on the host that has"
+        " the devices and give its address with --hil-guard (HIL_GUARD), or say --hil-guard=local if the container cannot be"
+        " ended without this machine"
+    )
+
+
+def lease_devices(bench: Bench, simulated: Collection[str], stack: ExitStack, *, lease_s: float = LEASE_S) -> Lease | None:
     """Lease every real device until the stack is closed; BenchError names who else holds one."""
-    addresses = {
-        name: device.address
-        for name, device in bench.device.items()
-        if name not in simulated and not isinstance(device, KmeDevice | RecordingDevice) and device.address
-    }
-    if addresses:
-        stack.callback(Lease.take(bench.bench.name, addresses).close)
-
-
-def start_guardian(bench: Bench, simulated: Collection[str], folder: RunFolder | None, stack: ExitStack) -> Guardian | None:
-    """A guardian until the stack is closed, where a real device may be broken on purpose; else None."""
-    allowed = [name for name, device in bench.device.items() if name not in simulated and device.chaos == "allow"]
-    if not allowed:
+    if not (addresses := guarded(bench, simulated)):
         return None
-    guardian = Guardian.start(bench, allowed, log=folder.path / "guardian.log" if folder else None)
+    lease = Lease.take(bench.bench.name, addresses, lease_s=lease_s)
+    stack.callback(lease.close)
+    return lease
+
+
+def start_guardian(
+    bench: Bench,
+    simulated: Collection[str],
+    folder: RunFolder | None,
+    stack: ExitStack,
+    *,
+    settings: GuardSettings,
+    pulse: Pulse,
+    lease: Lease | None,
+    clear: bool = False,
+) -> Guardian | None:
+    """A guardian until the stack is closed, where there is a real device; else None.
+
+    What earlier runs left broken is healed when this returns; BenchError for what is quarantined, unless it is to be cleared.
+    """
+    if not guarded(bench, simulated):
+        return None
+    guardian = Guardian.start(
+        bench,
+        simulated,
+        log=folder.path / "guardian.log" if folder else None,
+        run=f"run {folder.path.name}" if folder else "",
+        lease_s=settings.lease_s,
+        clear=clear,
+        unfit=unfit_here(settings),
+    )
     stack.callback(guardian.close)
+    guardian.beats(lambda: pulse.silent_s, settings.lease_s, *([lease.beat] if lease is not None else []))
     return guardian

@@ -197,7 +197,9 @@ def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collec
 
 
 def _on_the_channel(link: Link, sequence: int, interceptor: Interceptor | None) -> Interceptor | None:
-    """Whoever sits on the channel, and behind him what a fault of this test does to it."""
+    """Whoever sits on the channel, and behind him what a fault of this test does to it where no proxy stands between."""
+    if link.declared.classical.transport in {"tcp", "tls"}:
+        return interceptor
     channel = link.testbed.broken_classical(link.name + SUFFIX)
     return interceptor if channel is None else channel.between(sequence, interceptor)
 

@@ -20,13 +20,13 @@ from hil.errors import DeviceError, HilError, IdentityError
 from hil.testbed.opening import several
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from hil.bench.model import Bench
     from hil.ports.identity import Identity
     from hil.ports.roles import Instrument
 
-__all__ = ["DEVICE_TIMEOUT_S", "ORDER", "missing", "park", "park_all"]
+__all__ = ["DEVICE_TIMEOUT_S", "ORDER", "in_order", "missing", "park", "park_all"]
 
 ORDER = (
     TransmitterDevice,
@@ -60,7 +60,7 @@ def park_all(
 ) -> list[tuple[str, Exception]]:
     """As :func:`park`, giving the troubles by device."""
     troubles: list[tuple[str, Exception]] = []
-    for name in _ordered(bench, devices):
+    for name in in_order(bench, devices):
         try:
             if boxed:
                 _boxed(name, "was not parked", devices[name].park, device_timeout_s)
@@ -101,7 +101,9 @@ def missing(
     return troubles
 
 
-def _ordered(bench: Bench, devices: Mapping[str, Instrument]) -> list[str]:
+def in_order(bench: Bench, devices: Iterable[str]) -> list[str]:
+    """The names in the order of parking."""
+    devices = list(devices)
     by_role = [name for role in ORDER for name in devices if isinstance(bench.device[name], role)]
     return [*by_role, *(name for name in devices if name not in by_role)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,18 +11,23 @@ from hil.bench.model import Bench
 from hil.bench.queries import simulated_devices
 from hil.bench.wording import nearest
 from hil.clock import SystemClock, VirtualClock
-from hil.errors import MissingCapabilityError, ReplyError, UnknownNameError, UsageError
+from hil.errors import BenchError, MissingCapabilityError, ReplyError, UnknownNameError, UsageError
 from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
 from hil.testbed import safe
+from hil.testbed.chaos_limits import ChaosLimits
 from hil.testbed.opening import addresses_of, open_devices, several, shut
-from hil.testbed.protection import lease_devices, start_guardian
+from hil.testbed.protection import GuardSettings, lease_devices, start_guardian
+from hil.testbed.pulse import Pulse, PulseClock
+from hil.testbed.shared_file import state_folder
 from hil.testbed.tapes import NOT_MEASURED, open_tapes, replayed_devices
 from hil.testbed.twin import start_twins, twin_addresses
+from hil.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
@@ -43,15 +49,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Testbed"]
 
+logger = logging.getLogger("hil.testbed")
+
 
 class Testbed:
     """What a run holds on to; :meth:`open` makes it, :meth:`close` leaves no thread, port, pty or file behind.
 
-    ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` heals real devices that may be
-    broken on purpose, should this process be killed; None where there are none. ``history`` takes the steps in the life of the
-    present test's keys, where somebody wants them. ``devices`` are the opened drivers by name,
+    ``clock`` is virtual where every device is a twin, else that of the system. ``guardian`` makes real devices safe, should
+    this process be killed or hang; None where there are none. ``pulse`` tells it whether the test is alive. ``history`` takes
+    the steps in the life of the present test's keys, where somebody wants them. ``devices`` are the opened drivers by name,
     ``identities`` what each said it is, ``case`` the test that runs (empty between tests). ``replayed``: nobody is there, every
-    answer comes from a tape, and nothing is measured.
+    answer comes from a tape, and nothing is measured. ``rehearsal``: twins stand for hardware (``rehearsed``) in a chaos plan.
+    ``chaos_limits``: how often and how fast faults may move its devices.
     """
 
     __test__ = False  # the name begins like a test class
@@ -66,10 +75,12 @@ class Testbed:
         simulated_devices: frozenset[str] = frozenset(),
         twins: TwinHost | None = None,
         guardian: Guardian | None = None,
+        pulse: Pulse | None = None,
         protection: ExitStack | None = None,
         log: EventLog | None = None,
         folder: RunFolder | None = None,
         tapes: Tapes | None = None,
+        rehearsed: frozenset[str] | None = None,
     ) -> None:
         self.bench = bench
         self.name = bench.bench.name
@@ -82,8 +93,13 @@ class Testbed:
         self.folder = folder
         self.case = ""
         self.guardian = guardian
+        self.pulse = pulse or Pulse()
         self.history: History | None = None
         self.replayed = tapes is not None and tapes.replaying
+        self.rehearsal = rehearsed is not None
+        self.rehearsed = rehearsed or frozenset()
+        hardware = frozenset() if self.replayed else frozenset(bench.device) - simulated_devices
+        self.chaos_limits = ChaosLimits(bench.device, hardware, self.now_s, state_folder())
         self._tapes = tapes
         self._twins = twins
         self._protection = protection or ExitStack()
@@ -91,6 +107,7 @@ class Testbed:
         self._chains: dict[str, RelayChain] = {}
         self._channels: dict[str, ClassicalChannel] = {}
         self._at_end: list[Callable[[], None]] = []
+        self._quarantined = ""
         self._closed = False
 
     @classmethod
@@ -104,23 +121,34 @@ class Testbed:
         log: EventLog | None = None,
         folder: RunFolder | None = None,
         tape: TapePlan | None = None,
+        rehearse: bool = False,
+        guard: GuardSettings | None = None,
+        clear: bool = False,
     ) -> Self:
         """Start the twins, connect to every device, check identity and firmware pins.
 
         ``simulate`` replaces every device by its twin, ``recording`` is the file of a recorded bench, ``tape`` says to record
-        what the devices say or to replay it without them. BenchFileError and UsageError for a wrong file, BenchError for
+        what the devices say or to replay it without them. ``rehearse`` opens twins alone, which faults then treat as what they
+        stand for, and record what they would move. ``guard`` says which guardian is wanted, where not as the environment has
+        it, and ``clear`` opens what is quarantined as well. BenchFileError and UsageError for a wrong file, BenchError for
         devices that cannot be used, all of them at once.
         """
         replay = tape is not None and tape.replaying
+        simulate = simulate or rehearse
         loaded = bench if isinstance(bench, Bench) else load(bench, simulate=simulate or replay)
         simulated = replayed_devices(loaded, tape) if tape and replay else simulated_devices(loaded, simulate=simulate)
-        clock = VirtualClock() if replay or set(loaded.device) == simulated else SystemClock()
+        pulse = Pulse()
+        clock = VirtualClock() if replay or set(loaded.device) == simulated else PulseClock(pulse)
+        guard = guard or GuardSettings.of_environment()
         addresses = addresses_of(loaded, recording)
         with ExitStack() as stack:
             protection = stack.enter_context(ExitStack())
             twins, guardian = None, None
             if not replay:
-                lease_devices(loaded, simulated, protection)
+                lease = lease_devices(loaded, simulated, protection, lease_s=guard.lease_s)
+                guardian = start_guardian(
+                    loaded, simulated, folder, protection, settings=guard, pulse=pulse, lease=lease, clear=clear
+                )
                 twins = start_twins(loaded, simulated, seed, clock)
             if twins is not None:
                 stack.callback(twins.close)
@@ -130,8 +158,6 @@ class Testbed:
             taped = tapes.addresses() if tapes is not None else {}
             opened = open_devices(loaded, addresses | twin_addresses(twins) | taped, clock, tapes)
             stack.callback(shut, opened.devices)
-            if not replay:
-                guardian = start_guardian(loaded, simulated, folder, protection)
             made = cls(
                 loaded,
                 opened,
@@ -140,12 +166,17 @@ class Testbed:
                 simulated_devices=simulated,
                 twins=twins,
                 guardian=guardian,
+                pulse=pulse,
                 protection=protection,
                 log=log,
                 folder=folder,
                 tapes=tapes,
+                rehearsed=simulated - simulated_devices(loaded, simulate=False) if rehearse else None,
             )
             made._record_devices()
+            for text in guardian.tidings if guardian is not None else ():
+                logger.warning("%s", text)
+                made.record("note", text=text)
             stack.pop_all()
         return made
 
@@ -223,6 +254,8 @@ class Testbed:
         """A test starts: twins are reset with a seed of (run seed, bench, case), links forget, and everything is parked."""
         if self.case:
             self.end()
+        if self._quarantined:
+            raise BenchError(f"bench {self.name} is quarantined: {self._quarantined}. Look at it, then run `hil safe --clear`")
         if isinstance(self.clock, VirtualClock):
             self.clock.reset()
         if self._twins is not None:
@@ -232,6 +265,8 @@ class Testbed:
         for chain in self._chains.values():
             chain.forget()
         self.case = case
+        self.chaos_limits.forget()
+        self.pulse.watch()
         self.history = None
         if self._tapes is not None:
             self._tapes.section(case)
@@ -265,6 +300,7 @@ class Testbed:
                 left = {name: device for name, device in self.devices.items() if name not in told}
                 troubles += safe.missing(left, self.identities, boxed=not self.clock.virtual)
             self.case = ""
+            self.pulse.rest()
         if troubles:
             raise several(f"bench {self.name}: {len(troubles)} troubles at the end of a test", troubles)
 
@@ -273,6 +309,17 @@ class Testbed:
         if self._tapes is not None:
             self._tapes.excuse()
         return MissingCapabilityError(f"bench {self.name} is {NOT_MEASURED}: {why}")
+
+    def busy(self, duration: str | float) -> AbstractContextManager[None]:
+        """A stretch of the test that does nothing with a real bench for so long, and is not hung all the same."""
+        return self.pulse.expect(parse_duration(duration) if isinstance(duration, str) else duration)
+
+    def quarantine(self, devices: Collection[str], why: str) -> None:
+        """Real devices that could not be healed: this run and later ones leave the bench alone from here on."""
+        real = sorted(set(devices) - self.simulated_devices)
+        if self.guardian is not None and real:
+            self._quarantined = f"{', '.join(real)}: {why}"
+            self.guardian.quarantine(real, why)
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Call this at the end of the present test, last come first; what it raises is reported after parking."""

@@ -9,6 +9,7 @@ import pytest
 
 from hil import faults
 from hil.faults import (
+    afterpulsing,
     certificate_expired,
     classical_bandwidth,
     classical_corruption,
@@ -21,8 +22,13 @@ from hil.faults import (
     classical_reset,
     classical_slicing,
     dark_count_spike,
+    dead_time_growth,
+    efficiency_loss,
     fiber_cut,
+    intercept_resend,
+    photon_number_splitting,
     thermal_drift,
+    time_shift,
     wrong_peer,
 )
 from hil.suites.contracts.fault_contract import FaultContract
@@ -83,6 +89,42 @@ class TestDarkCountSpike(OnTheTwin):
     @pytest.fixture
     def spec(self) -> FaultSpec:
         return dark_count_spike.SPEC
+
+
+class TestEfficiencyLoss(OnTheTwin):
+    """A third of it, in every detector."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss_ratio": 0.3}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return efficiency_loss.SPEC
+
+
+class TestAfterpulsing(OnTheTwin):
+    """Five more in a hundred."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added_ratio": 0.05}
+    zero: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.0, "decay_s": 2e-6}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return afterpulsing.SPEC
+
+
+class TestDeadTimeGrowth(OnTheTwin):
+    """A microsecond more."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added": "1 us"}
+    zero: ClassVar[dict[str, Any] | None] = {"added_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_s": -1e-9}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return dead_time_growth.SPEC
 
 
 class WithKeys(OnTheTwin):
@@ -228,10 +270,47 @@ class TestWrongPeer(WithKeys):
         return wrong_peer.SPEC
 
 
+class TestInterceptResend(OnTheTwin):
+    """Every second pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"intercept": "50 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"intercept_ratio": 1.01}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intercept_resend.SPEC
+
+
+class TestPhotonNumberSplitting(OnTheTwin):
+    """Of every pulse."""
+
+    arguments: ClassVar[dict[str, Any]] = {"split_ratio": 1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"split_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"split_ratio": -0.1}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return photon_number_splitting.SPEC
+
+
+class TestTimeShift(OnTheTwin):
+    """To less than two thirds of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift": "200 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_s": 1e-7}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return time_shift.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
     bound = {
+        afterpulsing.SPEC.name,
         certificate_expired.SPEC.name,
         classical_bandwidth.SPEC.name,
         classical_corruption.SPEC.name,
@@ -244,8 +323,13 @@ def test_every_shipped_fault_is_bound() -> None:
         classical_reset.SPEC.name,
         classical_slicing.SPEC.name,
         dark_count_spike.SPEC.name,
+        dead_time_growth.SPEC.name,
+        efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
+        intercept_resend.SPEC.name,
+        photon_number_splitting.SPEC.name,
         thermal_drift.SPEC.name,
+        time_shift.SPEC.name,
         wrong_peer.SPEC.name,
     }
     assert shipped == bound

@@ -120,6 +120,7 @@ def test_commands_of_the_checkout_exist(said: Said, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(checkout_commands, "prepare", lambda *_arguments, **_options: Environment(CHECKOUT))
     monkeypatch.setattr(checkout_commands, "prepare_peers", lambda _python: None)
     monkeypatch.setattr(checkout_commands, "find_python", lambda _wanted: sys.executable)
+    monkeypatch.setattr(checkout_commands, "prepare_machine", lambda: True)
     monkeypatch.setattr(checkout_commands, "_become", become)
     monkeypatch.setattr(checkout_commands, "run_steps", lambda _environment, _steps, extra: become(None, *extra) or [])
     command = getattr(checkout_commands, said.text.split()[0].removeprefix("ci/"))

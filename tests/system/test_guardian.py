@@ -14,61 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.bench import load
-from hil.bench.model import KmeDevice
-from hil.clock import SystemClock
-from hil.device_sims.host import TwinHost
 from hil.errors import BenchError, MissingCapabilityError
 from hil.testbed.chaos import Chaos
 from hil.testbed.guardian import HUNTED_BY, Guardian
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from typing import Any as Lab
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs a system that tells when a process ends")
 
 _HEALED_WITHIN_S = 2.0  # docs/reference/faults.md
-
-_BENCH = """
-[bench]
-name = "lab"
-
-[device.alice]
-role = "transmitter"
-driver = "reference-transceiver"
-address = "{alice.resource}"
-data_address = "{alice.data_resource}"
-intensities = [0.55, 0.25, 2e-4]
-intensity_probabilities = [0.4, 0.4, 0.2]
-pulse_rate = "1 GHz"
-key_basis_probability = 0.83
-
-[device.bob]
-role = "receiver"
-driver = "reference-transceiver"
-address = "{bob.resource}"
-data_address = "{bob.data_resource}"
-efficiency = 0.2
-dark_count_rate = "60 cps"
-dead_time = "50 ns"
-key_basis_probability = 0.83
-
-[device.switch]
-role = "switch"
-driver = "agiltron-ff1x4"
-address = "{switch.resource}"
-through_channel = 1
-dark_channel = 4
-chaos = "{chaos}"
-
-[link.metro]
-protocol = "bb84-decoy"
-parties = {{ a = "alice", b = "bob" }}
-path = ["fibre", "switch"]
-
-[link.metro.fibre]
-length = "25 km"
-"""
 
 _HOLDER = """
 import sys
@@ -81,25 +37,6 @@ with Testbed.open(sys.argv[1], seed=1) as testbed:
         print(testbed.guardian.pid, cut.evidence, flush=True)
         sys.stdin.read()
 """
-
-
-@pytest.fixture
-def lab() -> Iterator[TwinHost]:
-    """Devices in this process, in real time, as a lab would have them."""
-    bench = load("metro-25km", simulate=True)
-    devices = [name for name, device in bench.device.items() if not isinstance(device, KmeDevice)]
-    with TwinHost(bench, devices, 5, SystemClock(), serial_lines="tcp") as host:
-        yield host
-
-
-def bench_file(lab: TwinHost, folder: Path, chaos: str = "allow") -> Path:
-    path = folder / "lab.toml"
-    path.write_text(_BENCH.format(**lab.addresses, chaos=chaos))
-    return path
-
-
-def channel(lab: TwinHost) -> int:
-    return lab.world.switch_channel("switch", lab.now_ns())
 
 
 def wait_for_end(pid: int, timeout_s: float) -> bool:
@@ -115,9 +52,9 @@ def wait_for_end(pid: int, timeout_s: float) -> bool:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGHUP])
-def test_a_killed_test_leaves_no_cut_fibre(lab: TwinHost, tmp_path: Path, end: signal.Signals) -> None:
+def test_a_killed_test_leaves_no_cut_fibre(lab: Lab, end: signal.Signals) -> None:
     """No teardown runs in the holder, and yet the switch is back within two seconds, and nobody is left."""
-    file = bench_file(lab, tmp_path)
+    file = lab.file()
     environment = os.environ | dict.fromkeys(HUNTED_BY, "a job of CI")
     holder = subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
@@ -126,7 +63,7 @@ def test_a_killed_test_leaves_no_cut_fibre(lab: TwinHost, tmp_path: Path, end: s
         assert holder.stdout is not None
         said = holder.stdout.readline().decode()
         assert "reads back channel 4" in said
-        assert channel(lab) == 4
+        assert lab.channel == 4
         guardian = int(said.split()[0])
         variables = Path(f"/proc/{guardian}/environ").read_bytes()
         assert not any(name.encode() in variables for name in HUNTED_BY)
@@ -137,83 +74,82 @@ def test_a_killed_test_leaves_no_cut_fibre(lab: TwinHost, tmp_path: Path, end: s
         holder.send_signal(end)
         assert wait_for_end(guardian, 20.0), "the guardian did not end"
         healed_s = time.monotonic() - killed_s
-        assert channel(lab) == 1
+        assert lab.dark  # healed, and then parked
         assert healed_s < _HEALED_WITHIN_S
 
 
-def test_an_orderly_end_leaves_the_guardian_nothing_to_do(lab: TwinHost, tmp_path: Path) -> None:
+def test_an_orderly_end_leaves_the_guardian_nothing_to_do(lab: Lab) -> None:
     """The fault heals in the test itself; the guardian ends with the bench."""
-    with Testbed.open(bench_file(lab, tmp_path), seed=1) as testbed:
+    with Testbed.open(lab.file(), seed=1) as testbed:
         testbed.begin("orderly")
         guardian = testbed.guardian
         assert guardian is not None
         with Chaos(testbed, testbed.link("metro")).fiber_cut() as cut:
-            assert channel(lab) == 4
+            assert lab.channel == 4
         assert cut.healed
-        assert channel(lab) == 1
+        assert lab.channel == 1
     assert wait_for_end(guardian.pid, 5.0)
 
 
-def test_real_devices_are_broken_only_where_the_bench_file_allows_it(lab: TwinHost, tmp_path: Path) -> None:
+def test_real_devices_are_broken_only_where_the_bench_file_allows_it(lab: Lab) -> None:
     """Without chaos = "allow" nothing moves, and the test is a skip with that reason."""
-    with Testbed.open(bench_file(lab, tmp_path, chaos=""), seed=1) as testbed:
+    with Testbed.open(lab.file(chaos=""), seed=1) as testbed:
         testbed.begin("not allowed")
-        assert testbed.guardian is None
         with pytest.raises(MissingCapabilityError, match='chaos = "allow"'):
             Chaos(testbed, testbed.link("metro")).fiber_cut()
-        assert channel(lab) == 1
+        assert lab.channel == 1
 
 
-def test_real_devices_are_not_broken_without_a_guardian(lab: TwinHost, tmp_path: Path) -> None:
+def test_real_devices_are_not_broken_without_a_guardian(lab: Lab) -> None:
     """Refused before anything moves."""
-    with Testbed.open(bench_file(lab, tmp_path), seed=1) as testbed:
+    with Testbed.open(lab.file(), seed=1) as testbed:
         testbed.begin("unguarded")
+        testbed.guardian = None
         chaos = Chaos(testbed, testbed.link("metro"))
-        chaos._guardian = None
         with pytest.raises(BenchError, match="no guardian"):
             chaos.fiber_cut()
-        assert channel(lab) == 1
+        assert lab.channel == 1
 
 
-def test_a_guardian_that_is_gone_stops_the_fault(lab: TwinHost, tmp_path: Path) -> None:
+def test_a_guardian_that_is_gone_stops_the_fault(lab: Lab) -> None:
     """A fault whose undo nobody else knows is not injected."""
-    with Testbed.open(bench_file(lab, tmp_path), seed=1) as testbed:
+    with Testbed.open(lab.file(), seed=1) as testbed:
         testbed.begin("guardian killed")
         assert testbed.guardian is not None
         os.kill(testbed.guardian.pid, signal.SIGKILL)
         with pytest.raises(BenchError, match="guardian"), Chaos(testbed, testbed.link("metro")).fiber_cut():
             pytest.fail("was injected")
-        assert channel(lab) == 1
+        assert lab.channel == 1
 
 
-def test_no_real_detector_can_be_made_noisy(lab: TwinHost, tmp_path: Path) -> None:
+def test_no_real_detector_can_be_made_noisy(lab: Lab) -> None:
     """A skip that names the actuator it would take."""
-    with Testbed.open(bench_file(lab, tmp_path), seed=1) as testbed:
+    with Testbed.open(lab.file(), seed=1) as testbed:
         testbed.begin("no actuator")
         with pytest.raises(MissingCapabilityError, match="auxiliary light source"):
             Chaos(testbed, testbed.link("metro")).dark_count_spike(rate_hz=5_000)
 
 
-def test_two_processes_do_not_share_a_real_bench(lab: TwinHost, tmp_path: Path) -> None:
+def test_two_processes_do_not_share_a_real_bench(lab: Lab) -> None:
     """The second one is told who has it."""
-    file = bench_file(lab, tmp_path)
+    file = lab.file()
     with Testbed.open(file, seed=1), pytest.raises(BenchError, match=f"in use: process {os.getpid()}"):
         Testbed.open(file, seed=2)
     Testbed.open(file, seed=3).close()
 
 
-def test_the_last_undo_is_carried_out_first(lab: TwinHost, tmp_path: Path) -> None:
+def test_the_last_undo_is_carried_out_first(lab: Lab, tmp_path: Path) -> None:
     """Two faults of one setting end where the first one found it, whoever heals them."""
     from hil.ports.spec import Undo
 
-    bench = load(bench_file(lab, tmp_path))
+    bench = load(lab.file())
     log = tmp_path / "guardian.log"
-    guardian = Guardian.start(bench, ["switch"], log=log)
+    guardian = Guardian.start(bench, log=log)
     guardian.hold(1, [Undo("switch", "channel", 2), Undo("switch", "channel", 3)])
     guardian.hold(2, [Undo("switch", "channel", 4)])
-    with pytest.raises(BenchError, match="does not guard bob"):
-        guardian.hold(3, [Undo("bob", "channel", 1)])
+    with pytest.raises(BenchError, match="does not guard nobody"):
+        guardian.hold(3, [Undo("nobody", "channel", 1)])
     guardian.close()
-    assert channel(lab) == 2
+    assert lab.channel == 4
     healed = [line.split()[-1] for line in log.read_text().splitlines() if "healed" in line]
     assert healed == ["4", "3", "2"]

@@ -169,3 +169,40 @@ class TestSim:
                 process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
         assert not file.exists()
+
+
+class TestChaosPlan:
+    """What faults would do on a real bench, from twins that stand for it."""
+
+    SOURCE = """
+def test_cut(link, chaos):
+    cut = chaos.at("3 s").fiber_cut(duration="2 s")
+    chaos.clock.sleep(30.0)
+    assert cut.healed
+
+def test_noise(link, chaos):
+    with chaos.dark_count_spike(rate="5 kHz"):
+        pass
+"""
+
+    def test_printed_and_nothing_real_is_opened(self, tmp_path: Path) -> None:
+        """The switch's address is one where somebody would hear of it."""
+        (tmp_path / "test_day.py").write_text(self.SOURCE)
+        with socket.create_server(("127.0.0.1", 0)) as anybody:
+            anybody.settimeout(0.0)
+            lines = shipped()["metro-25km"].read_text(encoding="utf-8").replace("simulated = true\n", "").splitlines()
+            web = 'address = "https://127.0.0.1:1"\nca_file = "a"\ncertificate_file = "b"\nprivate_key_file = "c"'
+            here = f'address = "TCPIP::127.0.0.1::{anybody.getsockname()[1]}::SOCKET"'
+            text = "\n".join(
+                f"{line}\n{web if 'etsi014' in line else here}" if line.startswith("driver = ") else line for line in lines
+            )
+            (tmp_path / "rack.toml").write_text(f"{text}\n", encoding="utf-8")
+            done = run_pytest(tmp_path, "--hil-bench", "rack.toml", "--hil-chaos-plan")
+            with pytest.raises(BlockingIOError):
+                anybody.accept()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "chaos plan: rehearsed on" in done.stdout
+        assert "Chaos plan of test_day::test_cut" in done.stdout
+        (row,) = [line.split() for line in done.stdout.splitlines() if "fiber_cut" in line and "hardware" in line]
+        assert row[3:9] == ["switch", "channel", "1", "4", "1", "move"]
+        assert "no command makes it so" in done.stdout

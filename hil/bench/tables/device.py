@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from hil.bench.tables.quantities import Actual, Envelope, Table
+from msgspec import Meta, field
 
-__all__ = ["Calibration", "DeviceTable"]
+from hil.bench.tables.quantities import Actual, Envelope, Seconds, Table
+
+__all__ = ["Calibration", "DeviceTable", "Reading"]
+
+Reading = Literal["temperature_c", "stage_temperature_c", "power_w", "counts_hz"]
+"""What a device may be watched by; ``counts_hz`` are all clicks of a receiver."""
 
 
 class Calibration(Table, frozen=True, kw_only=True):
@@ -40,4 +45,12 @@ class DeviceTable(Table, frozen=True, kw_only=True):
     """Twins only: what the device is really like where it differs from its declaration, by the same keys; once loaded, SI
     floats by attribute name (``dark_count_rate_hz``)."""
     chaos: Literal["", "allow"] = ""
+    chaos_per_hour: Annotated[int, Meta(ge=1)] | None = None
+    """How many faults may move it in an hour, on hardware those of all runs of this machine together."""
+    chaos_cool_down_s: Seconds = field(name="chaos_cool_down", default=0.0)
+    """Least time from the healing of a fault to the next one that moves it."""
+    chaos_slew: Actual = {}
+    """Most that a fault may change a setting in one second, by setting; healing is never held up."""
+    chaos_abort: dict[Reading, tuple[float, ...]] = {}
+    """Readings and the interval they must stay in while any fault is in; outside, everything is healed and the test ends."""
     calibration: dict[str, Calibration] = {}

@@ -15,7 +15,7 @@ parties of a key distillation (``hil.pipeline.wire``), behind a length and the t
 FRAMINGS: tuple[Framing, ...] = ("chunks", "length-prefixed", "parties")
 HEADER_BYTES: dict[Framing, int] = {"chunks": 0, "length-prefixed": 4, "parties": 6}
 _LENGTH_BYTES = 4
-_GREETING_BYTES: dict[Framing, int] = {"chunks": 0, "length-prefixed": 0, "parties": 18}
+_GREETING_BYTES: dict[Framing, int] = {"chunks": 0, "length-prefixed": 0, "parties": 22}
 
 
 class Mark(Enum):

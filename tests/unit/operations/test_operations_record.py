@@ -11,10 +11,11 @@ import pytest
 from hil.bench import load
 from hil.cli import main
 from hil.operations.budget import budget
-from hil.operations.from_record import LINK_UP, history_of
+from hil.operations.from_record import history_of
 from hil.operations.standing import objectives_of
 from hil.record.axis import begun_s, offsets_s
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish, save_series
+from hil.telemetry.of_record import LINK_UP
 from hil.testbed import auth_channel, delivery
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -136,7 +137,34 @@ def test_who_shows_no_certificate_or_speaks_an_older_tls_is_refused(authority: C
                 except OSError:
                     pass
             thread.join()
-        assert isinstance(found[0], ChannelRefusedError)
+        assert isinstance(found[0], ChannelRefusedError if files is None else ChannelClosedError)
+        assert "TLS" in str(found[0])
+
+
+def test_a_damaged_greeting_is_no_refusal() -> None:
+    """Every bit of it flipped once: a broken connection, which the next attempt may mend, and no mistake in the settings."""
+    found = []
+    whole = b"hil-qkd-session1" + (2).to_bytes(2, "big")
+    whole += zlib.crc32(whole).to_bytes(4, "big")
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        found.append(_answered_with(bytes(damaged)))
+    assert {type(error) for error in found} == {ChannelClosedError}
+    assert isinstance(_answered_with(whole), ChannelRefusedError)  # two blocks in flight where one was expected
+
+
+def _answered_with(greeting: bytes) -> Exception:
+    """What a caller makes of an end that says this."""
+    found: list[Exception] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_expect_refusal, args=(Caller(server.getsockname()[:2], 1, 0.01), found))
+        thread.start()
+        with server.accept()[0] as sock:
+            server.close()  # there is no second attempt
+            sock.sendall(greeting)
+        thread.join()
+    return found[0]
 
 
 def test_a_stranger_does_not_keep_the_other_end_out(authority: CertificateAuthority, stranger: CertificateAuthority) -> None:
@@ -157,9 +185,9 @@ def test_a_stranger_does_not_keep_the_other_end_out(authority: CertificateAuthor
     found[0].close()
 
 
-def _expect_refusal(listener: Listener, found: list[Exception]) -> None:
+def _expect_refusal(end: Listener | Caller, found: list[Exception]) -> None:
     try:
-        listener.connect().close()
+        end.connect().close()
     except Exception as error:  # noqa: BLE001  (looked at in the test)
         found.append(error)
 

@@ -9,11 +9,12 @@ import pytest
 
 from hil.errors import UsageError
 from hil.seeds import stream
-from hil.statistics.comparison import rate_difference
+from hil.statistics.comparison import difference, quantile_difference, rate_difference
+from hil.statistics.counts import garwood
 from hil.statistics.edge import gap_edge, gaps_to_resolve
 from hil.statistics.means import student_t, values_to_decide
 from hil.statistics.quantile import quantile_interval, samples_to_bound
-from hil.statistics.sequential import SequentialTest
+from hil.statistics.sequential.sprt import SequentialTest
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,39 @@ def test_difference_of_two_error_rates() -> None:
     assert interval.estimate == pytest.approx(0.2)
     assert (interval.low, interval.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
     assert rate_difference((0, 0), (1, 2)).high == 1.0
+
+
+def test_difference_of_two_count_rates() -> None:
+    """60 counts in 10 s against 90 in 12 s, each bound at 95 %: -3.381308 to 0.406927 a second.
+
+    Source: statsmodels 0.15.0, confint_poisson_2indep, method "mover", method_mover "exact-c", alpha 0.1.
+    """
+    interval = difference(garwood(60, 10.0), garwood(90, 12.0))
+    assert interval.estimate == pytest.approx(-1.5)
+    assert (interval.low, interval.high) == pytest.approx((-3.381307998667672, 0.406926683308114), rel=1e-9)
+    assert interval.n == 150
+
+
+def test_arms_have_to_be_comparable() -> None:
+    """Another confidence is a mistake; an arm without data tells nothing."""
+    with pytest.raises(UsageError, match="at one confidence"):
+        difference(garwood(60, 10.0), garwood(90, 12.0, 0.99))
+    unknown = difference(garwood(60, 10.0), student_t(np.array([])))
+    assert math.isnan(unknown.estimate)
+    assert math.isinf(unknown.high)
+
+
+def test_difference_of_two_quantiles() -> None:
+    """P95 of exponentials of mean 1 s and 2 s differ by ln 20 (3.0 s): inside 99.9 % bounds, and apart from zero."""
+    rng = stream(8, "quantiles")
+    slow, quick = ([mean * rng.exponential(1.0, 20) for _ in range(50)] for mean in (2.0, 1.0))
+    interval = quantile_difference(slow, quick, 0.95, stream(8, "bootstrap"), 0.999)
+    assert 0.0 < interval.low < math.log(20.0) < interval.high
+    assert interval.n == 2000
+    assert interval == quantile_difference(slow, quick, 0.95, stream(8, "bootstrap"), 0.999)
+    assert math.isinf(quantile_difference(slow[:9], quick, 0.95, stream(8, "bootstrap")).high)
+    same = [np.ones(20)] * 10
+    assert math.isinf(quantile_difference(same, same, 0.95, stream(8, "bootstrap")).high)
 
 
 def test_sequential_test_takes_as_long_as_simulated_elsewhere() -> None:

@@ -1,0 +1,72 @@
+"""An eavesdropper measures a share of the pulses in a random basis and sends on what she found.
+
+C. H. Bennett, F. Bessette, G. Brassard, L. Salvail, J. Smolin, J. Cryptology 5, 3 (1992): a quarter of the sifted bits of such
+pulses are wrong. Seen in the errors of what both ends would sift; the pipeline sees them in the QBER of the test basis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hil.faults._errors import fell, rose
+from hil.faults._injection import Injection, checked, injection
+from hil.ports.spec import Range
+
+if TYPE_CHECKING:
+    from hil.ports.spec import FaultBench, Finding, Readings, Span
+
+__all__ = ["SPEC", "InterceptResend"]
+
+_PARAMETER = "intercept_fraction"
+_WRONG = 0.25
+_PATIENCE_S = 10.0
+"""For some blocks of a run, whose errors are known when they end."""
+
+
+@dataclass(frozen=True)
+class InterceptResend:
+    """``intercept_ratio``: share of the pulses that she measures and resends, 0 to 1."""
+
+    intercept_ratio: float
+
+    def __post_init__(self) -> None:
+        checked(self, intercept_ratio=(0.0, 1.0))
+
+
+def _read(bench: FaultBench, _target: str, _settings: InterceptResend) -> Readings:
+    return bench.glimpse()
+
+
+def _shown(_bench: FaultBench, _target: str, settings: InterceptResend, before: Span, during: Span) -> Finding:
+    return rose(before, during, _due(settings))
+
+
+def _healed(_bench: FaultBench, _target: str, settings: InterceptResend, during: Span, after: Span) -> Finding:
+    return fell(during, after, _due(settings))
+
+
+def _due(settings: InterceptResend) -> float:
+    return _WRONG * settings.intercept_ratio
+
+
+SPEC = injection(
+    Injection(
+        parameters=lambda _bench, target: [(target, _PARAMETER)],
+        becomes=lambda settings, _parameter, stood: max(stood, float(settings.intercept_ratio)),
+        unless="it would take a receiver and a transmitter like the link's own in the middle of its fibre",
+    ),
+    name="intercept-resend",
+    title="An eavesdropper measures pulses and sends them on (twins only)",
+    settings=InterceptResend,
+    zero="A share of 0 intercepts nothing.",
+    target_role="link",
+    acts_on="the pulses on a link's way, in its twin",
+    read=_read,
+    shown=_shown,
+    healed=_healed,
+    ranges={"intercept_ratio": Range(0.05, 1.0, "0.44 end key at the 11 % of Shor and Preskill (2000)")},
+    magnitude=("intercept_ratio",),
+    patience_s=_PATIENCE_S,
+    spoils_detections=False,
+)

@@ -1,0 +1,152 @@
+"""Error rates from blocks of correlated trials, looked at after every block.
+
+The errors of one block are beta-binomial: binomial around a rate of the block's own, which spreads about the process's. The
+spread, an intraclass correlation, is not known. It is averaged over with a prior that is even per factor from where it is
+invisible to 0.3, and has a share at zero that matters only while blocks hold few errors. For blocks of many errors this
+becomes the sequential t test with its invariant prior, for blocks of few the mixture test of independent trials.
+
+Sources: J. G. Skellam, J. R. Stat. Soc. B 10, 257 (1948), for the beta-binomial; evidence.py for the test; M. F.
+Perez-Ortiz et al., Ann. Stat. 52, 1410 (2024), for tests that average over a nuisance parameter. That error rates hold for
+correlation in between is measured (docs/reference/error-rates.md).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hil.errors import UsageError
+from hil.statistics.interval import Interval
+from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_mean, log_wealth
+from hil.statistics.sequential.pooling import pooled, scales
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["METHOD", "ProportionBlocks", "correlations", "log_likelihoods", "prior", "proportion_interval", "proportion_views"]
+
+METHOD = "mixture e-process, beta-binomial blocks"
+
+_INVISIBLE = 0.05
+"""Design effect of a block, beyond 1, at which the grid of correlations begins."""
+_MOST_CORRELATED = 0.3
+_STEP = 0.6
+_NONE_PER_EVENT = 0.2
+
+
+def correlations(trials: float) -> Floats:
+    """Grid of intraclass correlations for blocks of so many trials, shape (r,); a correlation of zero comes before it."""
+    import numpy as np
+
+    low = min(_INVISIBLE / trials, _MOST_CORRELATED / 2.0)
+    return np.geomspace(low, _MOST_CORRELATED, max(math.ceil(math.log(_MOST_CORRELATED / low) / _STEP), 4))
+
+
+def prior(events: float, grid: int) -> Floats:
+    """Weights of no correlation and of each of the grid, shape (1 + grid,), for blocks of so many events at the limit."""
+    import numpy as np
+
+    none = 1.0 / (1.0 + _NONE_PER_EVENT * events)
+    return np.array([none, *([(1.0 - none) / grid] * grid)])
+
+
+def log_likelihoods(errors: Floats, trials: Floats, values: Floats, grid: Floats) -> Floats:
+    """Of blocks (b,), for rates (t,) and correlations 0 and grid (r,): shape (b, t, 1 + r), binomial coefficients left out."""
+    import numpy as np
+    from scipy.special import betaln
+
+    wrong, right = errors[:, None, None], (trials - errors)[:, None, None]
+    rate = values[None, :, None]
+    free = wrong * np.log(rate) + right * np.log1p(-rate)
+    size = ((1.0 - grid) / grid)[None, None, :]
+    alpha, beta = rate * size, (1.0 - rate) * size
+    return np.concatenate([free, betaln(alpha + wrong, beta + right) - betaln(alpha, beta)], axis=2)
+
+
+@dataclass(frozen=True)
+class ProportionBlocks:
+    """Evidence from blocks taken as exchangeable: ``kinds`` (u, 3) of errors, trials and how many blocks are like that."""
+
+    kinds: Floats
+    limit: float
+    grid: Floats
+    weights: Floats
+
+    @property
+    def estimate(self) -> float:
+        """All errors over all trials."""
+        wrong, trials = (self.kinds[:, :2] * self.kinds[:, 2:]).sum(axis=0)
+        return float(wrong / trials)
+
+    def log_marginal(self, values: Floats) -> Floats:
+        """Log likelihood of these rates (t,), averaged over the correlation."""
+        import numpy as np
+
+        inside = np.clip(values, 1e-12, 1.0 - 1e-12)
+        each = log_likelihoods(self.kinds[:, 0], self.kinds[:, 1], inside, self.grid)
+        return log_mean((each * self.kinds[:, 2][:, None, None]).sum(axis=0), self.weights)
+
+    def below(self, value: float) -> float:
+        """Log evidence that the rate is less."""
+        return self._against(value, BELOW)
+
+    def above(self, value: float) -> float:
+        """Log evidence that the rate is more."""
+        return self._against(value, ABOVE)
+
+    def log_ratio(self, good: float, bad: float) -> float:
+        """Log likelihood ratio of two rates."""
+        import numpy as np
+
+        of_good, of_bad = self.log_marginal(np.array([good, bad]))
+        return float(of_good - of_bad)
+
+    def _against(self, value: float, spread: tuple[tuple[float, float], ...]) -> float:
+        import numpy as np
+
+        rates = np.array([min(factor * self.limit, 1.0) for factor, _ in spread] + [value])
+        logs = self.log_marginal(rates)
+        return float(log_wealth(logs[:-1], logs[-1], spread))
+
+
+def proportion_views(errors: Floats, trials: Floats, limit: float) -> tuple[ProportionBlocks, ...]:
+    """Blocks (b,) of errors and trials as they came, single and pooled; blocks without a trial are left out.
+
+    UsageError for counts that are none and a limit that is no proportion.
+    """
+    import numpy as np
+
+    wrong, total = (np.asarray(each, dtype=np.float64) for each in (errors, trials))
+    if wrong.shape != total.shape or bool((wrong < 0).any() or (wrong > total).any()):
+        raise UsageError("errors are between 0 and the trials of their block, one of each for every block")
+    if not 0.0 < limit < 1.0:
+        raise UsageError(f"a proportion is held against a limit between 0 and 1, both excluded; got {limit}")
+    wrong, total = wrong[total > 0], total[total > 0]
+    if not total.size:
+        return ()
+    first = float(total[0])
+    views = []
+    for length in scales(total.size, first * limit):
+        pairs = np.stack([pooled(wrong, length), pooled(total, length)], axis=1)
+        alike, count = np.unique(pairs, axis=0, return_counts=True)
+        grid = correlations(first * length)
+        weights = prior(first * length * limit, grid.size)
+        views.append(ProportionBlocks(np.column_stack([alike, count]), limit, grid, weights))
+    return tuple(views)
+
+
+def proportion_interval(errors: Floats, trials: Floats, limit: float, confidence: float = 0.95) -> Interval:
+    """Interval of the rate from blocks (b,) as they came, valid at every look; sharpest for a rate of half or twice the limit.
+
+    No trials give nan between 0 and 1.
+    """
+    views = proportion_views(errors, trials, limit)
+    n = int(trials.sum())
+    if not views:
+        return Interval(math.nan, 0.0, 1.0, confidence, METHOD, 0)
+    found = always_valid(views, confidence, (0.0, 1.0), METHOD, n)
+    return Interval(found.estimate, found.low, found.high, confidence, METHOD, n, events=int(errors.sum()))

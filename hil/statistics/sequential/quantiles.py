@@ -1,0 +1,80 @@
+"""A quantile of durations, looked at after every batch, without assuming a distribution.
+
+The share of samples that take longer than ``x`` is an error rate (proportions.py), in batches because slow ones come
+together. A bound on the quantile is the furthest ``x`` whose share is not refuted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hil.errors import UsageError
+from hil.statistics.interval import Interval, tail
+from hil.statistics.sequential.evidence import ABOVE, BELOW, log_mean, log_wealth
+from hil.statistics.sequential.pooling import pooled, scales
+from hil.statistics.sequential.proportions import correlations, log_likelihoods, prior
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["BATCH", "METHOD", "always_valid_quantile", "slow_by_batch"]
+
+BATCH = 20
+"""Consecutive samples that are taken together; those over at the end wait until there are as many."""
+
+METHOD = "mixture e-process on the share of slow ones"
+
+
+def slow_by_batch(samples: Floats, limits: Floats) -> Floats:
+    """Of each whole batch (b,) of samples as they came, how many reach each of these limits (x,): shape (x, b)."""
+    import numpy as np
+
+    batches = np.sort(samples[: samples.size // BATCH * BATCH].reshape(-1, BATCH), axis=1)
+    below = [np.searchsorted(batch, limits, side="left") for batch in batches]
+    return BATCH - np.array(below, dtype=np.float64).reshape(len(batches), limits.size).T
+
+
+def always_valid_quantile(samples: Floats, probability: float, confidence: float = 0.95) -> Interval:
+    """Bounds on the ``probability`` quantile of samples (n,) in the order they were taken, valid at every look."""
+    import numpy as np
+
+    if not 0.0 < probability < 1.0:
+        raise UsageError(f"a quantile lies between 0 and 1, both excluded, such as 0.95; got {probability}")
+    n = int(samples.size)
+    ordered = np.sort(np.asarray(samples, dtype=np.float64))
+    if not bool(np.isfinite(ordered).all()):
+        raise UsageError("a quantile needs finite samples; count a request that never ended as a failure, not as a latency")
+    estimate = float(ordered[min(n, math.ceil(probability * n)) - 1]) if n else math.nan
+    if n < BATCH:
+        return Interval(estimate, -math.inf, math.inf, confidence, METHOD, n)
+    allowed, enough = 1.0 - probability, -math.log(tail(confidence))
+    # a sample itself is an upper bound if few are beyond it, and a lower bound if many reach it
+    beyond = slow_by_batch(samples, np.nextafter(ordered, np.inf))
+    open_above = np.flatnonzero(_evidence(beyond, allowed, BELOW) < enough)
+    open_below = np.flatnonzero(_evidence(slow_by_batch(samples, ordered), allowed, ABOVE) < enough)
+    first = int(open_above[-1]) + 1 if open_above.size else 0
+    last = int(open_below[0]) - 1 if open_below.size else n - 1
+    high = float(ordered[first]) if first < n else math.inf
+    low = float(ordered[last]) if last >= 0 else -math.inf
+    return Interval(estimate, low, high, confidence, METHOD, n)
+
+
+def _evidence(slow: Floats, allowed: float, spread: tuple[tuple[float, float], ...]) -> Floats:
+    """Log evidence, for each row of slow ones by batch (x, b), against the share that is allowed; the least of all views."""
+    import numpy as np
+
+    rates = np.array([*(factor * allowed for factor, _ in spread), allowed])
+    least = np.full(len(slow), math.inf)
+    for length in scales(slow.shape[1], BATCH * allowed):
+        size = BATCH * length
+        grid = correlations(size)
+        each = log_likelihoods(np.arange(size + 1.0), np.full(size + 1, float(size)), rates, grid)
+        groups = pooled(slow, length).astype(np.int64)
+        alike = np.stack([np.bincount(row, minlength=size + 1) for row in groups])
+        logs = log_mean(np.tensordot(alike, each, axes=1), prior(size * allowed, grid.size))
+        least = np.minimum(least, log_wealth(logs[:, :-1], logs[:, -1], spread))
+    return least

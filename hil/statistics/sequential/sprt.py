@@ -1,0 +1,51 @@
+"""Wald's test of two declared hypotheses: the fewest samples where one of them is true, and no interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from hil.errors import UsageError
+
+__all__ = ["Decision", "SequentialTest", "decide"]
+
+Decision = Literal["accept", "refuse", "continue"]
+
+
+def decide(log_ratio: float, alpha: float = 0.05, beta: float = 0.05) -> Decision:
+    """What a log likelihood ratio, good over bad, says: call it as often as wanted.
+
+    ``alpha`` is the probability of accepting a bad one, ``beta`` that of refusing a good one. Source: A. Wald, Ann. Math. Stat.
+    16, 117 (1945).
+    """
+    if log_ratio >= math.log((1.0 - beta) / alpha):
+        return "accept"
+    return "refuse" if log_ratio <= math.log(beta / (1.0 - alpha)) else "continue"
+
+
+@dataclass(frozen=True)
+class SequentialTest:
+    """Wald's sequential probability ratio test of an error rate.
+
+    Of independent bits; accepts the device when the data speak for ``good`` against ``bad``, both ratios, good below bad.
+    ``alpha`` and ``beta`` as of :func:`decide`.
+    """
+
+    good: float
+    bad: float
+    alpha: float = 0.05
+    beta: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.good < self.bad < 1.0 or not (0.0 < self.alpha < 0.5 and 0.0 < self.beta < 0.5):
+            raise UsageError(f"a sequential test needs 0 < good < bad < 1 and error probabilities below 0.5; got {self}")
+
+    def log_ratio(self, errors: int, bits: int) -> float:
+        """Log likelihood ratio, good over bad, of ``errors`` in ``bits``."""
+        for_error, for_match = math.log(self.good / self.bad), math.log((1.0 - self.good) / (1.0 - self.bad))
+        return errors * for_error + (bits - errors) * for_match
+
+    def decide(self, errors: int, bits: int) -> Decision:
+        """What the data so far say; call it as often as wanted."""
+        return decide(self.log_ratio(errors, bits), self.alpha, self.beta)
