@@ -114,9 +114,12 @@ class VirtualClock:
         """Run ``callback`` when time reaches ``due_ns`` (at the next wait, if that is past)."""
         return self._queue.push(due_ns, callback)
 
-    def before_jumps(self, settle: Callable[[], None]) -> Callable[[], None]:
-        """Call ``settle`` before time moves: it waits until everything that was sent has arrived. Returns what undoes this."""
-        self._before_jumps.append(settle)
+    def before_jumps(self, settle: Callable[[], None], *, first: bool = False) -> Callable[[], None]:
+        """Call ``settle`` before time moves: it waits until everything that was sent has arrived. Returns what undoes this.
+
+        ``first``: before what others asked for, for what stands nearer to those who send.
+        """
+        self._before_jumps.insert(0 if first else len(self._before_jumps), settle)
         return lambda: self._before_jumps.remove(settle)
 
     def reset(self) -> None:

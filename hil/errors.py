@@ -28,7 +28,8 @@
     │   ├── SynchronisationError           the two parties' events show no common clock
     │   └── KeyStoreError                  a key store refused or broke
     │       ├── KeyNotFoundError (LookupError)
-    │       └── KeysExhaustedError
+    │       ├── KeysExhaustedError
+    │       └── KeyStoreBusyError          asked too often; nothing was taken, and a later request may be answered
     ├── ClassicalChannelError              the authenticated channel between the parties
     │   ├── AuthenticationError            a message was changed, replayed, reflected or out of order
     │   ├── AuthenticationKeyExhaustedError
@@ -69,6 +70,7 @@ __all__ = [
     "InstrumentError",
     "InterlockError",
     "KeyNotFoundError",
+    "KeyStoreBusyError",
     "KeyStoreError",
     "KeysExhaustedError",
     "MissingCapabilityError",
@@ -240,6 +242,10 @@ class KeyStoreError(BenchError):
 
 class KeyNotFoundError(KeyStoreError, LookupError):
     """No such key ID, or it was delivered already."""
+
+
+class KeyStoreBusyError(KeyStoreError):
+    """A key store answers only so many requests at a time; this one took nothing."""
 
 
 class KeysExhaustedError(KeyStoreError):

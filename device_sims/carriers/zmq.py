@@ -30,7 +30,7 @@ class ZmqCarrier:
     def __init__(self, port: Port, host: str, number: int) -> None:
         self.host, self.number = host, number
         self._port = port
-        self._clients: dict[bytes, Conversation] = {}
+        self._clients: dict[tuple[bytes, ...], Conversation] = {}
         self._context = _context(port.device)
         self._socket: zmq.Socket[bytes] | None = None
         self._listen()
@@ -98,12 +98,14 @@ class ZmqCarrier:
             self._heard(client, middle, request)
 
     def _heard(self, client: bytes, middle: list[bytes], request: bytes) -> None:
-        conversation = self._clients.pop(client, None)
+        # behind a proxy there are several clients, told from each other by what stands in the middle
+        whose = client, *middle
+        conversation = self._clients.pop(whose, None)
         if conversation is None:
             while len(self._clients) >= _MOST_CLIENTS:
                 self._clients.pop(next(iter(self._clients))).end()
-            conversation = Conversation(self._port, lambda answer: self._send([client, *middle, answer]))
-        self._clients[client] = conversation
+            conversation = Conversation(self._port, lambda answer: self._send([*whose, answer]))
+        self._clients[whose] = conversation
         conversation.heard(request)
 
     def _send(self, parts: list[bytes]) -> None:

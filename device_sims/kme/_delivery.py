@@ -16,6 +16,8 @@ from hil.errors import KeyNotFoundError, KeysExhaustedError, KeyStoreError
 from hil.ports.keystore import KeyState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.ports.keystore import DeliveredKey
 
     from ._agreement import KeyAgreement, Side
@@ -64,7 +66,7 @@ class KmeRules:
         agreement: KeyAgreement,
         *,
         key_size_bits: int,
-        max_keys: int,
+        max_keys: Callable[[], int],
     ) -> None:
         self.own = own
         self._side = side
@@ -107,7 +109,7 @@ class KmeRules:
             "slave_SAE_ID": slave,
             "key_size": self._key_size_bits,
             "stored_key_count": self._agreement.store(self._side).deliverable_count(),
-            "max_key_count": self._max_keys,
+            "max_key_count": self._max_keys(),
             "max_key_per_request": MAX_KEYS_PER_REQUEST,
             "max_key_size": self._key_size_bits,
             "min_key_size": self._key_size_bits,

@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import socket
 import ssl
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -18,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ._certificates import SAE_URI, TlsFiles
+from ._condition import Condition
 from ._delivery import Answer, KmeRules
 
 if TYPE_CHECKING:
@@ -35,13 +39,16 @@ _ROOT = ("api", "v1", "keys")
 class KmeServer:
     """A KME on a loopback port, from construction until :meth:`close`."""
 
-    def __init__(self, rules: KmeRules, files: TlsFiles, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, rules: KmeRules, files: TlsFiles, condition: Condition | None = None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(files.ca)
         context.load_cert_chain(files.certificate, files.private_key)
-        self._server = _Server((host, port), rules, context)
+        self.condition = Condition() if condition is None else condition
+        self._server = _Server((host, port), rules, context, self.condition)
         self.url = f"https://{host}:{self._server.server_address[1]}"
         name = f"hil-kme-{rules.own.kme_id}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name=name, daemon=True)
@@ -54,6 +61,7 @@ class KmeServer:
 
     def close(self) -> None:
         """End every connection and thread; a second call does nothing."""
+        self.condition.closing.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -65,8 +73,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # closing joins the threads of all connections
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], rules: KmeRules, context: ssl.SSLContext) -> None:
+    def __init__(self, address: tuple[str, int], rules: KmeRules, context: ssl.SSLContext, condition: Condition) -> None:
         self.rules = rules
+        self.condition = condition
         self.context = context
         self._open: set[socket.socket] = set()
         self._closing = False
@@ -139,6 +148,13 @@ class _Handler(BaseHTTPRequestHandler):
         if segments[:3] != _ROOT or len(segments) != 5 or segments[4] not in {"status", "enc_keys", "dec_keys"}:
             self._reply(Answer(HTTPStatus.NOT_FOUND, {"message": "no such resource"}))
             return
+        condition = self.server.condition
+        condition.wait()
+        if wait_s := condition.refused_for_s():  # 014 knows 400, 401 and 503; RFC 9110, 10.2.3 has the header
+            self.close_connection = self.close_connection or bool(self.headers.get("Content-Length", "0") != "0")
+            answer = Answer(HTTPStatus.SERVICE_UNAVAILABLE, {"message": "too many requests"})
+            self._reply(answer, retry_after_s=math.ceil(wait_s))
+            return
         self._reply(rule(self._caller(), segments[3], segments[4], parts.query))
 
     def _get(self, caller: str, other: str, resource: str, query: str) -> Answer:
@@ -175,16 +191,34 @@ class _Handler(BaseHTTPRequestHandler):
     def _caller(self) -> str:
         """The SAE's identity, from the certificate it proved to hold."""
         certificate: Any = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
+        if certificate and not self._in_its_time(certificate):
+            return ""
         for kind, value in (certificate or {}).get("subjectAltName", ()):
             if kind == "URI" and value.startswith(SAE_URI):
                 return unquote(value.removeprefix(SAE_URI))
         return ""
 
-    def _reply(self, answer: Answer) -> None:
+    def _in_its_time(self, certificate: Any) -> bool:
+        """Whether it is valid by this KME's own clock, where that is another than the one TLS went by."""
+        if not self.server.condition.clock_offset_s:
+            return True
+        begin_s, end_s = (ssl.cert_time_to_seconds(certificate[edge]) for edge in ("notBefore", "notAfter"))
+        return begin_s <= self._now().timestamp() <= end_s
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.server.condition.clock_offset_s)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """What the header Date says: by this KME's own clock."""
+        return format_datetime(self._now(), usegmt=True) if timestamp is None else super().date_time_string(timestamp)
+
+    def _reply(self, answer: Answer, retry_after_s: int = 0) -> None:
         body = json.dumps(answer.body).encode() if answer.body is not None else b""
         self.send_response(answer.status)
         if body:
             self.send_header("Content-Type", "application/json; charset=utf-8")
+        if retry_after_s:
+            self.send_header("Retry-After", str(retry_after_s))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.send_header("Content-Length", str(len(body)))

@@ -11,6 +11,7 @@ from hil.errors import KeyStoreError, UsageError
 
 from ._agreement import KeyAgreement, Side
 from ._certificates import CertificateAuthority, TlsFiles
+from ._condition import Condition
 from ._delivery import KmeIdentity, KmeRules
 from ._server import KmeServer
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hil.bench.model import KmeDevice
+    from hil.clock import Clock
     from hil.ports.keystore import SharedKeyStore
     from hil.ports.secret import SecretBytes
 
@@ -33,8 +35,12 @@ _OTHER_KME = "KME-SOMEBODY-ELSE"
 class RunningKmes:
     """Two KMEs that serve until :meth:`close`; the stores behind them stay their owner's to close."""
 
-    def __init__(self, devices: dict[Side, KmeDevice], agreement: KeyAgreement, directory: Path) -> None:
+    def __init__(
+        self, devices: dict[Side, KmeDevice], agreement: KeyAgreement, directory: Path, clock: Clock | None = None
+    ) -> None:
         self.key_size_bits = devices["a"].key_size
+        self._devices = devices
+        self._conditions = {side: Condition(clock) for side in devices}
         self._agreement = agreement
         self._identities = {side: KmeIdentity(device.kme_id, device.sae_id) for side, device in devices.items()}
         with ExitStack() as stack:
@@ -61,10 +67,28 @@ class RunningKmes:
 
     def ingest_all(self, keys: Sequence[_Key]) -> None:
         """Take in the keys of a block in one durable step per phase and side, all or none; KeyStoreError."""
+        for side, condition in self._conditions.items():
+            if condition.down:
+                raise KeyStoreError(f"{self._identities[side].kme_id} is down: it took none of {len(keys)} keys")
+        if (room := self.room()) < len(keys) <= self._agreement.room():
+            raise KeyStoreError(
+                f"{len(keys)} keys were offered; these KMEs have room for {room} more beside those of other links"
+            )
         for key_id, *secrets in keys:
             if any(secret.bit_length != self.key_size_bits for secret in secrets):
                 raise KeyStoreError(f"key {key_id} is not of {self.key_size_bits} bits, the size these KMEs deliver")
         self._agreement.ingest(keys)
+        for condition in self._conditions.values():
+            condition.wait()
+
+    def tell(self, side: Side, setting: str, value: float) -> None:
+        """Control of one KME: :data:`~hil.device_sims.kme._condition.SETTINGS`; UsageError for another name."""
+        self._conditions[side].set(setting, value)
+
+    @property
+    def ingestion_s(self) -> float:
+        """How much longer than its work a step of ingestion takes, at both together."""
+        return sum(condition.delay_s for condition in self._conditions.values())
 
     def present(self, side: Side, certificate: Literal["", "expired", "other"]) -> None:
         """Have one KME show another certificate: its own (``""``), one that has expired, or one that names another KME."""
@@ -76,8 +100,12 @@ class RunningKmes:
         self._servers[side].show(files)
 
     def room(self) -> int:
-        """How many keys more both stores have room for."""
-        return self._agreement.room()
+        """How many keys more both stores have room for; none while a KME is down."""
+        return 0 if any(condition.down for condition in self._conditions.values()) else min(map(self._room_at, self._devices))
+
+    def _room_at(self, side: Side) -> int:
+        most, free = self._devices[side].max_keys, self._agreement.store(side).room()
+        return max(0, free - most + self._conditions[side].capacity(most))
 
     def never_seen(self, keys: Sequence[_Key]) -> list[_Key]:
         """Those of these keys whose IDs neither store knows, so that they may be offered again."""
@@ -98,17 +126,23 @@ class RunningKmes:
             self._identities[other],
             self._agreement,
             key_size_bits=self.key_size_bits,
-            max_keys=device.max_keys,
+            max_keys=lambda: self._conditions[side].capacity(device.max_keys),
         )
-        server = KmeServer(rules, self._authority.issue_kme(device.kme_id))
+        server = KmeServer(rules, self._authority.issue_kme(device.kme_id), self._conditions[side])
         stack.callback(server.close)
         return server
 
 
 def start_kme_pair(
-    kme_a: KmeDevice, kme_b: KmeDevice, store_a: SharedKeyStore, store_b: SharedKeyStore, directory: Path
+    kme_a: KmeDevice,
+    kme_b: KmeDevice,
+    store_a: SharedKeyStore,
+    store_b: SharedKeyStore,
+    directory: Path,
+    *,
+    clock: Clock | None = None,
 ) -> RunningKmes:
-    """Settle what an earlier crash left in doubt, then serve both KMEs on loopback.
+    """Settle what an earlier crash left in doubt, then serve both KMEs on loopback; ``clock`` is the bench's.
 
     Certificates live in a private folder below ``directory`` until the pair is closed.
     """
@@ -118,7 +152,7 @@ def start_kme_pair(
         )
     agreement = KeyAgreement(store_a, store_b)
     agreement.repair()
-    return RunningKmes({"a": kme_a, "b": kme_b}, agreement, directory)
+    return RunningKmes({"a": kme_a, "b": kme_b}, agreement, directory, clock)
 
 
 @dataclass(frozen=True)
@@ -128,7 +162,7 @@ class KmeTwinSpec:
     name: str
     roles: tuple[str, ...]
     title: str
-    start: Callable[[KmeDevice, KmeDevice, SharedKeyStore, SharedKeyStore, Path], RunningKmes]
+    start: Callable[..., RunningKmes]
     real_firmware: str = ""
 
 

@@ -22,17 +22,29 @@ from .windows import Walk
 from .world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from hil.bench.model import Bench
 
     from .engine import Engine
 
-__all__ = ["Survey", "survey"]
+__all__ = ["Change", "Survey", "survey"]
 
 _CHUNK = 512
 _SETTINGS = 256
 """No source has more: a code is one byte."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is set, or injected, from a time on: an absolute value of a device's setting or parameter."""
+
+    time_s: float
+    device: str
+    setting: str
+    value: float
 
 
 @dataclass(frozen=True)
@@ -61,21 +73,25 @@ def survey(
     duration_s: float = 30 * 86_400.0,
     every_s: float = 60.0,
     window_s: float = 0.01,
+    first_s: float = 0.0,
+    changes: Sequence[Change] = (),
     workers: int = 1,
 ) -> Survey:
-    """Clicks of a bench's link in a window at every multiple of ``every_s``, emitting and biased from time zero on.
+    """Clicks of a bench's link in a window at ``first_s`` and every ``every_s`` later, emitting and biased from time zero on.
 
-    UsageError for a link that the bench has not or that has no path of pulses, and for windows that overlap.
+    ``changes`` happen to the bench at their times. UsageError for a link that the bench has not or that has no path of pulses,
+    for windows that overlap, and for a change of what the bench has not.
     """
     declared = bench.link.get(link)
     if declared is None or declared.protocol != "bb84-decoy":
         raise UsageError(f"{link}: no bb84-decoy link of bench {bench.bench.name!r}; it has {', '.join(bench.link) or 'none'}")
     if not 0.0 < window_s <= every_s:
         raise UsageError(f"a window of {window_s} s every {every_s} s: expected windows that do not overlap")
-    starts_ns = np.round(np.arange(0.0, duration_s, every_s) * 1e9).astype(np.int64)
+    starts_ns = np.round(np.arange(first_s, duration_s, every_s) * 1e9).astype(np.int64)
+    ordered = tuple(sorted(changes, key=lambda one: one.time_s))
     chunks = [starts_ns[first : first + _CHUNK] for first in range(0, starts_ns.size, _CHUNK)]
     share = starts_ns.size / workers
-    tasks = [(bench, link, seed, chunk, (window_s, share)) for chunk in chunks]
+    tasks = [(_Lit(bench, link, seed, ordered), chunk, (window_s, share)) for chunk in chunks]
     if workers > 1:
         with get_context("spawn").Pool(workers) as pool:
             rows = list(chain.from_iterable(pool.starmap(_windows, tasks, chunksize=1)))
@@ -85,20 +101,41 @@ def survey(
     return Survey(starts_ns / 1e9, window_s, table[:, 2:], table[:, 0], table[:, 1])
 
 
-def _windows(
-    bench: Bench, link: str, seed: int, starts_ns: npt.NDArray[np.int64], window: tuple[float, float]
-) -> list[list[int]]:
+@dataclass(frozen=True)
+class _Lit:
+    """A link from time zero on, and what happens to its bench."""
+
+    bench: Bench
+    link: str
+    seed: int
+    changes: tuple[Change, ...]
+
+
+def _windows(lit: _Lit, starts_ns: npt.NDArray[np.int64], window: tuple[float, float]) -> list[list[int]]:
     """Sifted bits, errors and counts of each window; ``window``: its length in s, and how many this process takes."""
-    parties, (window_s, share) = bench.link[link].parties, window
-    world = World(bench, seed)
+    parties, (window_s, share) = lit.bench.link[lit.link].parties, window
+    world = World(lit.bench, lit.seed)
     world.set_emitting(parties["a"], 0, emitting=True)
     world.set_biased(parties["b"], 0, biased=True)
+    for change in lit.changes:
+        _make(world, change)
     scene = world.scene(parties["b"])
     reception = scene.reception(scene.segment_at(0).number)
     assert reception is not None
     engine = pick(share * window_s * scene.pulses.rate_hz * reception.candidates_per_pulse)
-    walk = Walk(scene, derive(seed, "survey"), 0)
+    walk = Walk(scene, derive(lit.seed, "survey"), 0)
     return [_window(walk, engine, int(start_ns), window_s) for start_ns in starts_ns]
+
+
+def _make(world: World, change: Change) -> None:
+    """Settings of devices are set, everything else is injected."""
+    time_ns = round(change.time_s * 1e9)
+    try:
+        world.standing(change.device, change.setting)
+    except KeyError:
+        world.inject(change.device, change.setting, change.value, time_ns)
+    else:
+        world.change(change.device, change.setting, change.value, time_ns)
 
 
 def _window(walk: Walk, engine: Engine, start_ns: int, window_s: float) -> list[int]:

@@ -29,6 +29,7 @@ COMMANDS = {
     "judge": "judge",
     "slo": "slo",
     "rules": "rules",
+    "month": "month",
     "tape": "tape",
     "safe": "safe",
     "guard": "guard",

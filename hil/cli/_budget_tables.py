@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hil.operations.objective import Threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hil.operations.budget import Budget, History
     from hil.operations.objective import ServiceObjective
@@ -31,8 +31,8 @@ def objective_rows(objectives: Sequence[ServiceObjective]) -> list[list[str]]:
     return rows
 
 
-def budget_lines(objective: ServiceObjective, history: History | None) -> list[str]:
-    """What is left, how fast it burns, and what would have fired."""
+def budget_lines(objective: ServiceObjective, history: History | None, when: Callable[[float], str] | None = None) -> list[str]:
+    """What is left, how fast it burns, and what would have fired; ``when`` spells a moment, by default as UTC."""
     from hil.operations.budget import budget
     from hil.operations.burning import BURN_ALERTS, burn_rates, firings
 
@@ -47,10 +47,10 @@ def budget_lines(objective: ServiceObjective, history: History | None) -> list[s
             f"  burn rate over {_hours(alert.long_s)} {long:.3g}, over {_hours(alert.short_s)} {short:.3g}"
             f" (a {alert.severity} above {alert.factor:g} in both)"
         )
-    fired = firings(objective, history)
+    fired, said = firings(objective, history), when or utc
     for one in fired[:_MOST_FIRINGS]:
-        until = "still firing at the end" if one.end_s is None else f"until {utc(one.end_s)}"
-        lines.append(f"  {one.alert.severity} at {utc(one.start_s)}: {one.alert.factor:g}x, {until}")
+        until = "still firing at the end" if one.end_s is None else f"until {said(one.end_s)}"
+        lines.append(f"  {one.alert.severity} at {said(one.start_s)}: {one.alert.factor:g}x, {until}")
     if len(fired) > _MOST_FIRINGS:
         lines.append(f"  and {len(fired) - _MOST_FIRINGS} more")
     return lines

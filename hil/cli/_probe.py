@@ -16,10 +16,10 @@ from hil.bench import envelope_of, simulated_devices
 from hil.bench.model import KmeDevice
 from hil.clock import SystemClock, VirtualClock
 from hil.discovery import find
-from hil.drivers import check_identity
 from hil.errors import HilError
 from hil.ports.spec import DeviceSettings, KeyStoreSettings
 from hil.testbed.opening import Address, addresses_of
+from hil.testbed.pins import check_identity
 from hil.testbed.protection import lease_devices
 from hil.testbed.twin import start_twins, twin_addresses
 
@@ -42,6 +42,7 @@ class Probe:
 
     ``errors``: what its error queue held when it was opened. ``clock_skew_ppm``: how much faster its clock runs than ours,
     over a second, as well as its latency allows. ``calibration``: each with its due date.
+    ``clock_offset_s``: by how much a key management entity's clock is ahead of ours, to a second or two.
     ``permissions``: what the system forbids us.
     """
 
@@ -57,6 +58,7 @@ class Probe:
     latency_ms: float | None = None
     errors: tuple[str, ...] = ()
     clock_skew_ppm: float | None = None
+    clock_offset_s: float | None = None
     calibration: str = ""
     permissions: str = ""
     trouble: str = ""
@@ -198,7 +200,9 @@ def _kme(about: dict[str, Any], bench: Bench, declared: KmeDevice) -> Probe:
         started_s = time.perf_counter()
         status = client.status(peers[0] if peers else declared.sae_id)
         took_ms = round(1e3 * (time.perf_counter() - started_s), 3)
-        return Probe(**about, reachable=True, identity=f"{declared.kme_id}: {status}", latency_ms=took_ms)
+        offset_s = None if client.clock_offset_s is None else float(round(client.clock_offset_s))
+        who = f"{declared.kme_id}: {status}"
+        return Probe(**about, reachable=True, identity=who, latency_ms=took_ms, clock_offset_s=offset_s)
     except (HilError, OSError) as error:
         return Probe(**about, reachable=False, trouble=str(error))
     finally:

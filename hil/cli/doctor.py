@@ -129,6 +129,7 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
         notes = [f"error queue: {text}" for text in probe.errors] + [text for text in (probe.permissions,) if text]
         notes += [f"calibration: {probe.calibration}"] if probe.calibration else []
         notes += [f"clock: {probe.clock_skew_ppm:+g} ppm against ours"] if probe.clock_skew_ppm is not None else []
+        notes += [f"clock: {probe.clock_offset_s:+g} s against ours"] if probe.clock_offset_s is not None else []
         for note in notes:
             print(f"{probe.device}: {note}")
     print(f"\nguard: {guard}")

@@ -113,10 +113,12 @@ class AviosysIp9258:
                 connection.request("GET", f"/set.cmd?cmd={command}", headers={"Authorization": self._authorization()})
                 response = connection.getresponse()
                 return b"%d\n%s" % (response.status, response.read(_LONGEST))
-            except (OSError, http.client.HTTPException) as error:
+            except OSError as error:
                 raise DeviceUnreachableError(
                     self.name, f"{address.netloc} does not answer ({error}); check power and address"
                 ) from error
+            except (http.client.HTTPException, ValueError) as error:
+                raise ReplyError(self.name, f"{address.netloc} answers, but not in HTTP ({type(error).__name__})") from error
             finally:
                 connection.close()
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from hil.ports.spec import FaultBench, Range, Readings
 
-__all__ = ["CHANNEL", "WAYS", "checked", "classical", "everything_came"]
+__all__ = ["CHANNEL", "KME_CHANNEL", "WAYS", "checked", "classical", "everything_came"]
 
 WAYS: Mapping[str, tuple[float, float]] = {"both": (1.0, 1.0), "a->b": (1.0, 0.0), "b->a": (0.0, 1.0)}
 """Shares of a fault from a (who calls: Alice, or an application) to b, and back, by what a setting says."""
 
-CHANNEL = "classical-channel"
+CHANNEL, KME_CHANNEL = "classical-channel", "kme-channel"
 _LOOK_S = 0.05
 _PATIENCE_S = 0.5
 _NOTHING = 1e-12

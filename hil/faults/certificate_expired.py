@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._classical import classical
+from hil.faults._classical import KME_CHANNEL, classical
 from hil.ports.spec import Finding
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ SPEC = classical(
     moves=lambda _settings: {"certificate_expired": 1.0},
     shown=_shown,
     healed=_healed,
-    target_role="kme-channel",
+    target_role=KME_CHANNEL,
 )

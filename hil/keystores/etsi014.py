@@ -15,10 +15,12 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from hil.errors import KeyNotFoundError, KeysExhaustedError, KeyStoreError, UsageError
+from hil.errors import KeyNotFoundError, KeysExhaustedError, KeyStoreBusyError, KeyStoreError, UsageError
 from hil.ports.keystore import DeliveredKey, KeyStoreStatus
 from hil.ports.secret import SecretBytes
 from hil.ports.spec import KeyStoreSettings, KeyStoreSpec
@@ -26,6 +28,7 @@ from hil.ports.spec import KeyStoreSettings, KeyStoreSpec
 __all__ = ["SPEC", "Etsi014Client"]
 
 _NOT_FOUND = "not found"
+_CLOCKS_AGREE_S = 5.0
 _IDLE_S = 5.0  # servers close idle connections; a fresh one costs a few milliseconds
 _STATUS_FIELDS = {
     "source_kme_id": "source_KME_ID",
@@ -46,6 +49,7 @@ class Etsi014Client:
 
     The files are PEM: the authority that signed the KME's certificate, this application's certificate and private key. With
     ``kme_id`` the common name in the KME's certificate has to be that. ``test`` marks the keys it fetches as TEST keys.
+    ``clock_offset_s`` is by how much the KME's clock was ahead of ours in its last answer, to a second or two; None before.
     ``via`` is the host and port of a proxy that passes the bytes of TLS on to ``url``.
     """
 
@@ -68,6 +72,7 @@ class Etsi014Client:
         self.kme_id = kme_id
         self.test = test
         self.timeout_s = timeout_s
+        self.clock_offset_s: float | None = None
         self._via = via
         self._host, self._port, self._prefix = parts.hostname, parts.port or 443, parts.path.rstrip("/")
         try:
@@ -119,14 +124,16 @@ class Etsi014Client:
                 connection.request(method, path, json.dumps(body) if body is not None else None, headers)
                 response = connection.getresponse()
                 status, content = response.status, response.read()
+                self._note_clock(response.getheader("Date", ""))
+                wait = response.getheader("Retry-After", "")
             except (OSError, http.client.HTTPException) as error:
                 self._disconnect()
                 taken = "" if resource.endswith("/status") else "; keys of this request may be gone from the KME"
                 raise KeyStoreError(f"{self.url}: {method} {path} failed ({_reason(error)}){taken}") from error
             self._used_s = time.monotonic()
-        return self._answer(status, content, f"{method} {path}")
+        return self._answer(status, content, f"{method} {path}", wait)
 
-    def _answer(self, status: int, content: bytes, request: str) -> Any:
+    def _answer(self, status: int, content: bytes, request: str, wait: str) -> Any:
         if status == http.HTTPStatus.OK:
             answer = _json(content)
             if not isinstance(answer, dict):
@@ -134,12 +141,16 @@ class Etsi014Client:
             return answer
         said = _message(content)
         text = f"{self.url}: {request} answered {status}" + (f": {said}" if said else "")
+        if status == http.HTTPStatus.TOO_MANY_REQUESTS or (wait and status == http.HTTPStatus.SERVICE_UNAVAILABLE):
+            raise KeyStoreBusyError(f"{text}; nothing was taken, ask again{f' after {wait} s' if wait.isdigit() else ' later'}")
         if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
             raise KeysExhaustedError(text)
         if status == http.HTTPStatus.BAD_REQUEST and _NOT_FOUND in said:
             raise KeyNotFoundError(text)
         if status == http.HTTPStatus.UNAUTHORIZED:
             text += "; this SAE's certificate does not allow it"
+            if self.clock_offset_s and abs(self.clock_offset_s) > _CLOCKS_AGREE_S:
+                text += f", or is out of date by the entity's clock, which is {self.clock_offset_s:+.0f} s off"
         raise KeyStoreError(text)
 
     def _keys(self, answer: Any) -> tuple[DeliveredKey, ...]:
@@ -151,6 +162,12 @@ class Etsi014Client:
     def _secret(self, text: str) -> SecretBytes:
         value = base64.b64decode(text, validate=True)
         return SecretBytes(value, 8 * len(value), test=self.test)
+
+    def _note_clock(self, date: str) -> None:
+        """The header Date is the entity's own clock, in whole seconds (RFC 9110, 6.6.1)."""
+        with suppress(ValueError):
+            told = parsedate_to_datetime(date)
+            self.clock_offset_s = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() - time.time()
 
     def _foreign(self, what: str) -> KeyStoreError:
         return KeyStoreError(f"{self.url}: answered {what}; expected ETSI GS QKD 014 V1.1.1")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hil.operations.budget import History, slices_of
@@ -70,19 +69,17 @@ def _fast_enough(limit_bps: float) -> Callable[[BlockEntry], bool]:
 
 
 def _logged(folder: Path, record: Record, objective: ServiceObjective, link: str) -> History | None:
-    """From a series of up and down, each value until the next one."""
-    offsets, spans = offsets_s(record), []
+    """From a series of up and down in slices of the objective's length; what it leaves open counts for nothing."""
+    import numpy as np
+
     for entry in record.series:
-        if entry.link != link or LINK_UP not in {column.name for column in entry.columns}:
-            continue
-        times_s, values = read_series(folder / entry.file)[LINK_UP]
-        at_s = offsets.get(entry.case, 0.0)
-        step_s = float(times_s[1] - times_s[0]) if times_s.size > 1 else objective.slice_s
-        edges = [at_s + float(time_s) for time_s in times_s] + [at_s + float(times_s[-1]) + step_s]
-        spans += [(first, last, bool(value)) for (first, last), value in zip(pairwise(edges), values.tolist(), strict=True)]
-    if not spans:
-        return None
-    return slices_of(objective, spans, (spans[0][0], spans[-1][1]), begun_s(record))
+        if entry.link == link and LINK_UP in {column.name for column in entry.columns}:
+            times_s, values = read_series(folder / entry.file)[LINK_UP]
+            if times_s.size > 1 and np.allclose(np.diff(times_s), objective.slice_s):
+                start_s = begun_s(record) + offsets_s(record).get(entry.case, 0.0)
+                open_ = np.isnan(values)
+                return History(start_s, objective.slice_s, (values == 0.0).astype(np.float64), (~open_).astype(np.float64))
+    return None
 
 
 def _errors(objective: ServiceObjective, blocks: list[tuple[float, BlockEntry]], epoch_s: float) -> History:

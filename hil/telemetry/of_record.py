@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LINK_UP", "telemetry_of"]
 
 LINK_UP = "link_up_ratio"
-"""Series of a record: 1 where a slice of time was up and 0 where not, at the beginning of each."""
+"""Series of a record: 1 where a slice of time was up, 0 where not, nan where it counts for nothing; at its beginning."""
 
 _COUNTS = ".counts_hz"
 _GAUGES = {"temperature_c": "qkd_detector_temperature_celsius", LINK_UP: "qkd_link_up"}
@@ -93,6 +93,8 @@ def _blocks(recorder: Recorder, labels: dict[str, str], blocks: list[tuple[float
 
 def _series(recorder: Recorder, folder: Path, record: Record, offsets: dict[str, float]) -> None:
     """Rates of detectors as counters, and gauges; files in the order of their tests."""
+    import numpy as np
+
     counted: dict[tuple[str, str], float] = {}
     told: dict[tuple[str, ...], float] = {}
     for entry in sorted(record.series, key=lambda one: offsets.get(one.case, 0.0)):
@@ -109,7 +111,8 @@ def _series(recorder: Recorder, folder: Path, record: Record, offsets: dict[str,
                 counted[entry.link, detector] = float(totals[-1])
                 recorder.extend("qkd_detector_counts_total", times, totals, {**labels, "detector": detector})
             elif name in _GAUGES:
-                recorder.extend(_GAUGES[name], times, kept, labels)
+                shown = np.where(np.isnan(kept), 0.0, kept) if name == LINK_UP else kept
+                recorder.extend(_GAUGES[name], times, shown, labels)
 
 
 def _counts(gate_s: float, rates_hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hil.errors import MissingCapabilityError, UsageError
 from hil.seeds import derive
 from hil.testbed.classical_probe import Echo, probe
-from hil.testbed.classical_settings import CLASSICAL_SETTINGS, toxics_of
+from hil.testbed.classical_settings import CERTIFICATES, CLASSICAL_SETTINGS, KME_SETTINGS, toxics_of
 from hil.testbed.classical_steps import SteppedChannel
 from hil.transports.fault_proxy import FaultProxy, ProxyHost
 
@@ -31,22 +31,25 @@ CLASSICAL_CHANNEL, KME_CHANNEL = "classical-channel", "kme-channel"
 
 SUFFIX = ".classical"
 """Behind the name of a link or a key management entity: the name of its classical channel."""
-_CERTIFICATES = ("certificate_expired", "wrong_peer")
+_BY_PROXY = ("kme_down", "kme_delay_s")
+"""What the proxies can do where the entity itself cannot be told to."""
 
 
 class ClassicalChannel:
     """One channel for one test: settings by name (:data:`CLASSICAL_SETTINGS`), zero of each leaving it alone.
 
     ``present`` shows another certificate of the server where that can be had (a twin): ``""``, ``"expired"`` or ``"other"``;
-    ``handshake`` connects anew as the application does, with readings ``refused``, ``expired`` and ``other_peer``.
+    ``tell`` sets what else may be wrong with the entity (:data:`KME_SETTINGS`), on a twin. ``handshake`` connects anew as the
+    application does and asks for the entity's status, with readings of what came of it.
     """
 
     def __init__(self, name: str, seed: int) -> None:
         self.name = name
         self.present: Callable[[str], None] | None = None
+        self.tell: Callable[[str, float], None] | None = None
         self.handshake: Callable[[], Mapping[str, float]] | None = None
         self._seed = derive(seed, "classical channel", name)
-        self._settings = dict.fromkeys((*CLASSICAL_SETTINGS, *_CERTIFICATES), 0.0)
+        self._settings = dict.fromkeys((*CLASSICAL_SETTINGS, *CERTIFICATES, *KME_SETTINGS), 0.0)
         self._host: ProxyHost | None = None
         self._proxies: list[FaultProxy] = []
         self._numbers = itertools.count()
@@ -64,7 +67,9 @@ class ClassicalChannel:
         if self.read(setting) == value:
             return
         changed = self._settings | {setting: float(value)}
-        if setting in _CERTIFICATES:
+        if setting in KME_SETTINGS:
+            self._tell(setting, float(value))
+        elif setting in CERTIFICATES:
             self._show("expired" if changed["certificate_expired"] else "other" if changed["wrong_peer"] else "")
         else:
             toxics_of(changed)  # refused before anything moves
@@ -95,7 +100,8 @@ class ClassicalChannel:
         """
         if self._probe is None:
             self._echo = Echo()
-            self._probe = self._routed("probe", self._echo.address, "length-prefixed")
+            self._probe = self._routed("probe", self._echo.address, "length-prefixed", put=False)
+            self._put(self._probe)
         seen = dict(probe(self._probe.address, self._settings)) | {"set": float(sum(map(bool, self._settings.values())))}
         if self.handshake is not None:
             seen |= self.handshake()
@@ -117,25 +123,44 @@ class ClassicalChannel:
         self._proxies.clear()
         self._probe = None
 
-    def _routed(self, use: str, upstream: tuple[str, int], framing: Framing) -> FaultProxy:
+    def _routed(self, use: str, upstream: tuple[str, int], framing: Framing, *, put: bool = True) -> FaultProxy:
         if self._host is None:
             self._host = ProxyHost(self._seed)
         proxy = self._host.proxy(f"{use} {next(self._numbers)}", upstream, framing=framing)
         self._proxies.append(proxy)
-        self._put(proxy)
+        if put:
+            self._put(proxy)
         return proxy
 
     def _put(self, proxy: FaultProxy) -> None:
         """Make the proxy's toxics those of the settings; what stays is not touched."""
         there = {active.name: active.toxic for active in proxy.toxics}
         wanted = {}
-        for stem, toxic, direction in toxics_of(self._settings):
+        settings = dict(self._settings)
+        if self.tell is not None or proxy is self._probe:  # the twin is slow itself, and there is no entity behind the probe
+            settings["kme_delay_s"] = 0.0
+        if proxy is not self._probe:
+            (proxy.down if settings["kme_down"] else proxy.up)()
+        for stem, toxic, direction in toxics_of(settings):
             for each in ("upstream", "downstream") if direction is None else (direction,):
                 wanted[f"{stem}_{each}"] = (stem, toxic, each)
         proxy.remove(*(name for name, toxic in there.items() if name not in wanted or wanted[name][1] != toxic))
         for name, (stem, toxic, each) in wanted.items():
             if there.get(name) != toxic:
                 proxy.add(toxic, "upstream" if each == "upstream" else "downstream", name=stem)
+
+    def _tell(self, setting: str, value: float) -> None:
+        if self.handshake is None:
+            raise MissingCapabilityError(
+                f"{self.name}: {setting} is of a key management entity, while keys are delivered (fixture key_store)"
+            )
+        if self.tell is not None:
+            self.tell(setting, value)
+        elif setting not in _BY_PROXY:
+            raise MissingCapabilityError(
+                f"{self.name}: the key management entity is real, and nothing in front of it makes its {setting}; only a twin"
+                " can be told to (--hil-simulate)"
+            )
 
     def _show(self, certificate: str) -> None:
         if self.present is None:

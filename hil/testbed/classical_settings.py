@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hil.transports.fault_proxy import Toxic
     from hil.transports.fault_proxy.connection import Direction
 
-__all__ = ["CLASSICAL_SETTINGS", "toxics_of"]
+__all__ = ["CERTIFICATES", "CLASSICAL_SETTINGS", "KME_SETTINGS", "toxics_of"]
 
 CLASSICAL_SETTINGS = (
     "latency_s",
@@ -43,6 +43,12 @@ CLASSICAL_SETTINGS = (
     "reflect_ratio",
 )
 """By these names a fault moves it; zero of each leaves the channel as it is. ``a`` is the side that calls."""
+
+CERTIFICATES = ("certificate_expired", "wrong_peer")
+"""What the twin of a key management entity may show in place of its own."""
+
+KME_SETTINGS = ("kme_down", "kme_delay_s", "kme_fill_ratio", "kme_rate_hz", "kme_clock_offset_s")
+"""What may be wrong with the entity at the end of the channel; the first two can be had in front of any, by its proxies."""
 
 _BITS = 8.0
 
@@ -65,6 +71,7 @@ def toxics_of(settings: Mapping[str, float]) -> list[tuple[str, Toxic, Direction
         ),
         ("bandwidth", settings["rate_bps"] > 0.0, Bandwidth(max(settings["rate_bps"], 1.0) / _BITS), None),
         ("latency", latency_s > 0.0 or jitter_s > 0.0, Latency(latency_s, jitter_s), None),
+        ("kme_delay", settings.get("kme_delay_s", 0.0) > 0.0, Latency(settings.get("kme_delay_s", 0.0)), "downstream"),
         ("cut_a_to_b", settings["cut_a_to_b"] > 0.0, Stall(), "upstream"),
         ("cut_b_to_a", settings["cut_b_to_a"] > 0.0, Stall(), "downstream"),
         ("reset", settings["reset"] > 0.0, ResetPeer(), "upstream"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from contextlib import ExitStack
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, Self, cast
 from urllib.parse import urlsplit
 
 from hil import discovery
-from hil.errors import KeyStoreError, MissingCapabilityError, UsageError
+from hil.clock import NS_PER_S
+from hil.errors import KeyStoreBusyError, KeyStoreError, MissingCapabilityError, UsageError
 from hil.history.steps import Step
 from hil.keystores.embedded import EmbeddedKeyStore
 from hil.keystores.etsi014 import Etsi014Client
@@ -40,6 +42,8 @@ _SMALL_BATCH = 8
 _LARGE_BATCH = 256
 _HTTPS = 443
 _STREAM_BATCH = 4096
+_REQUESTS = 4
+_SLOW_S = 0.5
 
 
 class KeyDelivery:
@@ -67,11 +71,12 @@ class KeyDelivery:
             self.a = self.client("a")
             self.b = self.client("b")
             self._stack = stack.pop_all()
-        if self._kmes is not None:
-            for side, name in self._names.items():
-                channel = link.testbed.classical(name + SUFFIX)
-                channel.present = partial(self._kmes.present, side)
-                channel.handshake = partial(_handshake, self.client(side), self.sae_b if side == "a" else self.sae_a)
+        for side, name in self._names.items():
+            channel = link.testbed.classical(name + SUFFIX)
+            channel.handshake = partial(_handshake, self.client(side), self.sae_b if side == "a" else self.sae_a)
+            if self._kmes is not None:
+                channel.present, channel.tell = partial(self._kmes.present, side), partial(self._kmes.tell, side)
+        self._ready_ns = 0
         link.testbed.on_end(self.close)
 
     @property
@@ -106,10 +111,11 @@ class KeyDelivery:
 
         How many went in, ``most`` of them at most, and whether none is left. What finds no room stays with the link, in order.
         A step that fails is raised; its keys stay with the link too, but for those that one store held already and had to
-        destroy.
+        destroy. There is no room before the entities acknowledged the last step, nor while one of them is down.
         """
-        kmes, went_in = self._own_kmes(), 0
-        room = kmes.room() if most is None else min(most, kmes.room())
+        kmes, went_in, clock = self._own_kmes(), 0, self.link.testbed.clock
+        room = kmes.room() if clock.now_ns() >= self._ready_ns else 0
+        room = room if most is None else min(most, room)
         while room and (batch := self.link.take_released(min(room, _STREAM_BATCH))):
             try:
                 kmes.ingest_all(batch)
@@ -119,6 +125,9 @@ class KeyDelivery:
             self._note_stored(batch)
             went_in += len(batch)
             room -= len(batch)
+            if clock.virtual and kmes.ingestion_s:  # on a real clock the time has passed
+                self._ready_ns = clock.now_ns() + round(kmes.ingestion_s * NS_PER_S)
+                break
         return went_in, not self.link.released()
 
     def _note_stored(self, batch: tuple[ReleasedKey, ...]) -> None:
@@ -187,7 +196,7 @@ class KeyDelivery:
             stores.append(store)
         device_a, device_b = self._devices["a"], self._devices["b"]
         spec = discovery.find("twin", device_a.twin or device_a.driver)
-        kmes: RunningKmes = spec.start(device_a, device_b, stores[0], stores[1], folder)
+        kmes: RunningKmes = spec.start(device_a, device_b, stores[0], stores[1], folder, clock=self.link.testbed.clock)
         stack.callback(kmes.close)
         return kmes
 
@@ -212,15 +221,34 @@ def _kme(link: Link | RelayChain, side: Side) -> KmeDevice:
 
 
 def _handshake(client: Etsi014Client, peer: str) -> dict[str, float]:
-    """What a new connection makes of the certificate it is shown."""
+    """What a new connection makes of the entity and its certificate, and what a few requests for its status are told.
+
+    A slow entity is asked once.
+    """
     client.close()
-    said = ""
-    try:
-        client.status(peer)
-    except KeyStoreError as error:
-        said = str(error)
+    said, told, answered, busy = "", None, 0, 0
+    began_s = time.perf_counter()
+    answer_s = 0.0
+    for _ in range(_REQUESTS):
+        try:
+            told = client.status(peer)
+            answered += 1
+        except KeyStoreBusyError:
+            busy += 1
+        except KeyStoreError as error:
+            said = str(error)
+        answer_s = answer_s or time.perf_counter() - began_s
+        if said or answer_s > _SLOW_S:
+            break
     return {
         "refused": float(bool(said)),
         "expired": float("certificate" in said.lower() and "expired" in said.lower()),
         "other_peer": float("by its certificate; expected" in said),
+        "unauthorised": float("answered 401" in said),
+        "answered": float(answered),
+        "busy": float(busy),
+        "answer_s": answer_s,
+        "max_keys": float(told.max_key_count) if told else math.nan,
+        "stored_keys": float(told.stored_key_count) if told else math.nan,
+        "clock_offset_s": math.nan if client.clock_offset_s is None else client.clock_offset_s,
     }

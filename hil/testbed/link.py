@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hil.bench.model import ReceiverDevice, SwitchDevice, TransmitterDevice
-    from hil.device_sims.world.month import Survey
+    from hil.device_sims.world.month import Change, Survey
     from hil.pipeline.settings import BlockResult
     from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
@@ -227,15 +227,18 @@ class Link:
         *,
         every: str | float = "1 min",
         window: str | float = "10 ms",
+        first: str | float = 0.0,
+        changes: Sequence[Change] = (),
         workers: int = 1,
     ) -> Survey:
         """Clicks, key-basis bits and errors in a window every so often over that long; of a simulated link only.
 
         The link is lit from the first moment and as its bench file declares it, with its drift, weather and maintenance: what a
-        test has set or injected does not show. The bench's own time stands still. The result is the same for any number of
+        test has set or injected does not show, ``changes`` do, each from its own time on. The first window begins at ``first``.
+        The bench's own time stands still. The result is the same for any number of
         ``workers``, which are processes. MissingCapabilityError for a link with a real device.
         """
-        return survey(self, duration, every, window, workers)
+        return survey(self, duration, every, window, workers=workers, first=first, changes=changes)
 
     # --- for the runs themselves --------------------------------------------------------------------------------------
 

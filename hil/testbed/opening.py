@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from hil.bench.model import KmeDevice, RecordingDevice
 from hil.bench.queries import envelope_of
 from hil.discovery import find
-from hil.drivers import check_identity
 from hil.errors import BenchError, DeviceUnreachableError, HilError, UsageError
 from hil.ports.spec import DeviceSettings
 from hil.testbed.interlock import Interlock
+from hil.testbed.pins import check_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

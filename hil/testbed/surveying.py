@@ -11,7 +11,9 @@ from hil.testbed._quantity import seconds
 from hil.testbed.recording_tables import event_fields
 
 if TYPE_CHECKING:
-    from hil.device_sims.world.month import Survey
+    from collections.abc import Sequence
+
+    from hil.device_sims.world.month import Change, Survey
     from hil.testbed.link import Link
 
 __all__ = ["survey"]
@@ -20,7 +22,16 @@ _POINTS = 400
 _HOUR_S = 3600.0
 
 
-def survey(link: Link, duration: str | float, every: str | float, window: str | float, workers: int) -> Survey:
+def survey(
+    link: Link,
+    duration: str | float,
+    every: str | float,
+    window: str | float,
+    *,
+    workers: int = 1,
+    first: str | float = 0.0,
+    changes: Sequence[Change] = (),
+) -> Survey:
     """What :meth:`~hil.testbed.link.Link.survey` returns; rates and QBER become series of the run, and a plot of its report."""
     testbed = link.testbed
     if not testbed.simulated_devices.issuperset(link.device_names):
@@ -35,6 +46,8 @@ def survey(link: Link, duration: str | float, every: str | float, window: str | 
         duration_s=seconds(duration),
         every_s=seconds(every),
         window_s=seconds(window),
+        first_s=seconds(first),
+        changes=changes,
         workers=workers,
     )
     names = [name for receiver in link.receivers for name in link.detector_names(receiver)]

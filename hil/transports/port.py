@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from hil.errors import DeviceUnreachableError, UsageError
 
-__all__ = ["Port", "SerialLine", "serial_url", "tcp_address", "unreachable"]
+__all__ = ["Port", "SerialLine", "peeked", "serial_url", "tcp_address", "unreachable"]
 
 _TCP = re.compile(r"TCPIP\d*::(?P<host>.+)::(?P<port>\d+)::SOCKET", re.IGNORECASE)
 _SERIAL = re.compile(r"ASRL(?P<url>.+?)(::INSTR)?", re.IGNORECASE)
@@ -53,6 +54,19 @@ class Port(Protocol):
         ``stop`` is the last byte of the awaited terminator (empty when a count is awaited): message-based ports need it.
         """
         ...
+
+    def waiting(self) -> bool:
+        """Whether bytes have come that nobody read yet; False where that cannot be told, and at the end of a stream."""
+        ...
+
+
+def peeked(connection: socket.socket) -> bytes | None:
+    """The next byte of a stream, left there; nothing at its end, None when none has come. Leaves the socket not blocking."""
+    try:
+        connection.settimeout(0.0)
+        return connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return None
 
 
 def tcp_address(resource: str) -> tuple[str, int] | None:

@@ -71,6 +71,11 @@ class SerialPort:
                 if data or time.monotonic() >= deadline:
                     return data
 
+    def waiting(self) -> bool:
+        """Whether something has come unasked."""
+        with self._translated():
+            return bool(self._opened().in_waiting)
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:

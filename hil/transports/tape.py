@@ -57,6 +57,10 @@ class ScriptedPort:
             self._turns.insert(0, ("<", data[count:]))
         return data[:count]
 
+    def waiting(self) -> bool:
+        """Nothing comes unasked: what the device says next is its answer."""
+        return False
+
     def finish(self) -> None:
         """AssertionError when part of the script was not played."""
         if self._turns:

@@ -272,6 +272,10 @@ class RecordingPort(TapedPort):
             self._parts.append(bytes(data) or None)
         return data
 
+    def waiting(self) -> bool:
+        """What the port says; a replay finds it out from what follows."""
+        return self._port.waiting()
+
     def finish(self, *, lost: bool = False) -> None:
         """The message that was sent is over: nothing more belongs to it."""
         if self._pushed:

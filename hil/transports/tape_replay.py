@@ -123,6 +123,15 @@ class _DeviceReplay:
                 return list(self._pushed(port, at + 1)), entry.refused
         return [], ""
 
+    def reopens(self, port: int) -> bool:
+        """Whether this port was opened anew before anything more was said on it."""
+        if self._mode != "strict" or self.off:
+            return False
+        said = [at for at, times in self._said.items() if times and self._at <= at < self._end]
+        after = self.tape.entries[max(said, default=self._at - 1) + 1 : self._end]
+        following = next((entry for entry in after if not isinstance(entry, Section) and entry.port == port), None)
+        return isinstance(following, Opened)
+
     def play(self, port: int, data: bytes) -> Exchange:
         """The recorded exchange of this message; TapeMismatchError where another was recorded."""
         strict = self._mode == "strict" and not self.off
@@ -246,6 +255,10 @@ class ReplayPort(TapedPort):
         if self._lost:
             raise unreachable(self, "the connection was lost here when the tape was recorded")
         return self._receive_pushed(count, timeout_s)
+
+    def waiting(self) -> bool:
+        """Whether something had come unasked: on a line it stands behind the answer, on a stream it was opened anew for it."""
+        return any(self._parts) or (self.reopens_clean and self._tape.reopens(self._number))
 
     def _receive_pushed(self, count: int, timeout_s: float) -> bytes:
         if not self._pushed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from hil.errors import UsageError
-from hil.transports.port import tcp_address, unreachable
+from hil.transports.port import peeked, tcp_address, unreachable
 
 __all__ = ["TcpPort"]
 
@@ -64,6 +64,13 @@ class TcpPort:
         if not data:
             raise unreachable(self, "the device closed the connection")
         return data
+
+    def waiting(self) -> bool:
+        """Whether something has come unasked."""
+        try:
+            return bool(peeked(self._connected()))
+        except OSError:  # the next exchange finds it, and says so
+            return False
 
     def _connected(self) -> socket.socket:
         if self._socket is None:

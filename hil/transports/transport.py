@@ -147,8 +147,8 @@ class Transport:
     def _come_into_step(self) -> None:
         if not self._open:
             raise DeviceUnreachableError(self.device, f"{self._line.port.resource} is not open; call open() first")
-        if self._line.unread:
-            logger.warning("%s: %d bytes arrived that nobody asked for; resynchronising", self.device, self._line.unread)
+        if not self._dirty and (self._line.unread or self._line.port.waiting()):
+            logger.warning("%s: bytes arrived that nobody asked for; resynchronising", self.device)
             self._dirty = True
         if not self._dirty:
             return

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hil.errors import DeviceUnreachableError
 from hil.transports import _manager
-from hil.transports.port import SerialLine, tcp_address, unreachable
+from hil.transports.port import SerialLine, peeked, tcp_address, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,7 @@ class VisaPort:
         self._held = ExitStack()
         self._visa: MessageBasedResource | None = None
         self._socket: socket.socket | None = None
+        self._serial: Any = None
         self._stop: bytes | None = None
         self._timeout_ms = 0
 
@@ -59,7 +60,7 @@ class VisaPort:
 
     def close(self) -> None:
         """Close the resource, and the manager if nobody else uses it."""
-        self._visa = self._socket = self._stop = None
+        self._visa = self._socket = self._serial = self._stop = None
         self._timeout_ms = 0
         self._held.close()
 
@@ -119,6 +120,7 @@ class VisaPort:
         if self._line is not None and not self.reopens_clean:
             self._set_line(visa, self._line)
             if interface is not None and hasattr(interface, "exclusive"):
+                self._serial = interface
                 interface.exclusive = True  # of the pyserial object that pyvisa-py opened without asking for it
 
     @staticmethod
@@ -151,18 +153,27 @@ class VisaPort:
             visa.timeout = wanted_ms
             self._timeout_ms = wanted_ms
 
-    def _look_for_end_of_stream(self) -> None:
+    def waiting(self) -> bool:
+        """Whether something has come unasked; of streams and serial lines only."""
+        self._opened()
         if self._socket is None:
-            return
+            with self._translated():
+                return bool(getattr(self._serial, "in_waiting", 0))
         try:
-            self._socket.settimeout(0.0)
-            ended = self._socket.recv(1, socket.MSG_PEEK) == b""
-        except BlockingIOError:
-            return
+            return bool(self._peeked())
+        except OSError:  # the next exchange finds it, and says so
+            return False
+
+    def _look_for_end_of_stream(self) -> None:
+        if self._socket is not None and self._peeked() == b"":
+            raise ConnectionResetError("the device closed the connection")
+
+    def _peeked(self) -> bytes | None:
+        assert self._socket is not None
+        try:
+            return peeked(self._socket)
         finally:
             self._socket.settimeout(None)
-        if ended:
-            raise ConnectionResetError("the device closed the connection")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -82,6 +82,10 @@ class ZmqPort:
         data, self._unread = self._unread[:count], self._unread[count:]
         return data
 
+    def waiting(self) -> bool:
+        """What has come of a reply that was not read to its end: ZMQ lets nothing come unasked."""
+        return bool(self._unread)
+
     def _message(self, timeout_s: float) -> bytes:
         """The reply and its end, or nothing when none came in time."""
         connection = self._connected()

@@ -149,6 +149,7 @@ class TestThorlabsPm100d(DriverContract):
             fixed = {
                 "*IDN?": "Thorlabs,PM100D,P1,2.4.0\n",
                 "SYST:ERR?": '+0,"No error"\n',
+                "MEAS:POW?": "1.5E-9\n",
                 "SYST:SENS:IDN?": "S154C,1,01-Jan-2026,1,1,33\n",
                 "SENS:CORR:WAV? MIN": "800\n",
                 "SENS:CORR:WAV? MAX": "1700\n",
@@ -222,6 +223,8 @@ class TestThorlabsTc200(DriverContract):
             if match := re.fullmatch(r"tset=([\d.]+)", request):
                 state["tset"] = match[1]
                 return request + "\r> "
+            if request == "stat?":
+                return "stat?\r10 > "
             texts = {
                 "id?": "THORLABS TC200 VERSION 2.0",
                 "pid?": "125 50 50",
@@ -257,9 +260,15 @@ class TestReferenceRepeater(DriverContract):
 
     @pytest.fixture
     def settings(self, wire) -> DeviceSettings:
-        replies = {"*IDN?": "QKD Works,QR-1,B2,2.1.3", "PARK": "OK"}
-        answer = by_lines(b"\n", lambda request: replies.get(request, "ERR 10 unknown command") + "\n")
-        return DeviceSettings("middle", wire(answer).on_socket(), VirtualClock())
+        state = {"RUN?": "OFF"}
+
+        def answer(request: str) -> str:
+            if request in {"START", "STOP", "PARK"}:
+                state["RUN?"] = "ON" if request == "START" else "OFF"
+                return "OK\n"
+            return {"*IDN?": "QKD Works,QR-1,B2,2.1.3", **state}.get(request, "ERR 10 unknown command") + "\n"
+
+        return DeviceSettings("middle", wire(by_lines(b"\n", answer)).on_socket(), VirtualClock())
 
 
 class TestRecording(DriverContract):

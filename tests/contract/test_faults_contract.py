@@ -26,6 +26,11 @@ from hil.faults import (
     efficiency_loss,
     fiber_cut,
     intercept_resend,
+    kme_clock_wrong,
+    kme_down,
+    kme_full,
+    kme_rate_limited,
+    kme_slow,
     photon_number_splitting,
     thermal_drift,
     time_shift,
@@ -306,6 +311,62 @@ class TestTimeShift(OnTheTwin):
         return time_shift.SPEC
 
 
+class TestKmeDown(WithKeys):
+    """Alice's entity."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_down.SPEC
+
+
+class TestKmeSlow(WithKeys):
+    """By 50 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"delay": "50 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"delay_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"delay_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_slow.SPEC
+
+
+class TestKmeFull(WithKeys):
+    """Three quarters of it."""
+
+    arguments: ClassVar[dict[str, Any]] = {"fill": "75 %"}
+    zero: ClassVar[dict[str, Any] | None] = {"fill_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"fill_ratio": 1.5}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_full.SPEC
+
+
+class TestKmeRateLimited(WithKeys):
+    """Two requests a second."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rate": "2 Hz"}
+    zero: ClassVar[dict[str, Any] | None] = {"rate_hz": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rate_hz": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_rate_limited.SPEC
+
+
+class TestKmeClockWrong(WithKeys):
+    """Three days behind, when no certificate was valid yet."""
+
+    arguments: ClassVar[dict[str, Any]] = {"offset": "3 d"}
+    zero: ClassVar[dict[str, Any] | None] = {"offset_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"offset_s": 2e9}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return kme_clock_wrong.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
@@ -327,6 +388,11 @@ def test_every_shipped_fault_is_bound() -> None:
         efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
         intercept_resend.SPEC.name,
+        kme_clock_wrong.SPEC.name,
+        kme_down.SPEC.name,
+        kme_full.SPEC.name,
+        kme_rate_limited.SPEC.name,
+        kme_slow.SPEC.name,
         photon_number_splitting.SPEC.name,
         thermal_drift.SPEC.name,
         time_shift.SPEC.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,31 @@ from hil.clock import VirtualClock
 from hil.device_sims.host import TwinHost
 from hil.errors import EnvelopeError
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.suites.contracts.case import Papers, papers_of
 from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHELF = Path(__file__).with_name("shelf.toml")
+PAPERS = tomllib.loads(Path(__file__).with_name("papers.toml").read_text(encoding="utf-8"))
 OTHERS = {"alice", "bob", "bright"}
-INSTRUMENTS = sorted(set(load(SHELF).device) - OTHERS)
+BENCH = load(SHELF)
+INSTRUMENTS = sorted(set(BENCH.device) - OTHERS)
 SERIAL_LINES = "tcp" if sys.platform == "win32" else "pty"
+
+
+class Mains:
+    """The plug of one simulated device."""
+
+    def __init__(self, host: TwinHost, device: str) -> None:
+        self._host, self._device = host, device
+
+    def cut(self) -> None:
+        self._host.control.unplug(self._device)
+
+    def restore(self) -> None:
+        self._host.control.plug_in(self._device)
 
 
 class TestShelf(DriverContract):
@@ -34,28 +51,43 @@ class TestShelf(DriverContract):
 
     @pytest.fixture
     def spec(self, instrument: str) -> DriverSpec:
-        found: DriverSpec = discovery.find("driver", load(SHELF).device[instrument].driver)
+        found: DriverSpec = discovery.find("driver", BENCH.device[instrument].driver)
         return found
 
     @pytest.fixture
-    def settings(self, instrument: str) -> Iterator[DeviceSettings]:
-        bench, clock = load(SHELF), VirtualClock()
-        declared = bench.device[instrument]
-        with TwinHost(bench, [instrument], 5, clock, serial_lines=SERIAL_LINES) as host:
-            at = host.addresses[instrument]
-            yield DeviceSettings(
-                instrument,
-                at.resource,
-                clock,
-                data_resource=at.data_resource,
-                envelope=envelope_of(declared),
-                declared=declared,
-            )
+    def papers(self, instrument: str) -> Papers:
+        device = BENCH.device[instrument]
+        return papers_of(PAPERS[device.twin or device.driver])
+
+    @pytest.fixture
+    def host(self, instrument: str, clock: VirtualClock) -> Iterator[TwinHost]:
+        with TwinHost(BENCH, [instrument], 5, clock, serial_lines=SERIAL_LINES) as host:
+            yield host
+
+    @pytest.fixture
+    def clock(self) -> VirtualClock:
+        return VirtualClock()
+
+    @pytest.fixture
+    def plug(self, host: TwinHost, instrument: str) -> Mains:
+        return Mains(host, instrument)
+
+    @pytest.fixture
+    def settings(self, instrument: str, host: TwinHost, clock: VirtualClock) -> DeviceSettings:
+        at, declared = host.addresses[instrument], BENCH.device[instrument]
+        return DeviceSettings(
+            instrument,
+            at.resource,
+            clock,
+            data_resource=at.data_resource,
+            envelope=envelope_of(declared),
+            declared=declared,
+        )
 
 
 def test_a_laser_is_never_driven_beyond_its_diodes_limit() -> None:
     """Also where the envelope would allow more, the bench file's limit holds: in the setter and in the device."""
-    bench, clock = load(SHELF), VirtualClock()
+    bench, clock = BENCH, VirtualClock()
     with TwinHost(bench, ["ldc500"], 5, clock) as host:
         declared = bench.device["ldc500"]
         settings = DeviceSettings(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from hil.bench.model import KmeDevice
 from hil.clock import VirtualClock
 from hil.device_sims.host import TwinHost
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.suites.contracts.case import Papers, papers_of
 from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
@@ -23,7 +26,26 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
 
+PAPERS = tomllib.loads(Path(__file__).with_name("papers.toml").read_text(encoding="utf-8"))
 SERIAL_LINES = ["tcp"] if sys.platform == "win32" else ["pty", "tcp"]
+
+
+class Mains:
+    """The plug of one simulated device."""
+
+    def __init__(self, host: TwinHost, device: str) -> None:
+        self._host, self._device = host, device
+
+    def cut(self) -> None:
+        self._host.control.unplug(self._device)
+
+    def restore(self) -> None:
+        self._host.control.plug_in(self._device)
+
+
+@cache
+def _loaded(name: str) -> Bench:
+    return load(name)
 
 
 class OnTwin(DriverContract):
@@ -36,7 +58,7 @@ class OnTwin(DriverContract):
 
     @pytest.fixture
     def bench(self) -> Bench:
-        bench = load(self.bench_name)
+        bench = _loaded(self.bench_name)
         twin = self.twin or bench.device[self.device].twin
         changed = {**bench.device, self.device: msgspec.structs.replace(bench.device[self.device], twin=twin)}
         return msgspec.structs.replace(bench, device=changed)
@@ -50,19 +72,34 @@ class OnTwin(DriverContract):
         return "tcp"
 
     @pytest.fixture
-    def settings(self, bench: Bench, serial_lines: str) -> Iterator[DeviceSettings]:
-        clock = VirtualClock()
-        declared = bench.device[self.device]
+    def papers(self, bench: Bench) -> Papers:
+        device = bench.device[self.device]
+        return papers_of(PAPERS[device.twin or device.driver])
+
+    @pytest.fixture
+    def clock(self) -> VirtualClock:
+        return VirtualClock()
+
+    @pytest.fixture
+    def host(self, bench: Bench, serial_lines: str, clock: VirtualClock) -> Iterator[TwinHost]:
         with TwinHost(bench, [self.device], 5, clock, serial_lines=serial_lines) as host:
-            at = host.addresses[self.device]
-            yield DeviceSettings(
-                self.device,
-                at.resource,
-                clock,
-                data_resource=at.data_resource,
-                envelope=envelope_of(declared),
-                declared=declared,
-            )
+            yield host
+
+    @pytest.fixture
+    def plug(self, host: TwinHost) -> Mains:
+        return Mains(host, self.device)
+
+    @pytest.fixture
+    def settings(self, bench: Bench, host: TwinHost, clock: VirtualClock) -> DeviceSettings:
+        at, declared = host.addresses[self.device], bench.device[self.device]
+        return DeviceSettings(
+            self.device,
+            at.resource,
+            clock,
+            data_resource=at.data_resource,
+            envelope=envelope_of(declared),
+            declared=declared,
+        )
 
 
 class OnSerialTwin(OnTwin):
@@ -132,7 +169,7 @@ class TestOldRepeaterTwin(TestRepeaterTwin):
 @pytest.mark.parametrize("bench_name", ["metro-25km", "metro-25km-black-box", "repeater-2"])
 def test_every_device_of_the_shipped_benches_is_served_with_an_identity_its_bench_file_accepts(bench_name: str) -> None:
     """All but the KMEs have an address, and their firmware satisfies what the bench file pins."""
-    from hil.drivers._identity import check_identity
+    from hil.testbed.pins import check_identity
 
     bench, clock = load(bench_name), VirtualClock()
     with TwinHost(bench, simulated_devices(bench), 5, clock) as host:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from hil.bench import shipped
 from hil.testbed.chaos import Chaos
@@ -17,15 +19,16 @@ if TYPE_CHECKING:
 
     from hil.testbed.link import Link
 
-TIMEOUT_S = 1.5
+PATIENT_S, IMPATIENT_S = 20.0, 0.4
+"""Of connections that work, however busy this machine is; and of those that cannot."""
 BLOCK_S = 0.2
-LATENCY_S = 0.05
+LATENCY_S = 0.02
 
 
 @pytest.fixture(scope="module", params=["tcp", "tls"])
 def testbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """The shipped bench with short blocks, two of them in flight over sockets."""
-    table = f'[link.metro.classical]\ntransport = "{request.param}"\nblocks_in_flight = 2\ntimeout = "{TIMEOUT_S:g} s"\n\n'
+    table = f'[link.metro.classical]\ntransport = "{request.param}"\nblocks_in_flight = 2\ntimeout = "{PATIENT_S:g} s"\n\n'
     text = shipped()["metro-25km"].read_text(encoding="utf-8")
     for old, new in (
         ('block = "1 s"', 'block = "200 ms"'),
@@ -49,6 +52,17 @@ def link(testbed: Testbed, request: pytest.FixtureRequest) -> Iterator[Link]:
     yield cast("Link", testbed.link("metro"))
     testbed.end()
     assert not [one.name for one in threading.enumerate() if one.name.startswith(("hil-metro", "hil-fault-proxy"))]
+
+
+@contextmanager
+def impatient(link: Link) -> Iterator[None]:
+    """Both ends give a connection up early."""
+    declared = link.declared
+    link.declared = replace(declared, classical=replace(declared.classical, timeout_s=IMPATIENT_S))
+    try:
+        yield
+    finally:
+        link.declared = declared
 
 
 @pytest.fixture
@@ -83,16 +97,14 @@ def test_latency_delays_the_parties_and_costs_no_key(link: Link, chaos: Chaos) -
 def test_a_broken_connection_gives_no_key_and_the_healed_one_does(
     link: Link, chaos: Chaos, fault: str, settings: dict[str, Any]
 ) -> None:
-    """No block waits longer than it may: both ends' timeouts, each twice, and what a busy machine adds."""
-    began_s = time.monotonic()
-    with getattr(chaos, fault)(**settings) as broken:
+    """Nothing waits for ever: each block ends in words."""
+    with getattr(chaos, fault)(**settings) as broken, impatient(link):
         during = link.run(2.0 * BLOCK_S)
-    assert time.monotonic() - began_s < 2 * 4 * TIMEOUT_S + 30.0
     assert broken.healed
     assert [block.released for block in during.blocks] == [False, False]
     assert all(block.sentence for block in during.blocks)
     assert not link.released()
-    after = link.run(3.0 * BLOCK_S)
+    after = link.run(2.0 * BLOCK_S)
     assert after.blocks[-1].released, after.blocks[-1].sentence
     assert link.released()
     assert keys_are_equal(link)
@@ -101,7 +113,8 @@ def test_a_broken_connection_gives_no_key_and_the_healed_one_does(
 def test_a_partition_in_mid_session_heals(link: Link, chaos: Chaos) -> None:
     """It comes and goes by itself while blocks are on their way: what is cut ends in words, and keys are equal."""
     cut = chaos.at("300 ms").classical_partition(cut_way="b->a", duration="300 ms")
-    run = link.run(8.0 * BLOCK_S)
+    with impatient(link):
+        run = link.run(8.0 * BLOCK_S)
     assert cut.healed
     assert len(run.blocks) == 8
     assert all(block.released or "classical channel" in block.sentence for block in run.blocks)

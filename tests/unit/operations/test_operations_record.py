@@ -104,17 +104,17 @@ def test_durations_of_operations(run: tuple[Path, Any]) -> None:
 
 
 def test_a_series_of_up_and_down_goes_before_blocks(tmp_path: Path) -> None:
-    """A day of minutes, ten of them down."""
+    """A day of minutes, ten of them down, and twenty that count for nothing."""
     folder = RunFolder.create(tmp_path)
     log = EventLog(folder, "main")
     log.append("test", "month", outcome="PASS")
     up = np.ones(1440)
-    up[700:710] = 0.0
+    up[700:710], up[900:920] = 0.0, np.nan
     save_series(folder, "month", "metro", {LINK_UP: (60.0 * np.arange(1440.0), up)})
     record = finish(folder, RunHeader(bench="metro-25km", simulated=True, seed=1, started=STARTED))
     history = history_of(folder.path, record, _by_name()["link_availability"])
     assert history is not None
-    assert (history.total.sum(), history.bad.sum(), history.bad[700:710].sum()) == (1440.0, 10.0, 10.0)
+    assert (history.total.sum(), history.bad.sum(), history.bad[700:710].sum()) == (1420.0, 10.0, 10.0)
 
 
 def test_the_command_says_what_is_left(run: tuple[Path, Any], capsys: pytest.CaptureFixture[str]) -> None:

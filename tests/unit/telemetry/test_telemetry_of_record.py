@@ -92,13 +92,13 @@ def test_faults_latencies_and_identity(run: RunFolder) -> None:
 
 
 def test_up_and_down_of_a_month(tmp_path: Path) -> None:
-    """The series of slices is the gauge."""
+    """The series of slices is the gauge; one that counts for nothing was down all the same."""
     folder = RunFolder.create(tmp_path)
     EventLog(folder, "main").append("test", "month", outcome="PASS")
-    save_series(folder, "month", "metro", {LINK_UP: (np.array([0.0, 60.0, 120.0]), np.array([1.0, 0.0, 1.0]))})
+    save_series(folder, "month", "metro", {LINK_UP: (np.array([0.0, 60.0, 120.0]), np.array([1.0, 0.0, np.nan]))})
     finish(folder, RunHeader(bench="north", simulated=True, seed=1, started=STARTED))
     up = _one(_telemetry(folder), "qkd_link_up", link="metro")
-    assert (up.times_s.tolist(), up.values.tolist()) == ([0.0, 60.0, 120.0], [1.0, 0.0, 1.0])
+    assert (up.times_s.tolist(), up.values.tolist()) == ([0.0, 60.0, 120.0], [1.0, 0.0, 0.0])
 
 
 def test_the_report_is_openmetrics_in_unix_time(run: RunFolder) -> None:

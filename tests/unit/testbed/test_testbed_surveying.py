@@ -70,6 +70,6 @@ def test_survey_takes_a_simulated_link(link: Link) -> None:
         name="metro", device_names=("alice", "bob"), testbed=SimpleNamespace(simulated_devices=frozenset({"bob"}))
     )
     with pytest.raises(MissingCapabilityError, match="alice of metro is real"):
-        survey(cast("Any", real), "1 d", "1 min", "10 ms", 1)
+        survey(cast("Any", real), "1 d", "1 min", "10 ms")
     with pytest.raises(UsageError, match="windows that do not overlap"):
         link.survey("1 min", every="1 ms")

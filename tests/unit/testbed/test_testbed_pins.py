@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hil.drivers import check_identity
 from hil.errors import IdentityError, UsageError
 from hil.ports.identity import Identity
+from hil.testbed.pins import check_identity
 
 DEVICE = Identity("Thorlabs", "PM100D", "P1", "2.4.1")
 
