@@ -93,17 +93,18 @@ def _entry(number: int, window: FaultWindow, made: _Reaction) -> ReactionEntry:
 
 
 def _within(window: FaultWindow, looks: Sequence[Look]) -> list[Look]:
-    """Looks at blocks that share time with the fault."""
-    return [look for look in looks if look.end_s > window.start_s + _EARLY and look.start_s < window.end_s - _EARLY]
+    """Looks at blocks that share time with the fault, or whose messages did: those are spoken when a block is over."""
+    return [look for look in looks if look.time_s >= window.start_s - _EARLY and look.start_s < window.end_s - _EARLY]
 
 
 def _detected(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
-    before = [look for look in seen.looks if look.end_s <= window.start_s + _EARLY]
+    before = [look for look in seen.looks if look.time_s < window.start_s - _EARLY]
     quiet = set(expect.detect_by) - (before[-1].signals.keys() if before else set())
     for look in _within(window, seen.looks):
         if on := sorted(quiet & look.signals.keys()):
             return _Found(look.time_s, "; ".join(f"{name}: {look.signals[name]}" for name in on))
-    return _Found(None, f"no signal of {', '.join(sorted(quiet)) or 'none that was quiet before'} came on")
+    listed = ", ".join(sorted(quiet))
+    return _Found(None, f"none of {listed} came on" if listed else f"{', '.join(expect.detect_by)} had been on before")
 
 
 def _stopped(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
