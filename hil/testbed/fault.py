@@ -87,6 +87,7 @@ class Fault:
         self._follower: Follower | None = None
         self._deadline_ns = 0
         self._commanded_ns = 0
+        self._undone_ns: int | None = None
         self._windows = chaos.link.windows
         self._window: int | None = None
         self._overdue = False
@@ -107,6 +108,11 @@ class Fault:
     def levels(self) -> tuple[tuple[float, float], ...]:
         """How strong it was from when on: bench seconds, and the level of its waveform from 0 to 1."""
         return tuple(self._follower.levels) if self._follower is not None else ()
+
+    @property
+    def undone_s(self) -> float | None:
+        """When it was taken back, in bench seconds, which the bench may show later; None before."""
+        return None if self._undone_ns is None else self._undone_ns / _NS_PER_S
 
     @property
     def injected(self) -> bool:
@@ -399,6 +405,7 @@ class Fault:
     def _undo(self) -> None:
         """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
         bench, troubles, cause = self._chaos.bench, [], None
+        self._undone_ns = self._chaos.clock.now_ns()
         for undo in reversed(self.undos):
             try:
                 bench.write(undo.device, undo.setting, float(undo.value))

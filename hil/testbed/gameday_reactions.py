@@ -55,7 +55,7 @@ class _Reaction:
 
 
 def reactions(number: int, window: FaultWindow, expect: Expectation, seen: Seen) -> tuple[ReactionEntry, ...]:
-    """The reactions to one fault, each judged where something is expected of it."""
+    """The reactions to one fault, each judged where something is expected of it; its window ends when it was taken back."""
     made = (
         _Reaction("detect", _detected(window, expect, seen), window.start_s, expect.detect_within_s),
         _Reaction("stop", _stopped(window, expect, seen), window.start_s, expect.stop_delivery_within_s),
@@ -72,8 +72,10 @@ def moments(number: int, window: FaultWindow, found: Sequence[ReactionEntry]) ->
         if each.measured_s is not None:
             from_s = window.end_s if each.what == "recover" else window.start_s
             yield MomentEntry(time_s=from_s + each.measured_s, kind=each.what, text=each.words, number=number)
-    healed = "healed" if window.healed else "not seen to be healed"
-    yield MomentEntry(time_s=window.end_s, kind="heal", text=f"{window.fault} on {window.target} {healed}", number=number)
+    healed = "and seen healed" if window.healed else "not seen to be healed"
+    yield MomentEntry(
+        time_s=window.end_s, kind="heal", text=f"{window.fault} on {window.target} taken back, {healed}", number=number
+    )
 
 
 def _entry(number: int, window: FaultWindow, made: _Reaction) -> ReactionEntry:
