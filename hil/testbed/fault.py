@@ -80,6 +80,7 @@ class Fault:
         self._spec = spec
         self._timers: list[Scheduled] = []
         self._first: Readings | None = None
+        self._last: Readings | None = None
         self._before: Span | None = None
         self._since: Readings = {}
         self._during: Span | None = None
@@ -196,7 +197,7 @@ class Fault:
         """Inject at that bench time, in whatever waits for the clock then; the look before it begins in time for it."""
         self.state = "waiting"
         early_ns = max(due_ns - round(self._spec.look_s * _NS_PER_S), self._chaos.clock.now_ns())
-        self._at(early_ns, self._look)
+        self._at(early_ns, partial(self._look_ahead, due_ns))
         self._at(due_ns, self._fire)
 
     def time_is_up(self) -> None:
@@ -248,13 +249,24 @@ class Fault:
         """Begin the look that comes before moving something."""
         self._first = self._read()
 
+    def _look_ahead(self, due_ns: int) -> None:
+        """Of a scheduled fault; where looking takes bench time the second look begins in time as well."""
+        clock = self._chaos.clock
+        begun_ns = clock.now_ns()
+        self._look()
+        if taken_ns := clock.now_ns() - begun_ns:
+            self._at(max(due_ns - taken_ns, clock.now_ns()), self._look_again)
+
+    def _look_again(self) -> None:
+        self._last = self._read()
+
     def _read(self) -> Readings:
         return self._spec.read(self._chaos.bench, self.target, self.settings)
 
     def _command(self) -> None:
-        chaos, last = self._chaos, self._read()
+        chaos, last = self._chaos, self._last or self._read()
         self._before = Span(self._first or last, last)
-        self._since, self._first = last, None
+        self._since, self._first, self._last = last, None, None
         self.undos = self.plan()
         chaos.hold(self)
         self._commanded_ns = chaos.clock.now_ns()

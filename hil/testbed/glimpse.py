@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from hil.errors import MissingCapabilityError, SynchronisationError
+from hil.physics.prediction import detector_counts_hz
 from hil.ports.detections import TagRecords
 from hil.ports.identity import EvidenceLevel
 from hil.testbed.acquisition import acquire
@@ -75,12 +77,13 @@ class Glimpses:
     def _keep(self, records: tuple[DetectionRecords | TagRecords, ...], seconds: float) -> None:
         self._latest = records, seconds
 
-    @property
+    @cached_property
     def _length_s(self) -> float:
         """Long enough for some thousand bits at the rate the closed forms expect."""
         if self._link.declared.entangled:
             return _PAIRS_S
-        return min(max(_EVENTS / max(self._link.prediction.counts_hz, 1.0), _SHORTEST_S), _LONGEST_S)
+        expected_hz = sum(detector_counts_hz(self._link.testbed.bench, self._link.name).values())
+        return min(max(_EVENTS / max(expected_hz, 1.0), _SHORTEST_S), _LONGEST_S)
 
     def _add(self, records: tuple[DetectionRecords | TagRecords, ...], seconds: float) -> None:
         sums = self._sums

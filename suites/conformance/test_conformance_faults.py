@@ -134,3 +134,16 @@ def test_dark_count_spike_in_part_of_a_run(link: Link, chaos: Chaos) -> None:
     assert run.blocks[0].faults, "the first block does not name the spike it was made in"
     assert not run.blocks[-1].faults, f"the last block names {run.blocks[-1].faults}, which were over"
     assert run.blocks[-1].released, run.blocks[-1].sentence
+
+
+@pytest.mark.hil_needs("twin")
+def test_sync_loss(link: Link, chaos: Chaos) -> None:
+    """Without its synchronisation signal a receiver clicks on; blocks give no key and say why, and the next one does."""
+    link.ensure_up()
+    with chaos.sync_loss() as lost:
+        during = link.run(2.0 * link.declared.block_s)
+    assert lost.healed
+    _assert_no_key(during)
+    silent = [block.sentence for block in during.blocks if "no synchronisation" not in block.sentence]
+    assert not silent, f"a block without synchronisation says {silent[0]!r}"
+    _assert_recovered(link)

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from hil.errors import MissingCapabilityError
+
 if TYPE_CHECKING:
     from hil import Bench, Link
     from hil.clock import Clock
+
+_CLOCK_PPM = 5.0
 
 
 def test_every_device_is_the_one_the_bench_names(bench: Bench) -> None:
@@ -58,6 +62,22 @@ def test_the_transmitter_sends_what_it_declares(link: Link) -> None:
         deviation = (probability * (1.0 - probability) / number) ** 0.5
         share = float(found.mean())
         assert abs(share - probability) < 5.0 * deviation, f"{what}: {share:.4f} of the pulses, declared {probability:.4f}"
+
+
+@pytest.mark.hil_level("L3")
+@pytest.mark.hil_needs("transmitter")
+def test_the_receivers_clock_keeps_its_rate(link: Link) -> None:
+    """A receiver that tells times does so within 5 ppm of its declared rate, twice what a TCXO drifts by."""
+    if link.receiver_declared.timing != "tags":
+        raise MissingCapabilityError(f"{link.receiver.name} has no clock of its own: its electronics assign pulses")
+    run = link.run(2.0 * link.declared.block_s)
+    unassigned = [block.sentence for block in run.blocks if "no synchronisation" in block.sentence]
+    assert not unassigned, unassigned[0]
+    _, rates_ppm = run.series["clock_rate_ppm"]
+    off_ppm = [rate - link.receiver_declared.clock_error_ppm for rate in rates_ppm.tolist()]
+    assert max(map(abs, off_ppm)) < _CLOCK_PPM, (
+        f"its clock runs {max(off_ppm, key=abs):+.2f} ppm off, {_CLOCK_PPM:g} are allowed"
+    )
 
 
 @pytest.mark.hil_level("L3")

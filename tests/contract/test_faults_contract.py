@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from hil import faults
+from hil.bench import shipped
 from hil.faults import (
     afterpulsing,
+    blinding,
     certificate_expired,
     classical_bandwidth,
     classical_corruption,
@@ -21,8 +23,10 @@ from hil.faults import (
     classical_replay,
     classical_reset,
     classical_slicing,
+    clock_drift,
     dark_count_spike,
     dead_time_growth,
+    detector_ageing,
     efficiency_loss,
     fiber_cut,
     intercept_resend,
@@ -31,9 +35,14 @@ from hil.faults import (
     kme_full,
     kme_rate_limited,
     kme_slow,
+    latching,
     photon_number_splitting,
+    saturation,
+    sync_loss,
+    temperature_excursion,
     thermal_drift,
     time_shift,
+    timing_jitter,
     wrong_peer,
 )
 from hil.suites.contracts.fault_contract import FaultContract
@@ -130,6 +139,120 @@ class TestDeadTimeGrowth(OnTheTwin):
     @pytest.fixture
     def spec(self) -> FaultSpec:
         return dead_time_growth.SPEC
+
+
+class TestLatching(OnTheTwin):
+    """Within 200 ns, for 10 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"within": "200 ns", "silent": "10 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"within_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"silent_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return latching.SPEC
+
+
+class TestSaturation(OnTheTwin):
+    """10 dB more light: 3 dB of the attenuator, 7 dB of the transmitter."""
+
+    arguments: ClassVar[dict[str, Any]] = {"gain": "10 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"gain_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"gain_db": 61.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return saturation.SPEC
+
+
+class TestBlinding(OnTheTwin):
+    """20 mW behind the fibre."""
+
+    arguments: ClassVar[dict[str, Any]] = {"power": "20 mW"}
+    zero: ClassVar[dict[str, Any] | None] = {"power_w": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"power_w": 1e-3}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return blinding.SPEC
+
+
+class TestTemperatureExcursion(OnTheTwin):
+    """A failed cooler: from -40 degC to room temperature."""
+
+    arguments: ClassVar[dict[str, Any]] = {"delta": "62 K"}
+    zero: ClassVar[dict[str, Any] | None] = {"delta_k": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"delta_k": 500.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return temperature_excursion.SPEC
+
+
+class TestDetectorAgeing(OnTheTwin):
+    """Three years: 23 % of the efficiency."""
+
+    arguments: ClassVar[dict[str, Any]] = {"age": "1095 d"}
+    zero: ClassVar[dict[str, Any] | None] = {"age_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"age_s": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return detector_ageing.SPEC
+
+
+class TestTimingJitter(OnTheTwin):
+    """300 ps, of slots of 1 ns."""
+
+    arguments: ClassVar[dict[str, Any]] = {"sigma": "300 ps"}
+    zero: ClassVar[dict[str, Any] | None] = {"sigma_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"sigma_s": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return timing_jitter.SPEC
+
+
+class TestSyncLoss(OnTheTwin):
+    """Of pulses that electronics assign."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return sync_loss.SPEC
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The same link with a receiver that tells times."""
+    text = shipped()["metro-25km"].read_text(encoding="utf-8")
+    temperature = 'detector_temperature = "-40 degC"\n'
+    assert temperature in text
+    file = tmp_path_factory.mktemp("tagged") / "tagged.toml"
+    file.write_text(text.replace(temperature, f'{temperature}timing = "tags"\njitter_sigma = "50 ps"\n'), encoding="utf-8")
+    with Testbed.open(file, seed=20) as opened:
+        yield opened
+
+
+class WithTags(OnTheTwin):
+    """Each check has a receiver with a clock of its own."""
+
+    @pytest.fixture
+    def chaos(self, tagged: Testbed, request: pytest.FixtureRequest) -> Iterator[Chaos]:
+        tagged.begin(request.node.name)
+        yield Chaos(tagged, cast("Link", tagged.link("metro")))
+        tagged.end()
+
+
+class TestClockDrift(WithTags):
+    """20 ppm."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rate_ppm": 20.0}
+    zero: ClassVar[dict[str, Any] | None] = {"rate_ppm": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rate_ppm": 2000.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return clock_drift.SPEC
 
 
 class WithKeys(OnTheTwin):
@@ -372,6 +495,14 @@ def test_every_shipped_fault_is_bound() -> None:
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
     bound = {
         afterpulsing.SPEC.name,
+        latching.SPEC.name,
+        saturation.SPEC.name,
+        blinding.SPEC.name,
+        temperature_excursion.SPEC.name,
+        detector_ageing.SPEC.name,
+        timing_jitter.SPEC.name,
+        sync_loss.SPEC.name,
+        clock_drift.SPEC.name,
         certificate_expired.SPEC.name,
         classical_bandwidth.SPEC.name,
         classical_corruption.SPEC.name,

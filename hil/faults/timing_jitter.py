@@ -1,0 +1,111 @@
+"""Clicks scatter more about their pulses: jitter of detectors, discriminators or the reference clock.
+
+A twin is told to. Seen in errors: jitter that carries clicks into other pulses' slots gives them bits of those, half of which
+are wrong; or, of a receiver that tells times, in how far its clicks lie from their pulses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hil.faults._clicks import emitter
+from hil.faults._detectors import whole_receiver
+from hil.faults._errors import fell, grown, rose
+from hil.faults._injection import Injection, checked, injection
+from hil.faults._timing import followed, lost, of_this_link
+from hil.physics.jitter import crossing_probability
+from hil.ports.spec import Finding, Range
+
+if TYPE_CHECKING:
+    from hil.ports.spec import FaultBench, Readings, Span
+
+__all__ = ["SPEC", "TimingJitter"]
+
+_PARAMETER, _STOOD = "jitter_sigma_s", "declared_sigma_s"
+_HALF = 0.5
+_UNIFORM = 1.0 / 12.0
+"""Mean square of what is anywhere within one period."""
+
+
+@dataclass(frozen=True)
+class TimingJitter:
+    """``sigma_s``: standard deviation of what is added to the time of each click; it adds to the jitter there is in squares."""
+
+    sigma_s: float
+
+    def __post_init__(self) -> None:
+        checked(self, sigma_s=(0.0, 5e-7))
+
+
+def _becomes(settings: TimingJitter, _parameter: str, stood: float) -> float:
+    return math.hypot(stood, settings.sigma_s) if settings.sigma_s else stood
+
+
+def _read(bench: FaultBench, target: str, _settings: TimingJitter) -> Readings:
+    return {**bench.glimpse(), _STOOD: bench.declared(target).jitter_sigma_s}
+
+
+def _shown(bench: FaultBench, target: str, settings: TimingJitter, before: Span, during: Span) -> Finding:
+    if bench.declared(target).timing == "tags":
+        return _spread(bench, settings, before, during) or lost(before, during)
+    return rose(before, during, _due(bench, settings, during))
+
+
+def _healed(bench: FaultBench, target: str, settings: TimingJitter, during: Span, after: Span) -> Finding:
+    if bench.declared(target).timing == "tags":
+        return _spread(bench, settings, during, after) or followed(during, after)
+    return fell(during, after, _due(bench, settings, during))
+
+
+def _due(bench: FaultBench, settings: TimingJitter, span: Span) -> float:
+    """Half of the clicks that cross into other slots are wrong there."""
+    period_s, stood_s = _period_s(bench), span.last[_STOOD]
+    more = crossing_probability(period_s, math.hypot(stood_s, settings.sigma_s)) - crossing_probability(period_s, stood_s)
+    return more / 2.0
+
+
+def _spread(bench: FaultBench, settings: TimingJitter, old: Span, new: Span) -> Finding | None:
+    """Whether the mean square distance from the pulses changed by half of the jitter's, as far as a period can show it.
+
+    None where clicks could not be told by pulse.
+    """
+    was, now = _square_s2(old, ever=True), _square_s2(new)
+    if was is None or now is None:
+        return None
+    most_s2 = _UNIFORM * _period_s(bench) ** 2 - min(was, now)
+    words = f"clicks lie {math.sqrt(now) * 1e12:.0f} ps from their pulses, {math.sqrt(was) * 1e12:.0f} ps before"
+    return Finding(abs(now - was) > _HALF * min(settings.sigma_s**2, most_s2), words)
+
+
+def _square_s2(span: Span, *, ever: bool = False) -> float | None:
+    seconds = grown(span, "synchronised_s", ever=ever)
+    return grown(span, "spread_s2", ever=ever) / seconds if seconds > 0.0 else None
+
+
+def _period_s(bench: FaultBench) -> float:
+    return 1.0 / float(bench.declared(emitter(bench)).pulse_rate_hz)
+
+
+SPEC = of_this_link(
+    injection(
+        Injection(
+            parameters=lambda _bench, target: [(whole_receiver(target, "timing_jitter"), _PARAMETER)],
+            becomes=_becomes,
+            unless="it would take a noisy reference clock",
+        ),
+        name="timing-jitter",
+        title="Clicks scatter more about their pulses (twins only)",
+        settings=TimingJitter,
+        zero="0 s adds nothing: nothing is injected.",
+        target_role="receiver",
+        acts_on="the timing jitter of a receiver's twin",
+        read=_read,
+        shown=_shown,
+        healed=_healed,
+        ranges={"sigma_s": Range(0.0, 1e-9, "15 ps of nanowires (project catalogue); diodes have some hundred")},
+        magnitude=("sigma_s",),
+        look_s=0.05,
+    )
+)
