@@ -208,8 +208,10 @@ class Fault:
             return
         self._overdue = bool(self._chaos.above(self))
         if not self._overdue:
-            self._take_back()
-            self._watch()
+            try:
+                self._take_back()
+            finally:
+                self._watch()
 
     def _fire(self) -> None:
         if self.state == "waiting":
@@ -388,10 +390,12 @@ class Fault:
 
     def _take_back(self) -> None:
         """Undo, and from then on look whether the bench shows it."""
-        blind, self._overdue = None, False
+        blind, other, self._overdue = None, None, False
         if self.state == "in":  # on another attempt there is nothing of it left to look at
             try:
                 self._look_before_healing()
+            except FaultWithoutEvidenceError as error:  # another fault's, whose time came during that look
+                other = error
             except _TROUBLE as error:  # what cannot be looked at must be healed all the same
                 blind = error
             if self.state != "in":
@@ -405,6 +409,8 @@ class Fault:
         self._since, self._first = {}, None
         self._deadline_ns = self._chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
         self._since = self._read()
+        if other is not None:
+            raise other
 
     def _look_before_healing(self) -> None:
         if not isinstance(self.waveform, Step):

@@ -15,6 +15,7 @@ import pytest
 
 from hil.discovery import find
 from hil.keystores.embedded import EmbeddedKeyStore
+from hil.ports.spec import Range
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -83,14 +84,15 @@ def _forgetful() -> Any:
     def moves(bench: FaultBench, target: str, settings: Any, stood: tuple[Undo, ...]) -> tuple[Move, ...]:
         return spike.moves(bench, target, settings, (*stood[:-1], replace(stood[-1], value=60.0)))
 
-    return replace(spike, name="forgetful-spike", plan=plan, moves=moves)
+    fixed = {"rate_hz": Range(5e4, 5e4, "so that there is nothing to shrink in it")}
+    return replace(spike, name="forgetful-spike", plan=plan, moves=moves, ranges=fixed, magnitude=())
 
 
 def test_a_fault_that_forgets_a_setting_is_found_and_shrunk(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     """To one injection and its healing, whatever else was in the sequence that found it."""
     planted = _forgetful()
     monkeypatch.setattr("hil.testbed.chaos.find", lambda kind, name: planted if name == "forgetful_spike" else find(kind, name))
-    machine = sequences.sequence(1, testbed, {"forgetful-spike": planted, "fiber-cut": find("fault", "fiber-cut")})
+    machine = sequences.sequence(1, testbed, {"forgetful-spike": planted})
     machine.thorough = False
     with pytest.raises(AssertionError, match=r"left behind by .*x1\.dark_count_rate_hz 0\.0"):
         sequences.play(machine, sequences=40, steps=3)
