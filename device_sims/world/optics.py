@@ -136,7 +136,7 @@ class Optics:
         width_nm = _FILTER_NM if fibre is None else traffic_of(fibre).filter_width_nm
         if air is not None and air.background is not None:
             width_nm = air.background.filter_width_nm
-        beside = self._parameters.value(state, way.emitter, "detuning_nm") / width_nm
+        beside = self._parameters.detuning_nm(state, way.emitter) / width_nm
         return 40.0 * log10(2.0) * beside**2
 
     def sky_photons_hz(self, way: Way, state: State) -> tuple[float, float]:

@@ -64,8 +64,12 @@ PER_DETECTOR = {
     "recovery_time_s": Bounds(0.0, 1e-3),
 }
 
+_FIRMWARE = {"firmware_code": Bounds(0.0, 999_999_999.0)}
+"""Another version that a transceiver tells, as :func:`hil.ports.identity.firmware_code`; 0 for its own."""
+
 INJECTABLE: dict[type, dict[str, Bounds]] = {
     TransmitterDevice: {
+        **_FIRMWARE,
         "intensity_scale": Bounds(0.0, 100.0),
         "pilot_power_w": Bounds(0.0, 1.0),
         "key_basis_probability": Bounds(0.01, 0.99),
@@ -80,9 +84,11 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
     },
     ReceiverDevice: {
         **PER_DETECTOR,
+        **_FIRMWARE,
+        "counter_bits": Bounds(0.0, 63.0),
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
-        "detector_temperature_c": Bounds(-150.0, 100.0),
+        "detector_temperature_c": Bounds(-273.0, 100.0),
         "phase_error_rad": Bounds(-100.0, 100.0),
         "efficiency_ageing": Bounds(0.0, 0.999),
         "dark_count_ageing": Bounds(0.0, 10.0),
@@ -189,7 +195,11 @@ _NOT_DECLARED = {
     "detuning_nm": 0.0,
     "burst_every_s": 1.0,
     "sync_signal": 1.0,
+    "firmware_code": 0.0,
+    "counter_bits": 0.0,
 }
+_NM_PER_K = 0.09
+"""By which a laser's wavelength grows with its temperature: 0.08 to 0.10 nm/K of distributed-feedback lasers at 1550 nm."""
 _NO_TRAFFIC = Traffic(launch_power_w=0.0)
 
 
@@ -255,6 +265,17 @@ class Parameters:
                 above_a = state[name, "current_a"] - self.value(state, name, "threshold_a")
                 factor *= max(above_a, 0.0) / (laser.current_a - laser.threshold_a) if state[name, "lasing"] else 0.0
         return factor
+
+    def detuning_nm(self, state: State, emitter: str) -> float:
+        """How far a transmitter's light is off its wavelength: as injected, and as its lasers are off their set points.
+
+        The wavelength follows a set point at once.
+        """
+        off_nm = self.value(state, emitter, "detuning_nm")
+        for name, laser in self._lasers.items():
+            if laser.drives == emitter:
+                off_nm += _NM_PER_K * (state[name, "setpoint_c"] - laser.setpoint_c)
+        return off_nm
 
     def mean_pairs(self, state: State, source: str) -> float:
         """Pairs in a pulse of a pair source, which grow in proportion to its pump's light."""

@@ -195,8 +195,9 @@ def _interval(raw: object, kind: Any, place: _Place) -> Any:
 
 
 def _is_setting(kind: Any, form: str) -> bool:
-    if "quantity" in marks(kind):
-        return True
+    own = marks(kind)
+    if "quantity" in own:
+        return own.get("setting", True) is True
     plain = bare(kind)
     numbers = bare(get_args(plain)[0]) if get_origin(plain) is tuple else plain
     return form == "value" and numbers in {float, int}

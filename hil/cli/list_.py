@@ -1,4 +1,4 @@
-"""List what there is to use: drivers, simulators, faults, indicators, suites, game days, reporters, keystores, benches."""
+"""List what there is to use: drivers, simulators, faults, indicators, suites, game days, calendars, reporters, benches, ..."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "KINDS", "declare", "execute"]
 
-HELP = "list drivers, simulators, faults, indicators, suites, game days, reporters, keystores, benches"
+HELP = "list drivers, simulators, faults, indicators, suites, game days, calendars, reporters, keystores, benches"
 KINDS = {
     "benches": "",
     "suites": "",
     "gamedays": "",
+    "calendars": "",
     "drivers": "driver",
     "simulators": "twin",
     "faults": "fault",
@@ -53,6 +54,10 @@ def _rows(kind: str) -> list[list[str]]:
         from hil.testbed.gameday_file import load_gameday, shipped_gamedays
 
         return [[name, load_gameday(name).gameday.title] for name in shipped_gamedays()]
+    if kind == "calendars":
+        from hil.operations.fault_calendar import load_calendar, shipped_calendars
+
+        return [[name, load_calendar(name).month.description] for name in shipped_calendars()]
     return [[name, _title(KINDS[kind], name)] for name in names(KINDS[kind])]
 
 

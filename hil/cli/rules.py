@@ -41,20 +41,20 @@ def execute(arguments: argparse.Namespace) -> int:
     from hil.operations.routes import Calibration, Receivers, alertmanager
     from hil.operations.rule_tests import rule_tests
     from hil.operations.rules import rules
-    from hil.operations.watching import watch_group
+    from hil.operations.watching import watch_groups
     from hil.operations.windows import time_zone
 
     if not arguments.speed > 0.0:
         raise UsageError(f"--speed {arguments.speed:g}: expected a number above zero")
     bench = load(arguments.bench, simulate=True)
-    objectives = objectives_from(arguments.bench, arguments.slo, arguments)
+    objectives = objectives_from(arguments.bench, arguments.slo, arguments, arguments.speed)
     links = [(bench.bench.name, name) for name, link in bench.link.items() if link.protocol != "recorded-pairs"]
     time_zone(arguments.zone)
     calibrations = [Calibration.parse(text, arguments.zone) for text in arguments.calibration]
     defaults = Receivers()
     receivers = Receivers(arguments.page or defaults.page_url, arguments.ticket or defaults.ticket_url)
     files = {
-        "rules.yml": rules(objectives, [watch_group(bench, arguments.speed)], arguments.speed),
+        "rules.yml": rules(objectives, watch_groups(bench, arguments.speed), arguments.speed),
         "alertmanager.yml": alertmanager(receivers, links, calibrations, arguments.speed),
     }
     if arguments.speed == 1.0:

@@ -61,7 +61,9 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def objectives_from(bench: str | None, file: str | None, arguments: argparse.Namespace) -> tuple[ServiceObjective, ...]:
+def objectives_from(
+    bench: str | None, file: str | None, arguments: argparse.Namespace, speed: float = 1.0
+) -> tuple[ServiceObjective, ...]:
     """Of a file of OpenSLO documents, or of a bench with the window that the options say."""
     if file:
         from hil.operations.openslo_read import read
@@ -71,7 +73,7 @@ def objectives_from(bench: str | None, file: str | None, arguments: argparse.Nam
     from hil.operations.standing import objectives_of
 
     assert bench is not None
-    return objectives_of(load(bench, simulate=True), _window(arguments))
+    return objectives_of(load(bench, simulate=True), _window(arguments), speed=speed)
 
 
 def _window(arguments: argparse.Namespace) -> Window:

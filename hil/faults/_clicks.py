@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hil.ports.spec import FaultBench, Readings, Span
 
 __all__ = [
+    "GONE",
     "SURE",
     "Change",
     "Counted",
@@ -34,6 +35,9 @@ __all__ = [
 
 SURE = 5.0
 """Standard deviations that a change of counts must exceed; one look in three million exceeds them by chance."""
+
+GONE = 3.0
+"""Those that healing must show. What was just above :data:`SURE` when it came would often miss that when it goes."""
 
 _ACCORDINGLY = (0.5, 2.0)
 """Share of a change that must be found: temperature, afterpulses and the like are not accounted for."""
@@ -73,6 +77,11 @@ class Change:
     def accordingly(self) -> bool:
         """Sure, and between half and twice of what was due."""
         return self.sigmas > SURE and _ACCORDINGLY[0] <= self.share <= _ACCORDINGLY[1]
+
+    @property
+    def gone(self) -> bool:
+        """Of a fault whose settings read back as they stood: half of it or more is missing, and not by chance."""
+        return self.sigmas > GONE and self.share >= _ACCORDINGLY[0]
 
     def words(self, due: str) -> str:
         """With the numbers; ``due`` says what would give all of it."""

@@ -13,7 +13,7 @@ from hil.ports.spec import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hil.faults._clicks import Counted
+    from hil.faults._clicks import Change, Counted
     from hil.ports.spec import FaultBench, FaultSpec, Range, Readings, Span
 
 __all__ = ["counting", "units", "whole_receiver"]
@@ -61,22 +61,21 @@ def counting(
     def read(bench: FaultBench, target: str, _chosen: Any) -> Readings:
         return lit_clicks(bench, target)
 
-    def found(bench: FaultBench, target: str, chosen: Any, quiet: Span, noisy: Span) -> Finding:
+    def found(bench: FaultBench, target: str, chosen: Any, quiet: Span, noisy: Span) -> Change:
         who = of_target(bench, target, noisy)
-        change = compared(quiet, noisy, who.names, lambda quiet_hz: becomes(chosen, quiet_hz, who))
-        return Finding(change.accordingly, change.words(due(chosen)))
+        return compared(quiet, noisy, who.names, lambda quiet_hz: becomes(chosen, quiet_hz, who))
 
     def shown(bench: FaultBench, target: str, chosen: Any, before: Span, during: Span) -> Finding:
         if blind := darkened(during):
             return Finding(shown=False, words=blind)
-        finding = found(bench, target, chosen, before, during)
-        return Finding(finding.shown, f"{finding.words} than before")
+        change = found(bench, target, chosen, before, during)
+        return Finding(change.accordingly, f"{change.words(due(chosen))} than before")
 
     def healed(bench: FaultBench, target: str, chosen: Any, during: Span, after: Span) -> Finding:
         if blind := darkened(after) or darkened(during):
             return Finding(shown=True, words=blind)
-        finding = found(bench, target, chosen, after, during)
-        return Finding(finding.shown, f"{finding.words} than after healing")
+        change = found(bench, target, chosen, after, during)
+        return Finding(change.gone, f"{change.words(due(chosen))} than after healing")
 
     return injection(
         how,

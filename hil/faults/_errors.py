@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from hil.faults._clicks import SURE
+from hil.faults._clicks import GONE, SURE
 from hil.ports.spec import Finding
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def fell(during: Span, after: Span, due: float) -> Finding:
     """Whether it fell by as much again. Without clicks nothing can tell."""
     if after.change("sampled_s") and not after.change("sampled_clicks"):
         return Finding(shown=True, words="0 clicks, so errors cannot tell")
-    return changed(during, after, -due)
+    return changed(during, after, -due, sure=GONE)
 
 
-def changed(old: Span, new: Span, due: float) -> Finding:
+def changed(old: Span, new: Span, due: float, *, sure: float = SURE) -> Finding:
     """Whether errors of the new stretch differ from the old one's by half of what was due or more, and for sure."""
     wrong, bits = (
         [grown(span, name, ever=ever) for span, ever in ((old, True), (new, False))] for name in ("wrong_bits", "sifted_bits")
@@ -55,4 +55,4 @@ def changed(old: Span, new: Span, due: float) -> Finding:
         f" {change / due if due else 0.0:.0%} of what was due)"
     )
     towards = change if due > 0.0 else -change
-    return Finding(towards > max(SURE * sigma, _HALF * abs(due)), words)
+    return Finding(towards > max(sure * sigma, _HALF * abs(due)), words)

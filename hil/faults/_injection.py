@@ -45,12 +45,21 @@ class Injection:
     """How one fault sets parameters of a twin.
 
     ``parameters(bench, target)`` lists device and name of each; ``becomes(settings, parameter, stood)`` gives the value it
-    takes, from the one that stood. ``unless`` says what hardware would take, for the skip there.
+    takes, from the one that stood. ``unless`` says what hardware would take, for the skip there; ``within`` how closely a
+    device tells what it was set to, where a fault moves a real one.
     """
 
     parameters: Callable[[FaultBench, str], Sequence[tuple[str, str]]]
     becomes: Callable[[Any, str, float], float]
     unless: str
+    within: float = 0.0
+    above: Callable[[FaultBench, str, str], float] = lambda _bench, _device, _parameter: 0.0
+    """From where a setting counts, such as the threshold of a laser's current; ``becomes`` is told what lies above."""
+
+    def value(self, bench: FaultBench, settings: Any, where: tuple[str, str], stood: float) -> float:
+        """What a parameter of a device becomes."""
+        above = self.above(bench, *where)
+        return above + self.becomes(settings, where[1], stood - above)
 
 
 def injection(
@@ -86,24 +95,24 @@ def injection(
                 f"{word}: {target} is real, and no command makes it so: {how.unless}. Run it on the twin (--hil-simulate)"
             ) from error
 
-    def moves(_bench: FaultBench, _target: str, chosen: Any, stood: tuple[Undo, ...]) -> tuple[Move, ...]:
-        wanted = (Move(undo.device, undo.setting, how.becomes(chosen, undo.setting, float(undo.value))) for undo in stood)
+    def moves(bench: FaultBench, _target: str, chosen: Any, stood: tuple[Undo, ...]) -> tuple[Move, ...]:
+        wanted = (
+            Move(undo.device, undo.setting, how.value(bench, chosen, (undo.device, undo.setting), float(undo.value)))
+            for undo in stood
+        )
         return tuple(move for move, undo in zip(wanted, stood, strict=True) if move.value != undo.value)
 
     def look(bench: FaultBench, target: str, chosen: Any) -> Readings:
-        set_to = {f"{_SET}{device}.{key}": bench.read(device, key) for device, key in how.parameters(bench, target)}
+        set_to = {f"{_SET}{device}/{key}": bench.read(device, key) for device, key in how.parameters(bench, target)}
         return {**read(bench, target, chosen), **set_to}
 
     def is_shown(bench: FaultBench, target: str, chosen: Any, before: Span, during: Span) -> Finding:
         changed = [key for key in before.last if key.startswith(_SET) and before.last[key] != during.last[key]]
-        due = {
-            key: how.becomes(chosen, key.removeprefix(_SET).partition(".")[2], value)
-            for key, value in before.last.items()
-            if key.startswith(_SET)
-        }
+        due = {key: how.value(bench, chosen, _where(key), value) for key, value in before.last.items() if key.startswith(_SET)}
         if all(due[key] == before.last[key] for key in due):
             return Finding(not changed, f"zero: nothing of {target} was changed (0 of {len(due)} parameters)")
-        stands = all(abs(during.last[key] - value) <= _NOTHING * max(1.0, abs(value)) for key, value in due.items())
+        off = [abs(during.last[key] - value) - _NOTHING * max(1.0, abs(value)) for key, value in due.items()]
+        stands = max(off) <= how.within
         found = shown(bench, target, chosen, before, during)
         said = "" if stands else f" (but {len(due)} parameters do not read back as set)"
         return Finding(stands and found.shown, f"{target}: {found.words}{said}")
@@ -132,3 +141,9 @@ def injection(
         ranges=ranges,
         magnitude=magnitude,
     )
+
+
+def _where(reading: str) -> tuple[str, str]:
+    """Device and parameter of a reading of what is set."""
+    device, _, parameter = reading.removeprefix(_SET).partition("/")
+    return device, parameter

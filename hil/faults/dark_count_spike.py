@@ -17,6 +17,7 @@ from hil.faults._injection import Injection, injection, of_detectors
 from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:
+    from hil.faults._clicks import Change
     from hil.ports.spec import FaultBench, Readings
 
 __all__ = ["SPEC", "DarkCountSpike"]
@@ -38,26 +39,25 @@ def _read(bench: FaultBench, target: str, _settings: DarkCountSpike) -> Readings
 
 
 def _shown(bench: FaultBench, target: str, settings: DarkCountSpike, before: Span, during: Span) -> Finding:
-    finding, found = _compared(bench, target, settings, quiet=before, noisy=during)
-    return Finding(found, f"{finding} than before")
+    change, due = _compared(bench, target, settings, quiet=before, noisy=during)
+    return Finding(change.accordingly, f"{change.words(due)} than before")
 
 
 def _healed(bench: FaultBench, target: str, settings: DarkCountSpike, during: Span, after: Span) -> Finding:
     if counted_s(during) <= 0.0:
         return Finding(shown=True, words="the detectors have no bias, so counts cannot tell")
-    finding, found = _compared(bench, target, settings, quiet=after, noisy=during)
-    return Finding(found, f"{finding} than after healing")
+    change, due = _compared(bench, target, settings, quiet=after, noisy=during)
+    return Finding(change.gone, f"{change.words(due)} than after healing")
 
 
-def _compared(bench: FaultBench, target: str, settings: DarkCountSpike, *, quiet: Span, noisy: Span) -> tuple[str, bool]:
-    """Words, and whether the noisy stretch has what was added."""
+def _compared(bench: FaultBench, target: str, settings: DarkCountSpike, *, quiet: Span, noisy: Span) -> tuple[Change, str]:
+    """What the noisy stretch has of what was added, and what that was."""
     who = of_target(bench, target, noisy)
 
     def becomes(quiet_hz: float) -> float:
         return folded(unfolded(quiet_hz, who.dead_time_s) + who.number * settings.rate_hz, who.dead_time_s)
 
-    change = compared(quiet, noisy, who.names, becomes)
-    return change.words(f"{settings.rate_hz:g} Hz more dark counts a detector"), change.accordingly
+    return compared(quiet, noisy, who.names, becomes), f"{settings.rate_hz:g} Hz more dark counts a detector"
 
 
 SPEC = injection(

@@ -59,7 +59,7 @@ def _healed(_bench: FaultBench, _target: str, _settings: PhotonNumberSplitting, 
 
 def _decoys(span: Span, *, ever: bool = False) -> tuple[float, float]:
     """Bits of the decoy, and of the signal."""
-    return grown(span, "decoy_bits", ever=ever), grown(span, "strong_bits", ever=ever)
+    return grown(span, "bits.1", ever=ever), grown(span, "bits.0", ever=ever)
 
 
 def _compared(honest: tuple[float, float], attacked: tuple[float, float], *, than: str) -> Finding:

@@ -17,7 +17,7 @@ from hil.faults._injection import checked
 from hil.ports.spec import FaultSpec, Finding, Move, Range, Span, Undo
 
 if TYPE_CHECKING:
-    from hil.faults._clicks import Counted
+    from hil.faults._clicks import Change, Counted
     from hil.ports.spec import FaultBench, Readings
 
 __all__ = ["SPEC", "Saturation"]
@@ -89,8 +89,8 @@ def _shown(bench: FaultBench, target: str, settings: Saturation, before: Span, d
         return Finding(shown=True, words=f"zero: 0 dB more light reaches {target}")
     if blind := darkened(during):
         return Finding(shown=False, words=f"{target}: {blind}")
-    words, found, bent = _compared(bench, target, settings, quiet=before, noisy=during)
-    return Finding(found and bent, f"{target}: {words} than before")
+    change, words, bent = _compared(bench, target, settings, quiet=before, noisy=during)
+    return Finding(change.accordingly and bent, f"{target}: {words} than before")
 
 
 def _healed(bench: FaultBench, target: str, settings: Saturation, during: Span, after: Span) -> Finding:
@@ -98,19 +98,19 @@ def _healed(bench: FaultBench, target: str, settings: Saturation, during: Span, 
         return Finding(shown=True, words=f"zero: 0 dB more light reached {target}")
     if blind := darkened(after) or darkened(during):
         return Finding(shown=True, words=f"{target}: {blind}")
-    words, found, _ = _compared(bench, target, settings, quiet=after, noisy=during)
-    return Finding(found, f"{target}: {words} than after healing")
+    change, words, _ = _compared(bench, target, settings, quiet=after, noisy=during)
+    return Finding(change.gone, f"{target}: {words} than after healing")
 
 
-def _compared(bench: FaultBench, target: str, settings: Saturation, *, quiet: Span, noisy: Span) -> tuple[str, bool, bool]:
-    """Words, whether there is as much more as dead time leaves, and whether that is less than the light for sure."""
+def _compared(bench: FaultBench, target: str, settings: Saturation, *, quiet: Span, noisy: Span) -> tuple[Change, str, bool]:
+    """How much more there is of what dead time leaves, in words too, and whether that is less than the light for sure."""
     who = of_target(bench, target, noisy)
     change = compared(quiet, noisy, who.names, lambda quiet_hz: folded(_offered_hz(settings, quiet_hz, who), who.dead_time_s))
     # of what a detector without dead time would have gained
     straight = compared(quiet, noisy, who.names, lambda quiet_hz: quiet_hz * 10.0 ** (settings.gain_db / 10.0))
     short = (1.0 - straight.share) * straight.sigmas / straight.share if straight.share else 0.0
     words = f"{change.words(f'{settings.gain_db:g} dB more light')}, {straight.share:.0%} of what they would follow to,"
-    return words, change.accordingly, short > SURE
+    return change, words, short > SURE
 
 
 def _offered_hz(settings: Saturation, quiet_hz: float, who: Counted) -> float:

@@ -11,14 +11,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._clicks import compared, counted_s, folded, lit_clicks, of_target, unfolded
+from hil.faults._clicks import compared, folded, lit_clicks, of_target, unfolded
 from hil.faults._detectors import units, whole_receiver
 from hil.faults._injection import Injection, checked, injection
 from hil.physics.dark_counts import activated_rate, rate_at_temperature
 from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
-    from hil.faults._clicks import Counted
+    from hil.faults._clicks import Change, Counted
     from hil.ports.spec import FaultBench, Readings, Span
 
 __all__ = ["SPEC", "TemperatureExcursion"]
@@ -48,13 +48,19 @@ def _read(bench: FaultBench, target: str, _settings: TemperatureExcursion) -> Re
 
 
 def _shown(bench: FaultBench, target: str, settings: TemperatureExcursion, before: Span, during: Span) -> Finding:
-    return _moved(before, during, settings.delta_k) or _noisier(bench, target, settings, before, during)
+    if thermometers := _moved(before, during, settings.delta_k):
+        return thermometers
+    change, words = _noisier(bench, target, settings, before, during)
+    return Finding(change.accordingly, words)
 
 
 def _healed(bench: FaultBench, target: str, settings: TemperatureExcursion, during: Span, after: Span) -> Finding:
-    if counted_s(during) <= 0.0 or counted_s(after) <= 0.0:
-        return _moved(during, after, -settings.delta_k) or Finding(shown=True, words="0 s with bias, so counts cannot tell")
-    return _moved(during, after, -settings.delta_k) or _noisier(bench, target, settings, after, during)
+    if thermometers := _moved(during, after, -settings.delta_k):
+        return thermometers
+    if not (during.last["biased"] and after.last["biased"]):
+        return Finding(shown=True, words="bias off (0 of 1), so counts cannot tell")
+    change, words = _noisier(bench, target, settings, after, during)
+    return Finding(change.gone, words)
 
 
 def _moved(before: Span, now: Span, delta_k: float) -> Finding | None:
@@ -66,10 +72,10 @@ def _moved(before: Span, now: Span, delta_k: float) -> Finding | None:
     return Finding(all(value / delta_k >= _HALF for value in moved.values()), f"thermometers moved: {words}")
 
 
-def _noisier(bench: FaultBench, target: str, settings: TemperatureExcursion, quiet: Span, noisy: Span) -> Finding:
+def _noisier(bench: FaultBench, target: str, settings: TemperatureExcursion, quiet: Span, noisy: Span) -> tuple[Change, str]:
     who = of_target(bench, target, noisy)
     change = compared(quiet, noisy, who.names, lambda quiet_hz: _counted(settings, quiet_hz, who))
-    return Finding(change.accordingly, change.words(f"{settings.delta_k:+g} K of dark counts"))
+    return change, change.words(f"{settings.delta_k:+g} K of dark counts")
 
 
 def _counted(settings: TemperatureExcursion, quiet_hz: float, who: Counted) -> float:

@@ -1,7 +1,7 @@
 """Clicks scatter more about their pulses: jitter of detectors, discriminators or the reference clock.
 
 A twin is told to. Seen in errors: jitter that carries clicks into other pulses' slots gives them bits of those, half of which
-are wrong; or, of a receiver that tells times, in how far its clicks lie from their pulses.
+are wrong; of pairs, in missed coincidences; of a receiver that tells times, in how far its clicks lie from their pulses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._clicks import emitter
+from hil.faults._clicks import GONE, SURE, emitter
 from hil.faults._detectors import whole_receiver
 from hil.faults._errors import fell, grown, rose
 from hil.faults._injection import Injection, checked, injection
@@ -50,20 +50,46 @@ def _read(bench: FaultBench, target: str, _settings: TimingJitter) -> Readings:
 def _shown(bench: FaultBench, target: str, settings: TimingJitter, before: Span, during: Span) -> Finding:
     if bench.declared(target).timing == "tags":
         return _spread(bench, settings, before, during) or lost(before, during)
-    return rose(before, during, _due(bench, settings, during))
+    crossing = _crossing(bench, settings, during)
+    return _missed(before, during, crossing) if _pairs(bench) else rose(before, during, crossing / 2.0)
 
 
 def _healed(bench: FaultBench, target: str, settings: TimingJitter, during: Span, after: Span) -> Finding:
     if bench.declared(target).timing == "tags":
         return _spread(bench, settings, during, after) or followed(during, after)
-    return fell(during, after, _due(bench, settings, during))
+    crossing = _crossing(bench, settings, during)
+    return _missed(during, after, -crossing) if _pairs(bench) else fell(during, after, crossing / 2.0)
 
 
-def _due(bench: FaultBench, settings: TimingJitter, span: Span) -> float:
-    """Half of the clicks that cross into other slots are wrong there."""
+def _crossing(bench: FaultBench, settings: TimingJitter, span: Span) -> float:
+    """Share of the clicks that cross into other slots beyond those which did before."""
     period_s, stood_s = _period_s(bench), span.last[_STOOD]
-    more = crossing_probability(period_s, math.hypot(stood_s, settings.sigma_s)) - crossing_probability(period_s, stood_s)
-    return more / 2.0
+    return crossing_probability(period_s, math.hypot(stood_s, settings.sigma_s)) - crossing_probability(period_s, stood_s)
+
+
+def _pairs(bench: FaultBench) -> bool:
+    return bool(bench.devices_of_role("pair-source"))
+
+
+def _missed(old: Span, new: Span, crossing: float) -> Finding:
+    """Photons in other slots than their partners' are no errors but missed: sifted bits must become fewer by that share.
+
+    More by as much where it is below zero.
+    """
+    bits = [grown(span, "sifted_bits", ever=ever) for span, ever in ((old, True), (new, False))]
+    seconds = [grown(span, "sampled_s", ever=ever) for span, ever in ((old, True), (new, False))]
+    if not (all(seconds) and any(bits)):
+        return Finding(shown=False, words="0 sifted bits tell nothing of jitter")
+    rates = [number / time_s for number, time_s in zip(bits, seconds, strict=True)]
+    low, high = rates if crossing < 0.0 else rates[::-1]
+    share = 1.0 - low / high if high else 0.0
+    sigma = math.sqrt(sum(1.0 / max(number, 1.0) for number in bits))
+    words = (
+        f"{rates[1]:.0f} sifted bits a second, {rates[0]:.0f} before: {share:.1%} of a change ({share / sigma:.1f} standard"
+        f" deviations), {abs(crossing):.1%} were due"
+    )
+    sure = GONE if crossing < 0.0 else SURE
+    return Finding(share > max(sure * sigma, _HALF * abs(crossing)), words)
 
 
 def _spread(bench: FaultBench, settings: TimingJitter, old: Span, new: Span) -> Finding | None:

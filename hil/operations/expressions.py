@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
     from hil.operations.objective import ServiceObjective
 
-__all__ = ["SLICE_BAD", "error_ratio", "labels_for", "matchers", "number", "recorded", "slice_bad", "sliced"]
+__all__ = ["EVALUATED", "SLICE_BAD", "error_ratio", "labels_for", "matchers", "number", "recorded", "slice_bad", "sliced"]
 
 SLICE_BAD = "slo:slice_bad:bool"
+EVALUATED = "slo:objective:ratio"
+"""Is recorded with every evaluation."""
+
 _LOOKS = 4
 """How often a threshold is looked at within a slice."""
+
+_BEGINNING = 5
+"""Slices."""
 
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
@@ -34,6 +40,8 @@ def slice_bad(objective: ServiceObjective, speed: float) -> str:
     """1 where the last slice was bad and 0 where it was good; nothing where it counts for nothing.
 
     A ratio over no events would be nan, of which no comparison is true: total is filtered, so that it is no data instead.
+    Silence is bad from five slices after Prometheus began to look: that it was started, and finds its targets after a while, is
+    nobody's outage.
     """
     slice_s = objective.slice_s / speed
     span = prometheus_duration(slice_s)
@@ -45,7 +53,11 @@ def slice_bad(objective: ServiceObjective, speed: float) -> str:
         bad = f"{share} < bool {number(objective.slice_target)}"
     else:
         bad = f"{_bad_share(objective.metric, span)} > bool {number(round(1.0 - objective.slice_target, 12))}"
-    return f"({bad}) or vector(1)" if objective.decision.no_data == "bad" else bad
+    if objective.decision.no_data == "exclude":
+        return bad
+    begun = prometheus_duration(_BEGINNING * slice_s)
+    evaluated = f"{EVALUATED}{{{matchers(objective)}}} offset {begun}"
+    return f"({bad}) or (vector(1) and on() {evaluated})"
 
 
 def error_ratio(objective: ServiceObjective, window_s: float, speed: float) -> str:

@@ -48,7 +48,8 @@ class Ratio:
 class Decision:
     """Our extension: how a verdict on the objective is decided, and what time without data counts as.
 
-    ``no_data`` is ``bad`` or ``exclude`` (neither good nor bad); it is never good. ``limit`` is in the indicator's ``unit``.
+    ``no_data`` is ``bad`` or ``exclude`` (neither good nor bad); it is never good. ``limit`` is in the indicator's ``unit``,
+    ``rule`` the decision rule in words; ``settings`` are what the rule was declared with besides, by its own names, as texts.
     """
 
     indicator: str = ""
@@ -58,6 +59,7 @@ class Decision:
     unit: str = ""
     limit_source: str = ""
     no_data: NoData = "bad"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0.5 < self.confidence < 1.0:

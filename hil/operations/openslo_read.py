@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["parse", "read"]
 
+_SAID = {"indicator", "decision-rule", "confidence", "limit", "unit", "limit-source", "no-data"}
 _KINDS = ("DataSource", "SLO", "SLI", "AlertPolicy", "AlertCondition", "AlertNotificationTarget", "Service")
 
 
@@ -202,19 +203,20 @@ def _start(given: object) -> datetime:
 def _decision(annotations: Mapping[str, str], method: Method) -> Decision:
     """Our extension; without it 95 %, and silence counts as bad in slices."""
     own = {key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)}
-    no_data = own.get("insufficient-data", "bad" if method == "Timeslices" else "exclude")
+    no_data = own.get("no-data", "bad" if method == "Timeslices" else "exclude")
     if no_data not in {"bad", "exclude"}:
-        raise UsageError(f"annotation {PREFIX}insufficient-data: bad or exclude, not {no_data!r}; silence is never good")
+        raise UsageError(f"annotation {PREFIX}no-data: bad or exclude, not {no_data!r}; silence is never good")
     try:
         confidence, limit = float(own.get("confidence", "0.95")), float(own["limit"]) if "limit" in own else None
     except ValueError:
         raise UsageError(f"annotations {PREFIX}confidence and {PREFIX}limit: numbers as texts, such as '0.95'") from None
     return Decision(
         indicator=own.get("indicator", ""),
-        rule=own.get("rule", ""),
+        rule=own.get("decision-rule", ""),
         confidence=confidence,
         limit=limit,
         unit=own.get("unit", ""),
         limit_source=own.get("limit-source", ""),
         no_data=cast("NoData", no_data),
+        settings={name: value for name, value in own.items() if name not in _SAID},
     )

@@ -158,11 +158,12 @@ def _window(window: Window) -> TimeWindow:
 def _annotations(decision: Decision) -> Iterator[tuple[str, str]]:
     told = {
         "indicator": decision.indicator,
-        "rule": decision.rule,
+        "decision-rule": decision.rule,
         "confidence": f"{decision.confidence!r}",
         "limit": "" if decision.limit is None else f"{decision.limit!r}",
         "unit": decision.unit,
         "limit-source": decision.limit_source,
-        "insufficient-data": decision.no_data,
+        "no-data": decision.no_data,
+        **decision.settings,
     }
     return ((f"{PREFIX}{key}", value) for key, value in told.items() if value)

@@ -28,7 +28,7 @@ _WHEN = re.compile(
     r"(?:(?P<link>[^:\s]+):\s*)?(?P<day>daily|[a-z]+)\s+(?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)",
 )
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
-_WAIT_S = {"page": 10.0, "ticket": 300.0}
+_WAIT_S = {"page": 30.0, "ticket": 300.0}
 _AGAIN_S = {"page": 4 * 3600.0, "ticket": 72 * 3600.0}
 
 

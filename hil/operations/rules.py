@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.operations.burning import BURN_ALERTS
 from hil.operations.expressions import (
+    EVALUATED,
     SLICE_BAD,
     error_ratio,
     labels_for,
@@ -44,7 +45,7 @@ def group(objective: ServiceObjective, speed: float = 1.0) -> Rule:
     if sliced(objective):
         found.append(_record(objective, SLICE_BAD, slice_bad(objective, speed)))
     found += [_record(objective, recorded(window_s), error_ratio(objective, window_s, speed)) for window_s in windows_s]
-    found.append(_record(objective, "slo:objective:ratio", f"vector({number(objective.target)})"))
+    found.append(_record(objective, EVALUATED, f"vector({number(objective.target)})"))
     if isinstance(objective.window, Rolling):  # PromQL knows no months
         share = error_ratio(objective, objective.window.duration.seconds, speed)
         left = f"1 - ({share}) / {number(objective.allowed)}"

@@ -6,6 +6,7 @@ counts, dead time, CHSH) have no budget: nobody runs them all the time.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from hil import discovery
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench, Link
     from hil.operations.objective import Method, NoData
     from hil.operations.windows import Window
+    from hil.ports.objective import Objective
 
 __all__ = ["BUDGETED", "labels_of", "objectives_of", "selector"]
 
@@ -37,17 +39,24 @@ BUDGETED = (
 _HALF = 0.5
 """A slice is up when the link was up in half of it: what a receiver's own log says of a minute."""
 
+_BLOCKS = 2.0
+
+_SAID = {"indicator", "limit", "unit", "confidence", "source"}
+"""Fields of an objective that a decision has by themselves."""
+
 _PERCENTILE = 0.95
 """Latencies are limited at their 95th percentile, so one in twenty may be longer."""
 
 
-def objectives_of(bench: Bench, window: Window | None = None, slice_s: float = 60.0) -> tuple[ServiceObjective, ...]:
-    """Objectives of every link of a bench, links in the file's order.
+def objectives_of(
+    bench: Bench, window: Window | None = None, slice_s: float = 60.0, speed: float = 1.0
+) -> tuple[ServiceObjective, ...]:
+    """Objectives of every link of a bench, links in the file's order. Rates are over a slice, of a time ``speed`` as fast.
 
     UsageError for a bench none of whose links is operated (recordings).
     """
     found = tuple(
-        _objective(bench, link, indicator, window or Rolling(), slice_s)
+        _objective(bench, link, indicator, window or Rolling(), (slice_s, speed))
         for link in bench.link
         for indicator in _of(bench.link[link])
     )
@@ -83,7 +92,8 @@ def _of(link: Link) -> Iterable[str]:
     return (name for name in BUDGETED if not left_out.get(name, False))
 
 
-def _objective(bench: Bench, link: str, indicator: str, window: Window, slice_s: float) -> ServiceObjective:
+def _objective(bench: Bench, link: str, indicator: str, window: Window, times: tuple[float, float]) -> ServiceObjective:
+    slice_s, speed = times
     spec = discovery.find("indicator", indicator)
     own, labels = resolve(bench, link, spec), labels_of(bench, link)
     up = resolve(bench, link, discovery.find("indicator", "link_availability")).limit
@@ -96,7 +106,9 @@ def _objective(bench: Bench, link: str, indicator: str, window: Window, slice_s:
         metric, slice_target = Threshold(selector("qkd_link_up", labels), "gte", 1.0), _HALF
     elif indicator in {"key_rate", "contract_key_rate"}:
         counter = selector("qkd_secret_key_bytes_total", labels)
-        metric = Threshold(f"8 * rate({counter}[{prometheus_duration(slice_s)}])", "gte", own.limit)
+        # key comes block by block: a shorter look would find none between two of them
+        back_s = max(slice_s / speed, _BLOCKS * bench.link[link].block_s)
+        metric = Threshold(f"8 * rate({counter}[{prometheus_duration(back_s)}])", "gte", own.limit)
         slice_target = _HALF
     elif indicator == "entanglement_fidelity":
         metric, no_data = Threshold(selector("qkd_entanglement_fidelity_ratio", labels), "gte", own.limit), "exclude"
@@ -123,9 +135,16 @@ def _objective(bench: Bench, link: str, indicator: str, window: Window, slice_s:
             unit=spec.unit,
             limit_source=own.source,
             no_data=_no_data(no_data),
+            settings=_settings(own),
         ),
         labels=labels,
     )
+
+
+def _settings(own: Objective) -> dict[str, str]:
+    """What an objective declares of its decision beside limit and confidence: ``guard-band``, ``n-max``."""
+    every = {info.name.replace("_", "-"): getattr(own, info.name) for info in fields(own) if info.name not in _SAID}
+    return {name: str(value).lower() for name, value in every.items() if value is not None}
 
 
 def _no_data(word: str) -> NoData:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hil import discovery
+from hil.operations.burning import BURN_ALERTS
 from hil.operations.expressions import number
 from hil.operations.standing import labels_of, selector
 from hil.operations.windows import prometheus_duration
@@ -15,36 +16,45 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
 
-__all__ = ["CALIBRATING", "GAME_DAY", "watch_group"]
+__all__ = ["CALIBRATING", "GAME_DAY", "watch_groups"]
 
 GAME_DAY = "GameDayActive"
 CALIBRATING = "CalibrationActive"
 """Neither reaches anybody: they keep other alerts of their link quiet."""
 
+_QUIET_S = 15.0
+"""Shorter than a page waits for others of its group, so that what keeps it quiet is there first."""
+
 _PATIENCE_S = 120.0
 _SILENCE_S = 300.0
 
 
-def watch_group(bench: Bench, speed: float = 1.0) -> dict[str, Any]:
-    """The rules of every link of a bench that is operated, as one group."""
+def watch_groups(bench: Bench, speed: float = 1.0) -> list[dict[str, Any]]:
+    """The rules of every link of a bench that is operated: what keeps others quiet, looked at more often, and limits."""
+    quiet: list[dict[str, Any]] = []
     found: list[dict[str, Any]] = []
     for link, declared in bench.link.items():
         if declared.protocol == "recorded-pairs":
             continue
         labels = labels_of(bench, link)
-        found += [
-            _quiet(GAME_DAY, labels, selector("qkd_fault_active", labels, 'drill!="page"')),
-            _quiet(CALIBRATING, labels, selector("qkd_calibration_active", labels)),
+        quiet += [
+            _quiet(GAME_DAY, labels, selector("qkd_fault_active", labels, 'drill!="page"'), speed),
+            _quiet(CALIBRATING, labels, selector("qkd_calibration_active", labels), speed),
         ]
         found += [_silent(labels, speed), *_limits(bench, link, labels, speed)]
-    return {"name": f"watch-{bench.bench.name}", "interval": prometheus_duration(60.0 / speed), "rules": found}
+    name = bench.bench.name
+    return [
+        {"name": f"quiet-{name}", "interval": prometheus_duration(_QUIET_S / speed), "rules": quiet},
+        {"name": f"watch-{name}", "interval": prometheus_duration(60.0 / speed), "rules": found},
+    ]
 
 
-def _quiet(name: str, labels: Mapping[str, str], series: str) -> dict[str, Any]:
-    """Something that is known to disturb the link goes on."""
+def _quiet(name: str, labels: Mapping[str, str], series: str, speed: float) -> dict[str, Any]:
+    """Something that is known to disturb the link goes on, or did while a page's short windows still see it."""
+    held = prometheus_duration(max(alert.short_s for alert in BURN_ALERTS if alert.severity == "page") / speed)
     return {
         "alert": name,
-        "expr": f"max({series}) > 0",
+        "expr": f"max(max_over_time({series}[{held}])) > 0",
         "labels": {**labels, "severity": "none"},
         "annotations": {"summary": f"{labels['link']}: other alerts are kept quiet meanwhile"},
     }

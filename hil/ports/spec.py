@@ -168,7 +168,11 @@ class FaultBench(Protocol):
         ...
 
     def read(self, device: str, setting: str) -> float:
-        """Read a setting or a measured value (``temperature_c``) from the device itself."""
+        """Read a setting or a measured value (``temperature_c``) from the device itself.
+
+        Of a transceiver also what it tells of itself: ``told_firmware_code`` (:func:`hil.ports.identity.firmware_code`),
+        ``told_counter_bits`` and ``uptime_s``; of a twin ``power_on``, whether its plug is in. DeviceError where it is silent.
+        """
         ...
 
     def clicks(self, device: str) -> Readings:
@@ -178,16 +182,17 @@ class FaultBench(Protocol):
         """
         ...
 
-    def glimpse(self) -> Readings:
+    def glimpse(self, at_least_s: float = 0.0) -> Readings:
         """What the detections of the link's receivers say, as sums over all looks so far; each call adds one.
 
         Of ``sampled_s`` seconds with ``sampled_clicks`` clicks (and ``lost_clicks`` which no pulse was found for):
-        ``sifted_bits`` in one basis at both ends and ``wrong_bits`` among them, and, where pulses are prepared, ``strong_bits``
-        and ``decoy_bits`` of the first and the second intensity; ``synchronised_s``, the seconds in which clicks
+        ``sifted_bits`` in one basis at both ends and ``wrong_bits`` among them; ``synchronised_s``, the seconds in which clicks
         could be told by pulse. A receiver with tags shows no bits but its clock: ``gained_s``, by how much it went ahead, and
-        ``spread_s2``, the mean square of a click's distance from its pulse, weighed by ``synchronised_s``. A short block is
-        taken for it; while others take blocks, theirs count, once they ended. A black box is believed, a second more with each
-        call. MissingCapabilityError where a link shows neither.
+        ``spread_s2``, the mean square of a click's distance from its pulse, weighed by ``synchronised_s``. Where pulses are
+        prepared: ``bits.<number>``, the sifted bits of each intensity, and of ``settings_sent`` pulses in a row how many had
+        the key basis (``settings_key``) and how many the setting of the pulse before (``settings_repeated``). A short block is
+        taken for it, of ``at_least_s``; while others take blocks, theirs count, once they ended. A black box is believed, a
+        second more with each call. MissingCapabilityError where a link shows neither.
         """
         ...
 

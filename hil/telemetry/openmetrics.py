@@ -7,15 +7,19 @@ at the usual limits. Source: OpenMetrics 1.0.0, sections 4 and 5.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hil.telemetry.recorder import Labels, Recorder, Series
 
-__all__ = ["HELP", "exposition"]
+__all__ = ["CONTENT_TYPE", "HELP", "exposition", "snapshot"]
+
+CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+"""Of an answer to a scrape."""
 
 HELP = {
     "qkd_auth_rtt_seconds": "Round trip of an authenticated message on the classical channel.",
@@ -49,12 +53,29 @@ _UNITS = ("bytes", "celsius", "decibels", "hertz", "ratio", "seconds", "watts")
 
 def exposition(recorder: Recorder, epoch_s: float = 0.0) -> str:
     """Every sample as text, ending in ``# EOF``; ``epoch_s`` is the Unix time at which bench time was zero."""
+    return _text(recorder.series(), epoch_s)
+
+
+def snapshot(recorder: Recorder, time_s: float) -> str:
+    """What a scrape would see at a bench time: the last value of each series that has begun, without timestamps."""
+    so_far = [_until(one, time_s) for one in recorder.series()]
+    return _text([one for one in so_far if one.times_s.size], None)
+
+
+def _text(series: Iterable[Series], epoch_s: float | None) -> str:
     lines: list[str] = []
-    for name, family in groupby(recorder.series(), key=lambda one: one.name):
+    for name, family in groupby(series, key=lambda one: one.name):
         lines.extend(_header(name))
         for one in family:
             lines.extend(_histogram(one, epoch_s) if name in _BUCKETS else _samples(one, epoch_s))
     return "\n".join([*lines, "# EOF", ""])
+
+
+def _until(one: Series, time_s: float) -> Series:
+    """The last sample up to a time; of durations all of them."""
+    begun = int((one.times_s <= time_s).sum())
+    first = 0 if one.name in _BUCKETS else max(begun - 1, 0)
+    return replace(one, times_s=one.times_s[first:begun], values=one.values[first:begun])
 
 
 def _header(name: str) -> Iterator[str]:
@@ -71,20 +92,24 @@ def _header(name: str) -> Iterator[str]:
         yield f"# HELP {family} {HELP[name]}"
 
 
-def _samples(one: Series, epoch_s: float) -> Iterator[str]:
+def _samples(one: Series, epoch_s: float | None) -> Iterator[str]:
     latest = dict(zip(one.times_s.tolist(), one.values.tolist(), strict=True))  # one sample a moment: the last
     for time_s, value in latest.items():
-        yield f"{one.name}{_labels(one.labels)} {_number(value)} {_number(epoch_s + time_s)}"
+        yield f"{one.name}{_labels(one.labels)} {_number(value)}{_stamp(epoch_s, time_s)}"
 
 
-def _histogram(one: Series, epoch_s: float) -> Iterator[str]:
+def _histogram(one: Series, epoch_s: float | None) -> Iterator[str]:
     """Buckets of all samples so far, stamped with the last one's time."""
-    stamp = _number(epoch_s + float(one.times_s[-1])) if one.times_s.size else _number(epoch_s)
+    stamp = _stamp(epoch_s, float(one.times_s[-1]) if one.times_s.size else 0.0)
     for edge in (*_BUCKETS[one.name], math.inf):
         inside = int((one.values <= edge).sum())
-        yield f"{one.name}_bucket{_labels((*one.labels, ('le', _number(edge))))} {inside} {stamp}"
-    yield f"{one.name}_count{_labels(one.labels)} {one.values.size} {stamp}"
-    yield f"{one.name}_sum{_labels(one.labels)} {_number(float(one.values.sum()))} {stamp}"
+        yield f"{one.name}_bucket{_labels((*one.labels, ('le', _number(edge))))} {inside}{stamp}"
+    yield f"{one.name}_count{_labels(one.labels)} {one.values.size}{stamp}"
+    yield f"{one.name}_sum{_labels(one.labels)} {_number(float(one.values.sum()))}{stamp}"
+
+
+def _stamp(epoch_s: float | None, time_s: float) -> str:
+    return "" if epoch_s is None else f" {_number(epoch_s + time_s)}"
 
 
 def _labels(labels: Labels) -> str:

@@ -49,6 +49,7 @@ _UNITS = {
     "keys": "keys",
     "counts": "counts",
     "bits": "bits",
+    "number": "",
 }
 _WAVEFORMS = "'step', 'ramp 20 s', 'burst 2 s every 10 s', 'random-walk 1 s' or 'replay FILE.csv' (columns time_s,level)"
 _KELVIN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(m?)K\s*")

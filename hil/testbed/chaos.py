@@ -135,10 +135,14 @@ class Chaos:
         self._watch.start()
         if self._plan is not None:
             self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
+        self.hold_again(fault)
+        self._active.append(fault)
+
+    def hold_again(self, fault: Fault) -> None:
+        """Leave the fault's undos with the guardian, in place of those that it may have of it."""
         real = [undo for undo in fault.undos if is_real(self.link, undo.device)]
         if self._guardian is not None and real:
             self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
-        self._active.append(fault)
 
     def release(self, fault: Fault) -> None:
         """The fault is gone: the guardian may forget it, and what waited for it heals."""
@@ -176,6 +180,13 @@ class Chaos:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def interrupt(self) -> None:
+        """The run is being ended: dark first, then every undo, the last fault first."""
+        self._testbed.interrupt()
+
+    def _take_back(self) -> None:
+        all_of([fault.take_back_at_once for fault in reversed(self._active)])
+
     def _abort(self) -> None:
         """Take back whatever is in, last in, first out."""
         all_of([fault.abort for fault in reversed(self._active)])
@@ -206,6 +217,7 @@ class Chaos:
         self._count += 1
         if not self._made and not self._active:
             self._testbed.on_end(self.finish)
+            self._testbed.on_interrupt(self._take_back)
         self._made.append(fault)
         try:
             self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it

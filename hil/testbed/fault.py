@@ -91,6 +91,7 @@ class Fault:
         self._undone_ns: int | None = None
         self._windows = chaos.link.windows
         self._window: int | None = None
+        self._handed: set[tuple[str, str]] = set()
         self._overdue = False
         self._behind = False
 
@@ -149,6 +150,8 @@ class Fault:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self._chaos.interrupt()
         try:
             self.end()
         except _TROUBLE as trouble:
@@ -169,6 +172,15 @@ class Fault:
         if self.state in {"never", "healed"}:
             return
         all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
+
+    def take_back_at_once(self) -> None:
+        """Undo it and read back: the run is being ended, in the dark, and nobody waits until counts show it."""
+        if self.state == "coming":
+            self._retreat()
+        elif self.state in {"in", "healing"}:
+            self._cancel()
+            self._undo()
+            self._close("healed", "put back and read back; the run was being ended, so nobody waited for the bench to show it")
 
     def abort(self) -> None:
         """Heal it at once, seen or not."""
@@ -291,7 +303,7 @@ class Fault:
             self._commanded_ns / _NS_PER_S,
             commanded=self.commanded,
             evidence="",
-            spoils_detections=self._spec.spoils_detections,
+            spoils_detections=self._spec.spoils_detections and self._moves_anything(),
         )
         self._deadline_ns = chaos.clock.now_ns() + round((self.waveform.tops_s + patience_s) * _NS_PER_S)
         self._follow_after(0.0)
@@ -299,6 +311,10 @@ class Fault:
             due_ns = self._commanded_ns + round(self.duration_s * _NS_PER_S)
             self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._look)
             self._at(due_ns, self.time_is_up)
+
+    def _moves_anything(self) -> bool:
+        """False for a fault of zero."""
+        return bool(self._spec.moves(self._chaos.bench, self.target, self.settings, self.undos))
 
     def _follow_after(self, time_s: float) -> None:
         """Be there for the next change of the waveform."""
@@ -333,8 +349,25 @@ class Fault:
         """Take back what is commanded but was not seen."""
         if self.state == "coming":
             self._cancel()
+            self._hand_up()
             self._undo()
             self._close("never", "taken back, as the bench did not show it")
+
+    def _hand_up(self) -> None:
+        """What a later fault holds, that one heals, and to where this one found it."""
+        mine = {(undo.device, undo.setting): undo for undo in self.undos}
+        for other in self._chaos.above(self):
+            handed = [key for undo in other.undos if (key := (undo.device, undo.setting)) in mine.keys() - self._handed]
+            other.heal_to([mine[key] for key in handed])
+            self._handed.update(handed)
+
+    def heal_to(self, undos: Iterable[Undo]) -> None:
+        """Heal these settings to where they stood before the fault below this one, which is gone."""
+        instead = {(undo.device, undo.setting): undo for undo in undos}
+        self.undos = tuple(instead.get((undo.device, undo.setting), undo) for undo in self.undos)
+        if self._follower is not None:
+            self._follower.stood_at(self.undos)
+        self._chaos.hold_again(self)
 
     def _find(self) -> bool:
         """Whether this look settled what was waited for."""
@@ -360,6 +393,10 @@ class Fault:
         finding = self._spec.healed(chaos.bench, self.target, self._seen, self._during, Span(self._since, now))
         if finding.shown:
             self._close("healed", finding.words)
+        elif expired and (others := self._others()):
+            # what was undone reads back as it stood; what else the bench shows is those others' as well
+            self._close("healed", f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told")
+            return True
         elif expired:
             self._close("broken", finding.words)
             raise HealingError(
@@ -367,6 +404,12 @@ class Fault:
                 f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
             )
         return finding.shown
+
+    def _others(self) -> tuple[str, ...]:
+        """Faults of what is detected that were in at any time while this one was."""
+        assert self._window is not None
+        now_s = self._chaos.clock.now_ns() / _NS_PER_S
+        return self._windows.beside(self._window, self._commanded_ns / _NS_PER_S, now_s)
 
     def _shown(self, span: Span) -> Finding:
         """What the bench shows of it at its present level."""
@@ -425,6 +468,8 @@ class Fault:
         bench, troubles, cause = self._chaos.bench, [], None
         self._undone_ns = self._chaos.clock.now_ns()
         for undo in reversed(self.undos):
+            if (undo.device, undo.setting) in self._handed:
+                continue
             try:
                 bench.write(undo.device, undo.setting, float(undo.value))
                 found = bench.read(undo.device, undo.setting)

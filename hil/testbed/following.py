@@ -25,9 +25,13 @@ class Follower:
         self._bench = bench
         self._target = target
         self._whole = settings
+        self.stood_at(undos)
+        self._stands = dict(self._stood)
+
+    def stood_at(self, undos: tuple[Undo, ...]) -> None:
+        """Where settings stood without the fault, from the next move on."""
         self._undos = undos
         self._stood = {(undo.device, undo.setting): undo.value for undo in undos}
-        self._stands = dict(self._stood)
 
     def follow(self, waveform: Waveform, time_s: float, now_s: float) -> None:
         """Move to the level of ``time_s`` seconds after injection, at the bench time ``now_s``; only what differs is sent."""

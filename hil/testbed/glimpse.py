@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Glimpses"]
 
 _EVENTS = 20_000
-_SHORTEST_S, _LONGEST_S = 0.02, 1.0
+_SHORTEST_S, _LONGEST_S = 0.005, 1.0
+_TAGS_S = 0.02
+"""A receiver's clock is followed for no less."""
 _PAIRS_S = 0.5
 _BLACK_BOX_S = 2.0
 """A black box tells about its last whole second: after two, one lies between two looks."""
@@ -40,12 +42,15 @@ _NAMES = (
     "lost_clicks",
     "sifted_bits",
     "wrong_bits",
-    "strong_bits",
-    "decoy_bits",
     "synchronised_s",
     "gained_s",
     "spread_s2",
+    "settings_sent",
+    "settings_key",
+    "settings_repeated",
+    *(f"bits.{number}" for number in range(16)),
 )
+_SETTINGS = 20_000
 
 
 class Glimpses:
@@ -58,7 +63,7 @@ class Glimpses:
         if hasattr(link, "watchers"):  # a chain of links has no records of its own
             link.watchers.append(self._keep)
 
-    def look(self) -> Readings:
+    def look(self, at_least_s: float = 0.0) -> Readings:
         """The sums, with one more look in them unless a block is under way; MissingCapabilityError below L3, but for L0."""
         link = self._link
         if not hasattr(link, "watchers"):
@@ -68,7 +73,7 @@ class Glimpses:
         else:
             link.require(EvidenceLevel.L3, "errors and times of single detections")
             if not link.acquiring:
-                through(link.testbed.clock, acquire(link, self._length_s))
+                through(link.testbed.clock, acquire(link, max(self._length_s, at_least_s)))
             if self._latest is not None:
                 self._add(*self._latest)
                 self._latest = None
@@ -83,7 +88,8 @@ class Glimpses:
         if self._link.declared.entangled:
             return _PAIRS_S
         expected_hz = sum(detector_counts_hz(self._link.testbed.bench, self._link.name).values())
-        return min(max(_EVENTS / max(expected_hz, 1.0), _SHORTEST_S), _LONGEST_S)
+        shortest_s = _TAGS_S if self._link.receiver_declared.timing == "tags" else _SHORTEST_S
+        return min(max(_EVENTS / max(expected_hz, 1.0), shortest_s), _LONGEST_S)
 
     def _add(self, records: tuple[DetectionRecords | TagRecords, ...], seconds: float) -> None:
         sums = self._sums
@@ -96,28 +102,41 @@ class Glimpses:
             return
         if all(own.detector.size or not own.lost for own in records):
             sums["synchronised_s"] += seconds
-        bits, wrong, *by_intensity = _pairs(records) if self._link.declared.entangled else self._prepared(records[0])
-        sums["sifted_bits"] += bits
-        sums["wrong_bits"] += wrong
-        for name, number in zip(("strong_bits", "decoy_bits"), by_intensity, strict=False):
-            sums[name] += number
+        if self._link.declared.entangled:
+            bits, wrong = _pairs(records)
+            sums["sifted_bits"] += bits
+            sums["wrong_bits"] += wrong
+        else:
+            self._add_prepared(records[0])
+            self._add_settings(records[0])
 
-    def _prepared(self, records: Any) -> tuple[int, ...]:
-        """Bits in the basis they were prepared in, wrong ones and those of the two strongest intensities among them.
-
-        Of as many clicks as are enough.
-        """
+    def _add_prepared(self, records: Any) -> None:
+        """Bits in the basis they were prepared in, and the wrong ones among them, of as many clicks as are enough."""
         import numpy as np
 
         some = slice(None, None, max(records.index.size // _EVENTS, 1))
         index, detector = records.index[some], records.detector[some]
         if not index.size:
-            return 0, 0, 0, 0
+            return
         pulses, place = np.unique(index, return_inverse=True)
         sent = self._link.transmitter.prepare(pulses)
         same = sent.basis[place] == detector >> 1
-        chosen = (same, same & (sent.bit[place] != detector & 1), *(same & (sent.intensity[place] == one) for one in (0, 1)))
-        return tuple(int(np.count_nonzero(each)) for each in chosen)
+        self._sums["sifted_bits"] += int(np.count_nonzero(same))
+        self._sums["wrong_bits"] += int(np.count_nonzero(same & (sent.bit[place] != detector & 1)))
+        for number, count in enumerate(np.bincount(sent.intensity[place][same]).tolist()):
+            self._sums[f"bits.{number}"] += count
+
+    def _add_settings(self, records: Any) -> None:
+        """What the transmitter prepared for as many pulses in a row as are enough, whether they clicked or not."""
+        import numpy as np
+
+        sent = self._link.transmitter.prepare(
+            np.arange(max(records.first, 0), max(min(records.end, records.first + _SETTINGS), 1))
+        )
+        code = sent.intensity.astype(np.int64) * 4 + sent.basis * 2 + sent.bit
+        self._sums["settings_sent"] += code.size
+        self._sums["settings_key"] += int(np.count_nonzero(sent.basis == 0))
+        self._sums["settings_repeated"] += int(np.count_nonzero(code[1:] == code[:-1]))
 
     def _add_clock(self, tags: TagRecords, seconds: float) -> None:
         """How fast the receiver's clock is, and how far clicks lie from their pulses, where they can be told at all."""

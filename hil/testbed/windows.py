@@ -47,6 +47,11 @@ class FaultWindows:
         """The windows that share time with [start, end]."""
         return tuple(window for window in self._windows if window.start_s < end_s and window.end_s > start_s)
 
+    def beside(self, number: int, start_s: float, end_s: float) -> tuple[str, ...]:
+        """Other faults that spoil detections and share time with [start, end], by name."""
+        others = (window for other, window in enumerate(self._windows) if other != number and other not in self._harmless)
+        return tuple(dict.fromkeys(one.fault for one in others if one.start_s < end_s and one.end_s > start_s))
+
     def cover(self, start_s: float, end_s: float) -> bool:
         """Whether some fault that spoils detections was in at every moment of [start, end]."""
         reached_s = start_s

@@ -141,7 +141,7 @@ def test_sync_loss(link: Link, chaos: Chaos) -> None:
     """Without its synchronisation signal a receiver clicks on; blocks give no key and say why, and the next one does."""
     link.ensure_up()
     with chaos.sync_loss() as lost:
-        during = link.run(2.0 * link.declared.block_s)
+        during = link.run(link.declared.block_s)
     assert lost.healed
     _assert_no_key(during)
     silent = [block.sentence for block in during.blocks if "no synchronisation" not in block.sentence]

@@ -32,8 +32,10 @@ __all__ = [
     "ErrorQueue",
     "Papers",
     "Plug",
+    "PowerControl",
     "Setter",
     "Took",
+    "TwinPlug",
     "matches",
     "papers_of",
     "took",
@@ -67,6 +69,29 @@ class Plug(Protocol):
 
     def cut(self) -> None: ...
     def restore(self) -> None: ...
+
+
+class PowerControl(Protocol):
+    """What a host of simulated devices offers as its ``control``."""
+
+    def unplug(self, device: str) -> None: ...
+    def plug_in(self, device: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class TwinPlug:
+    """The plug of a simulated device, in the hands of its host's control port."""
+
+    control: PowerControl
+    device: str
+
+    def cut(self) -> None:
+        """Take its power."""
+        self.control.unplug(self.device)
+
+    def restore(self) -> None:
+        """Give it again, which is a power-up."""
+        self.control.plug_in(self.device)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from hil import faults
 from hil.bench import shipped
 from hil.faults import (
     afterpulsing,
+    basis_bias,
     blinding,
     certificate_expired,
+    channel_noise,
     classical_bandwidth,
     classical_corruption,
     classical_latency,
@@ -24,25 +26,38 @@ from hil.faults import (
     classical_reset,
     classical_slicing,
     clock_drift,
+    connector_ageing,
+    counter_rollover,
     dark_count_spike,
     dead_time_growth,
     detector_ageing,
     efficiency_loss,
     fiber_cut,
+    firmware_mismatch,
+    free_space_fading,
+    intensity_drift,
     intercept_resend,
     kme_clock_wrong,
     kme_down,
     kme_full,
     kme_rate_limited,
     kme_slow,
+    laser_detuning,
     latching,
+    macrobend_loss,
+    misalignment,
+    mode_imbalance,
     photon_number_splitting,
+    polarisation_burst,
+    polarisation_drift,
+    reboot_mid_block,
     saturation,
     sync_loss,
     temperature_excursion,
     thermal_drift,
     time_shift,
     timing_jitter,
+    weak_qrng,
     wrong_peer,
 )
 from hil.suites.contracts.fault_contract import FaultContract
@@ -105,6 +120,78 @@ class TestDarkCountSpike(OnTheTwin):
         return dark_count_spike.SPEC
 
 
+class TestMacrobendLoss(OnTheTwin):
+    """3 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss": "3 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_db": 58.0}  # 3 + 58 dB, above the envelope's 60 dB
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return macrobend_loss.SPEC
+
+
+class TestConnectorAgeing(OnTheTwin):
+    """1 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"loss": "1 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"loss_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"loss_db": -1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return connector_ageing.SPEC
+
+
+class TestFreeSpaceFading(OnTheTwin):
+    """10 dB in the attenuator."""
+
+    arguments: ClassVar[dict[str, Any]] = {"fade": "10 dB"}
+    zero: ClassVar[dict[str, Any] | None] = {"fade_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"fade_db": 58.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return free_space_fading.SPEC
+
+
+class TestChannelNoise(OnTheTwin):
+    """20 uW of traffic."""
+
+    arguments: ClassVar[dict[str, Any]] = {"launch_power": "20 uW"}
+    zero: ClassVar[dict[str, Any] | None] = {"launch_power_w": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"launch_power_w": -1e-6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return channel_noise.SPEC
+
+
+class TestIntensityDrift(OnTheTwin):
+    """1 dB less light."""
+
+    arguments: ClassVar[dict[str, Any]] = {"drift_db": -1.0}
+    zero: ClassVar[dict[str, Any] | None] = {"drift_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"drift_db": 30.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return intensity_drift.SPEC
+
+
+class TestLaserDetuning(OnTheTwin):
+    """0.3 nm."""
+
+    arguments: ClassVar[dict[str, Any]] = {"detuning_nm": 0.3}
+    zero: ClassVar[dict[str, Any] | None] = {"detuning_nm": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"detuning_nm": 3.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return laser_detuning.SPEC
+
+
 class TestEfficiencyLoss(OnTheTwin):
     """A third of it, in every detector."""
 
@@ -139,6 +226,78 @@ class TestDeadTimeGrowth(OnTheTwin):
     @pytest.fixture
     def spec(self) -> FaultSpec:
         return dead_time_growth.SPEC
+
+
+class TestMisalignment(OnTheTwin):
+    """2 % more."""
+
+    arguments: ClassVar[dict[str, Any]] = {"added_ratio": 0.02}
+    zero: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"added_ratio": 0.6}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return misalignment.SPEC
+
+
+class TestPolarisationDrift(OnTheTwin):
+    """To 0.4 rad: 4 % of errors."""
+
+    arguments: ClassVar[dict[str, Any]] = {"rotation_rad": 0.4}
+    zero: ClassVar[dict[str, Any] | None] = {"rotation_rad": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"rotation_rad": 4.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return polarisation_drift.SPEC
+
+
+class TestPolarisationBurst(OnTheTwin):
+    """4 ms in every 20 ms."""
+
+    arguments: ClassVar[dict[str, Any]] = {"burst": "4 ms", "every": "20 ms"}
+    zero: ClassVar[dict[str, Any] | None] = {"burst_s": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"burst_s": 0.2}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return polarisation_burst.SPEC
+
+
+class TestModeImbalance(OnTheTwin):
+    """A decoy 2 dB too bright."""
+
+    arguments: ClassVar[dict[str, Any]] = {"offset_db": 2.0, "intensity_number": 1}
+    zero: ClassVar[dict[str, Any] | None] = {"offset_db": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"offset_db": 1.0, "intensity_number": 3}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return mode_imbalance.SPEC
+
+
+class TestBasisBias(OnTheTwin):
+    """73 % instead of 83 %."""
+
+    arguments: ClassVar[dict[str, Any]] = {"shift_ratio": -0.1}
+    zero: ClassVar[dict[str, Any] | None] = {"shift_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"shift_ratio": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return basis_bias.SPEC
+
+
+class TestWeakQrng(OnTheTwin):
+    """A fifth of the settings."""
+
+    arguments: ClassVar[dict[str, Any]] = {"repeat_ratio": 0.2}
+    zero: ClassVar[dict[str, Any] | None] = {"repeat_ratio": 0.0}
+    beyond: ClassVar[dict[str, Any] | None] = {"repeat_ratio": 1.0}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return weak_qrng.SPEC
 
 
 class TestLatching(OnTheTwin):
@@ -490,11 +649,43 @@ class TestKmeClockWrong(WithKeys):
         return kme_clock_wrong.SPEC
 
 
+class TestFirmwareMismatch(OnTheTwin):
+    """Of the receiver."""
+
+    arguments: ClassVar[dict[str, Any]] = {"firmware_version": "3.1.4"}
+    zero: ClassVar[dict[str, Any] | None] = {"firmware_version": ""}
+    beyond: ClassVar[dict[str, Any] | None] = {"firmware_version": "the new one"}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return firmware_mismatch.SPEC
+
+
+class TestCounterRollover(OnTheTwin):
+    """At 32 bits."""
+
+    zero: ClassVar[dict[str, Any] | None] = {"width_bits": 0}
+    beyond: ClassVar[dict[str, Any] | None] = {"width_bits": 4}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return counter_rollover.SPEC
+
+
+class TestRebootMidBlock(OnTheTwin):
+    """Of the receiver."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return reboot_mid_block.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
     bound = {
         afterpulsing.SPEC.name,
+        basis_bias.SPEC.name,
         latching.SPEC.name,
         saturation.SPEC.name,
         blinding.SPEC.name,
@@ -504,6 +695,7 @@ def test_every_shipped_fault_is_bound() -> None:
         sync_loss.SPEC.name,
         clock_drift.SPEC.name,
         certificate_expired.SPEC.name,
+        channel_noise.SPEC.name,
         classical_bandwidth.SPEC.name,
         classical_corruption.SPEC.name,
         classical_latency.SPEC.name,
@@ -514,11 +706,23 @@ def test_every_shipped_fault_is_bound() -> None:
         classical_replay.SPEC.name,
         classical_reset.SPEC.name,
         classical_slicing.SPEC.name,
+        connector_ageing.SPEC.name,
         dark_count_spike.SPEC.name,
         dead_time_growth.SPEC.name,
         efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
+        counter_rollover.SPEC.name,
+        firmware_mismatch.SPEC.name,
+        free_space_fading.SPEC.name,
+        intensity_drift.SPEC.name,
+        laser_detuning.SPEC.name,
+        macrobend_loss.SPEC.name,
+        misalignment.SPEC.name,
+        mode_imbalance.SPEC.name,
+        polarisation_burst.SPEC.name,
+        polarisation_drift.SPEC.name,
         intercept_resend.SPEC.name,
+        reboot_mid_block.SPEC.name,
         kme_clock_wrong.SPEC.name,
         kme_down.SPEC.name,
         kme_full.SPEC.name,
@@ -526,6 +730,7 @@ def test_every_shipped_fault_is_bound() -> None:
         kme_slow.SPEC.name,
         photon_number_splitting.SPEC.name,
         thermal_drift.SPEC.name,
+        weak_qrng.SPEC.name,
         time_shift.SPEC.name,
         wrong_peer.SPEC.name,
     }

@@ -15,7 +15,7 @@ from hil.clock import VirtualClock
 from hil.device_sims.host import TwinHost
 from hil.errors import EnvelopeError
 from hil.ports.spec import DeviceSettings, DriverSpec
-from hil.suites.contracts.case import Papers, papers_of
+from hil.suites.contracts.case import Papers, TwinPlug, papers_of
 from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
@@ -27,19 +27,6 @@ OTHERS = {"alice", "bob", "bright"}
 BENCH = load(SHELF)
 INSTRUMENTS = sorted(set(BENCH.device) - OTHERS)
 SERIAL_LINES = "tcp" if sys.platform == "win32" else "pty"
-
-
-class Mains:
-    """The plug of one simulated device."""
-
-    def __init__(self, host: TwinHost, device: str) -> None:
-        self._host, self._device = host, device
-
-    def cut(self) -> None:
-        self._host.control.unplug(self._device)
-
-    def restore(self) -> None:
-        self._host.control.plug_in(self._device)
 
 
 class TestShelf(DriverContract):
@@ -69,8 +56,8 @@ class TestShelf(DriverContract):
         return VirtualClock()
 
     @pytest.fixture
-    def plug(self, host: TwinHost, instrument: str) -> Mains:
-        return Mains(host, instrument)
+    def plug(self, host: TwinHost, instrument: str) -> TwinPlug:
+        return TwinPlug(host.control, instrument)
 
     @pytest.fixture
     def settings(self, instrument: str, host: TwinHost, clock: VirtualClock) -> DeviceSettings:

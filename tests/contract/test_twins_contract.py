@@ -18,7 +18,7 @@ from hil.bench.model import KmeDevice
 from hil.clock import VirtualClock
 from hil.device_sims.host import TwinHost
 from hil.ports.spec import DeviceSettings, DriverSpec
-from hil.suites.contracts.case import Papers, papers_of
+from hil.suites.contracts.case import Papers, TwinPlug, papers_of
 from hil.suites.contracts.driver_contract import DriverContract
 
 if TYPE_CHECKING:
@@ -28,19 +28,6 @@ if TYPE_CHECKING:
 
 PAPERS = tomllib.loads(Path(__file__).with_name("papers.toml").read_text(encoding="utf-8"))
 SERIAL_LINES = ["tcp"] if sys.platform == "win32" else ["pty", "tcp"]
-
-
-class Mains:
-    """The plug of one simulated device."""
-
-    def __init__(self, host: TwinHost, device: str) -> None:
-        self._host, self._device = host, device
-
-    def cut(self) -> None:
-        self._host.control.unplug(self._device)
-
-    def restore(self) -> None:
-        self._host.control.plug_in(self._device)
 
 
 @cache
@@ -86,8 +73,8 @@ class OnTwin(DriverContract):
             yield host
 
     @pytest.fixture
-    def plug(self, host: TwinHost) -> Mains:
-        return Mains(host, self.device)
+    def plug(self, host: TwinHost) -> TwinPlug:
+        return TwinPlug(host.control, self.device)
 
     @pytest.fixture
     def settings(self, bench: Bench, host: TwinHost, clock: VirtualClock) -> DeviceSettings:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from hil.bench.tables.quantities import Actual, Envelope, Seconds, Table
+from hil.bench.tables.quantities import Actual, Envelope, Pause, Table
 
 __all__ = ["Calibration", "DeviceTable", "Reading"]
 
@@ -47,7 +47,7 @@ class DeviceTable(Table, frozen=True, kw_only=True):
     chaos: Literal["", "allow"] = ""
     chaos_per_hour: Annotated[int, Meta(ge=1)] | None = None
     """How many faults may move it in an hour, on hardware those of all runs of this machine together."""
-    chaos_cool_down_s: Seconds = field(name="chaos_cool_down", default=0.0)
+    chaos_cool_down_s: Pause = field(name="chaos_cool_down", default=0.0)
     """Least time from the healing of a fault to the next one that moves it."""
     chaos_slew: Actual = {}
     """Most that a fault may change a setting in one second, by setting; healing is never held up."""

@@ -17,8 +17,10 @@ __all__ = [
     "Degrees",
     "Envelope",
     "Hertz",
+    "KelvinsPerMinute",
     "Kilometres",
     "Nanometres",
+    "Pause",
     "PositiveRatio",
     "Ratio",
     "Seconds",
@@ -40,6 +42,8 @@ def quantity(name: str) -> Meta:
 ABOVE_ZERO = Meta(gt=0.0)
 
 Seconds = Annotated[float, quantity("time")]
+Pause = Annotated[float, Meta(extra={"quantity": "time", "setting": False})]
+"""A time that is about a device's use and is nothing it could be set to."""
 SomeSeconds = Annotated[Seconds, ABOVE_ZERO]
 Hertz = Annotated[float, quantity("rate")]
 SomeHertz = Annotated[Hertz, ABOVE_ZERO]
@@ -48,6 +52,7 @@ DecibelsPerKm = Annotated[float, quantity("loss per length")]
 Kilometres = Annotated[float, quantity("length")]
 Watts = Annotated[float, quantity("power")]
 Celsius = Annotated[float, quantity("temperature")]
+KelvinsPerMinute = Annotated[float, quantity("temperature slew")]
 BitsPerSecond = Annotated[float, quantity("bit rate")]
 Amperes = Annotated[float, quantity("current")]
 SomeAmperes = Annotated[Amperes, ABOVE_ZERO]

@@ -100,7 +100,8 @@ def test_all_mistakes_are_told_at_once(edited: Edit) -> None:
         ("qber_limit = 0.08", "qber_limit = 8"),
     )
     keys = (
-        "role, driver, twin, address, data_address, firmware, serial, site, region, envelope, actual, chaos, calibration, "
+        "role, driver, twin, address, data_address, firmware, serial, site, region, envelope, actual, chaos, "
+        "chaos_per_hour, chaos_cool_down, chaos_slew, chaos_abort, calibration, "
         "pulse_rate, source, intensities, intensity_probabilities, intensity_uncertainty, g2, key_basis_probability, "
         "bit_one_probability, "
         "intensity_fluctuation, intensity_correlation, preparation_error, encoding, extinction, phase, "

@@ -59,7 +59,7 @@ def shown(spec: FaultSpec, settings: Any, before: Span, during: Span, target: st
 
 def set_to(name: str, *values: float) -> dict[str, float]:
     """Injected values of both detectors as a fault reads them."""
-    return {f"set.bob.z{number}.{name}": value for number, value in enumerate(values)}
+    return {f"set.bob/z{number}.{name}": value for number, value in enumerate(values)}
 
 
 class TestEfficiencyLoss:
@@ -130,8 +130,8 @@ class TestDeadTimeGrowth:
 
     def test_one_detector_is_judged_alone(self) -> None:
         """The other one's counts do not count."""
-        before = look(1.0, 100_000, 100_000, **{"set.bob.z0.dead_time_s": 1e-6})
-        during = look(1.0, 71_429, 100_000, **{"set.bob.z0.dead_time_s": 5e-6})
+        before = look(1.0, 100_000, 100_000, **{"set.bob/z0.dead_time_s": 1e-6})
+        during = look(1.0, 71_429, 100_000, **{"set.bob/z0.dead_time_s": 5e-6})
         assert shown(dead_time_growth.SPEC, DeadTimeGrowth(added_s=4e-6), before, during, "bob.z0").shown
         other = Span(during.first, {**during.last, "clicks.z0": 100_000.0, "clicks.z1": 71_429.0})
         assert not shown(dead_time_growth.SPEC, DeadTimeGrowth(added_s=4e-6), before, other, "bob.z0").shown

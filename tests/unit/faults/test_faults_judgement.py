@@ -109,8 +109,8 @@ class TestFiberCut:
 def spike(rate_hz: float, quiet: Span, noisy: Span, target: str = "bob", astray_hz: float = 0.0) -> Any:
     """With the dark counts that the twin reads back: 100 Hz a detector, and what was added."""
     names = ["z0"] if "." in target else ["z0", "z1"]
-    before = {**quiet.last, **{f"set.bob.{name}.dark_count_rate_hz": 100.0 for name in names}}
-    during = {**noisy.last, **{f"set.bob.{name}.dark_count_rate_hz": 100.0 + rate_hz + astray_hz for name in names}}
+    before = {**quiet.last, **{f"set.bob/{name}.dark_count_rate_hz": 100.0 for name in names}}
+    during = {**noisy.last, **{f"set.bob/{name}.dark_count_rate_hz": 100.0 + rate_hz + astray_hz for name in names}}
     return dark_count_spike.SPEC.shown(
         BENCH, target, DarkCountSpike(rate_hz), Span(quiet.first, before), Span(noisy.first, during)
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -89,6 +90,17 @@ def test_limits_of_a_bench_become_targets() -> None:
         objectives_of(load("recorded-pairs", simulate=True))
 
 
+def test_a_rate_is_taken_over_long_blocks() -> None:
+    """Two of them: of 20 s a minute holds three, of an hour it would hold none."""
+    bench = load("field-tokyo45-2015")
+    link = msgspec.structs.replace(bench.link["main"], block_s=3600.0)
+    slow = msgspec.structs.replace(bench, link={"main": link})
+    for given, back in ((bench, "[1m]"), (slow, "[2h]")):
+        (rate,) = [one for one in objectives_of(given) if one.decision.indicator == "key_rate"]
+        assert isinstance(rate.metric, Threshold)
+        assert rate.metric.query.endswith(f"{back})")
+
+
 def test_documents_have_the_frame_of_the_specification() -> None:
     """Kinds, references that lead somewhere, four burn conditions with one window each, extensions in annotations alone."""
     found = documents(objectives_of(load("metro-25km")))
@@ -122,6 +134,16 @@ def test_a_document_of_somebody_else_is_read() -> None:
     assert (sla.decision.no_data, sla.decision.confidence) == ("bad", 0.95)
 
 
+def test_whatever_a_decision_declares_goes_along() -> None:
+    """Under its own name: whether it is a gate, and what the rule takes besides; an unknown one of ours comes back too."""
+    by_name = {one.name: one for one in objectives_of(load("metro-25km"))}
+    assert by_name["metro-qber"].decision.settings["gate"] == "true"
+    assert by_name["metro-link-availability"].decision.settings["gate"] == "false"
+    first, second = parse(FOREIGN.replace("openslo.com/key1: value1", "qkd-hil/guard-band: '0.002'"))
+    assert first.decision.settings == second.decision.settings == {"guard-band": "0.002"}
+    assert parse(dump([first, second])) == (first, second)
+
+
 WRONG = {
     "RatioTimeslices averages": ("budgetingMethod: Timeslices", "budgetingMethod: RatioTimeslices"),
     "Invalid enum value 'Slices'": ("budgetingMethod: Timeslices", "budgetingMethod: Slices"),
@@ -139,7 +161,7 @@ WRONG = {
     "counter: true": ("counter: true", "counter: false"),
     "PromQL as a text": ("query: hits_total}", "query: 5}"),
     "lies in": ("target: 0.99,", "target: 1.0,"),
-    "silence is never good": ("openslo.com/key1: value1", "qkd-hil/insufficient-data: good"),
+    "silence is never good": ("openslo.com/key1: value1", "qkd-hil/no-data: good"),
     "numbers as texts": ("openslo.com/key1: value1", "qkd-hil/confidence: high"),
     "Expected `str` matching regex": ("metadata:\n  name: web", "metadata:\n  name: Web Site"),
     "a stream of YAML": ("metadata:\n  name: web", "metadata:\n name: web\n  x: {"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hil.errors import UsageError
-from hil.telemetry.openmetrics import HELP, exposition
+from hil.telemetry.openmetrics import HELP, exposition, snapshot
 from hil.telemetry.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -95,6 +95,19 @@ def test_latencies_become_histograms() -> None:
     assert 'qkd_auth_rtt_seconds_bucket{le="0.1"} 2 3.0' in text
     assert 'qkd_auth_rtt_seconds_bucket{le="+Inf"} 3 3.0' in text
     assert "qkd_auth_rtt_seconds_count 3 3.0\nqkd_auth_rtt_seconds_sum 5.102 3.0" in text
+
+
+def test_a_scrape_sees_the_last_values() -> None:
+    """Up to its moment, without timestamps; what has not begun is not there; durations are all that came so far."""
+    text = snapshot(_recorder(), 1.5)
+    assert 'qkd_qber_ratio{link="metro"} 0.013\n' in text
+    assert 'qkd_detector_counts_total{detector="z0",link="metro"} 4.0\n' in text
+    assert "qkd_auth_rtt_seconds_count 1\n" in text
+    assert text.endswith("# EOF\n")
+    later = snapshot(_recorder(), 3.0)
+    assert 'qkd_qber_ratio{link="metro"} 0.014\n' in later
+    assert "qkd_auth_rtt_seconds_count 3\n" in later
+    assert "qkd_auth_rtt_seconds" not in snapshot(_recorder(), 0.5)
 
 
 def test_one_sample_a_moment() -> None:

@@ -311,3 +311,58 @@ def test_what_a_receiver_cannot_have_is_a_skip(chaos: Chaos) -> None:
     for make in (chaos.latching, chaos.sync_loss, partial(chaos.timing_jitter, sigma="1 ns")):
         with pytest.raises(UsageError, match="expected the receiver"):
             make("z0")
+
+
+def test_pairs(fresh_notebook: Any) -> None:
+    """Either receiver of an entangled link; jitter of a third of a slot makes one in seven pairs miss its partner."""
+    with Testbed.open("entangled-metro", seed=4, log=fresh_notebook) as testbed:
+        testbed.begin("pairs")
+        link = cast("Link", testbed.link(next(iter(testbed.bench.link))))
+        chaos = Chaos(testbed, link)
+        with chaos.efficiency_loss("alice", loss_ratio=0.3) as loss:
+            assert testbed.control.injected("alice", "z0.efficiency") < testbed.control.injected("bob", "z0.efficiency")
+        sigma_s = 0.35 / link.pulse_rate_hz
+        with chaos.timing_jitter("bob", sigma_s=sigma_s) as jitter:
+            assert "sifted bits a second" in jitter.evidence
+        with chaos.sync_loss("alice") as lost:
+            assert "in 0% of" in lost.evidence
+        with pytest.raises(MissingCapabilityError, match="sends pairs"):
+            chaos.blinding(power="20 mW")
+        assert loss.healed
+        assert jitter.healed
+        assert lost.healed
+        testbed.end()
+
+
+def test_a_black_box_shows_errors_and_that_it_sifts_nothing(fresh_notebook: Any) -> None:
+    """All it tells of is its QBER, its bits and its counts: enough for these, and for no clock."""
+    with Testbed.open("metro-25km-black-box", seed=4, log=fresh_notebook) as testbed:
+        testbed.begin("black box")
+        chaos = Chaos(testbed, cast("Link", testbed.link(next(iter(testbed.bench.link)))))
+        with chaos.efficiency_loss(loss_ratio=0.3) as loss:
+            assert "fewer counts" in loss.evidence
+        with chaos.timing_jitter(sigma="300 ps") as jitter:
+            assert "QBER" in jitter.evidence
+        with chaos.sync_loss() as lost:
+            assert "in 0% of" in lost.evidence
+        with pytest.raises(MissingCapabilityError, match="no clock that could drift"):
+            chaos.clock_drift(rate_ppm=20.0)
+        testbed.end()
+    assert [fault.healed for fault in (loss, jitter, lost)] == [True] * 3
+
+
+def test_what_overlaps_heals_by_what_reads_back(chaos: Chaos, link: Link) -> None:
+    """Counts of a cut fibre tell nothing of a detector: it says so, stands as it did, and alone it must show again."""
+    loss, cut = chaos.efficiency_loss(loss_ratio=0.5), chaos.fiber_cut()
+    with cut, pytest.raises(FaultWithoutEvidenceError):
+        loss.__enter__()
+    loss = chaos.efficiency_loss(loss_ratio=0.5)
+    with loss, chaos.fiber_cut() as cut:
+        loss.end()
+        assert loss.healed
+        assert "fiber_cut was in besides" in loss.healing
+        assert link.testbed.control.injected("bob", "z0.efficiency") == 0.2
+    assert cut.healed
+    with chaos.efficiency_loss(loss_ratio=0.5) as alone:
+        pass
+    assert "than after healing" in alone.healing

@@ -1,0 +1,75 @@
+"""The polarisation spins in bursts, as lightning makes it in an overhead ground wire: too fast for any controller.
+
+A burst begins at every whole multiple of a time and turns the state on the Poincaré sphere about an axis that is in neither
+basis; with its end the state is back. On average over bursts of many turns half of their light is wrong. The twin is told to;
+hardware would take a polarisation controller. Seen in the errors of looks that cover a whole cycle, or that a black box claims.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hil.errors import UsageError
+from hil.faults._errors import fell, rose
+from hil.faults._injection import Injection, checked, injection
+from hil.faults._polarisation import UNLESS, error_free, polarised
+from hil.ports.spec import Range
+
+if TYPE_CHECKING:
+    from hil.ports.spec import FaultBench
+
+__all__ = ["SPEC", "PolarisationBurst"]
+
+
+@dataclass(frozen=True)
+class PolarisationBurst:
+    """``burst_s`` of every ``every_s`` the state turns ``spin_hz`` times a second."""
+
+    burst_s: float
+    every_s: float = 0.1
+    spin_hz: float = 1e3
+
+    def __post_init__(self) -> None:
+        checked(self, burst_s=(0.0, 1.0), every_s=(1e-3, 1.0), spin_hz=(0.0, 1e7))
+        if self.burst_s > self.every_s:
+            raise UsageError(f"polarisation_burst: burst_s = {self.burst_s:g}; expected at most every_s, {self.every_s:g}")
+
+
+def _where(bench: FaultBench, way: str) -> list[tuple[str, str]]:
+    polarised(bench, way, "polarisation_burst")
+    return [(way, name) for name in ("burst_rate_rad_per_s", "burst_every_s", "burst_s")]
+
+
+def _becomes(settings: PolarisationBurst, parameter: str, stood: float) -> float:
+    if not (settings.burst_s and settings.spin_hz):
+        return stood
+    rate = 2.0 * math.pi * settings.spin_hz
+    return {"burst_rate_rad_per_s": rate, "burst_every_s": settings.every_s}.get(parameter, settings.burst_s)
+
+
+def _due(bench: FaultBench, way: str, settings: PolarisationBurst) -> float:
+    """Mean of sin² of half the angle over a burst, times the share of time that bursts take."""
+    angle = 2.0 * math.pi * settings.spin_hz * settings.burst_s
+    return 0.5 * (1.0 - math.sin(angle) / angle) * settings.burst_s / settings.every_s * error_free(bench, way)
+
+
+SPEC = injection(
+    Injection(parameters=_where, becomes=_becomes, unless=UNLESS),
+    name="polarisation-burst",
+    title="The polarisation spins in bursts (twins only)",
+    settings=PolarisationBurst,
+    zero="A burst of 0 s, or one that turns 0 times a second, turns nothing.",
+    target_role="link",
+    acts_on="the state of polarisation on the way of light of a link's twin",
+    read=lambda bench, _way, settings: bench.glimpse(settings.every_s),
+    shown=lambda bench, way, settings, before, now: rose(before, now, _due(bench, way, settings)),
+    healed=lambda bench, way, settings, during, after: fell(during, after, _due(bench, way, settings)),
+    ranges={
+        "burst_s": Range(1e-3, 0.1, "1 to 100 ms of a stroke; general knowledge"),
+        "every_s": Range(0.1, 1.0, "as often as a look can cover; our choice"),
+        "spin_hz": Range(1.0, 8e5, "up to the 5.1 Mrad/s seen in an overhead ground wire in lightning (project catalogue)"),
+    },
+    magnitude=("burst_s",),
+)
