@@ -399,7 +399,7 @@ def test_the_same_schedule_gives_the_same_faults(trace: list[tuple[object, ...]]
 
 
 def test_a_fault_that_cannot_come_spoils_no_other_ones_healing(chaos: Chaos, link: Link) -> None:
-    """A second cut whose time comes during the look before the first one's healing finds nothing to cut; the first is healed."""
+    """A second cut that comes during the look before the first one heals finds nothing to cut; the first is healed."""
     later = chaos.at("550 ms").fiber_cut(duration="1 s")
     cut = chaos.fiber_cut()
     with pytest.raises(FaultWithoutEvidenceError, match="already shows no cut"), cut:
