@@ -337,6 +337,14 @@ class TestTrouble:
         with pytest.raises(FaultWithoutEvidenceError, match="standard deviations"), chaos.dark_count_spike(rate_hz=10):
             pytest.fail("was entered")
 
+    def test_what_was_not_seen_is_taken_back_from_below_a_later_one(self, chaos: Chaos, link: Link) -> None:
+        """The later one stands on what the first one set; were the first taken back alone, the later would put that back."""
+        chaos.at("1500 ms").dark_count_spike(rate="20 kHz", duration="20 s")
+        with pytest.raises(FaultWithoutEvidenceError), chaos.dark_count_spike(rate_hz=10):
+            pytest.fail("was entered")
+        chaos.finish()
+        assert settings(link) == HEALTHY
+
     def test_a_scheduled_fault_that_is_too_short_to_be_seen(self, chaos: Chaos, link: Link) -> None:
         """Its time is up before the stage moved: said where the bench was waited for, and taken back."""
         chaos.at("1 s").thermal_drift(delta="2 K", duration="200 ms")

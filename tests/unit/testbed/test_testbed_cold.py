@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from hil.bench import shipped
+from hil.bench.model import LaserDevice, TemperatureControllerDevice
+from hil.cli import main
 from hil.errors import DeviceError, EnvelopeError
 from hil.ports.ramp import ramp, ramp_s
 from hil.testbed.cold import cool_down
@@ -15,7 +18,6 @@ from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.mark.parametrize("slew_k_per_min", [0.5, 2.0, 6.0, 90.0])
@@ -114,3 +116,29 @@ def test_a_stage_that_stays_warm_is_told_and_left_on(metro: Callable[[str], Path
         assert isinstance(error, DeviceError)
         assert "was led to 22 degC" in str(error)
         assert stage.enabled()
+
+
+def test_lasers_and_every_kind_of_controller_are_led_to_the_room(capsys: pytest.CaptureFixture[str]) -> None:
+    """One of each instrument there is: light and bias off, coolers at ambient, controllers off; again, the same."""
+    shelf = Path(__file__).parents[2] / "contract" / "shelf.toml"
+    with Testbed.open(shelf, simulate=True, seed=1) as testbed:
+        testbed.begin("shelf")
+        devices: dict[str, Any] = {name: testbed.device(name) for name in testbed.devices}
+        lasers = [name for name, device in testbed.bench.device.items() if isinstance(device, LaserDevice)]
+        controllers = [name for name, device in testbed.bench.device.items() if isinstance(device, TemperatureControllerDevice)]
+        assert len(lasers) >= 2
+        assert len(controllers) >= 3
+        for name in lasers:
+            devices[name].set_setpoint_c(30.0)
+        for _ in range(2):
+            testbed.park()
+            assert cool_down(testbed.bench, testbed.devices, testbed.clock, print) == []
+            for name in lasers:
+                assert not devices[name].emitting()
+                assert devices[name].temperature_c() == pytest.approx(22.0, abs=1.0)
+            assert not any(devices[name].enabled() for name in controllers)
+    said = capsys.readouterr().out.splitlines()
+    order = [line.split(":")[0] for line in said]
+    assert order == [*lasers, *controllers] * 2
+    assert main(["safe", "--cold", "--bench", "metro-25km"]) == 0
+    assert "stage: " in capsys.readouterr().out
