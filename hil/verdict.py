@@ -50,8 +50,12 @@ _MEANINGS = {
 class Verdict:
     """A statistical statement about one objective.
 
-    ``estimate``, ``low``, ``high`` and ``limit`` are in ``unit``; ``n`` counts what was observed (bits, counts, blocks);
-    ``rule`` is the decision rule declared before the measurement; ``reason`` is the sentence for people.
+    ``estimate``, ``low``, ``high`` and ``limit`` are in ``unit``; ``n`` counts what was observed (bits, counts, blocks),
+    ``k`` what is judged among them (errors), where that is counted. ``margin`` is how far, in ``unit``, the bound that
+    decides lies inside the limit, guard band included; negative beyond. ``rule`` is the decision rule declared before the
+    measurement; ``reason`` is the sentence for people. ``looks`` counts how often the data were judged on the way,
+    ``saved`` what of the budget ``n_max`` was not needed. ``grade`` names an undecided verdict where the rule asks for it:
+    conditional pass, conditional fail.
     """
 
     indicator: str
@@ -70,6 +74,12 @@ class Verdict:
     time_base: TimeBase = "bench"
     simulated: bool = False
     gate: bool = True
+    k: float | None = None
+    margin: float | None = None
+    looks: int = 1
+    n_max: int | None = None
+    saved: int | None = None
+    grade: str = ""
 
 
 def merge(outcomes: Iterable[Outcome]) -> Outcome:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from hil.verdict import Outcome
 
-from ._numbers import count, quantity, spread
+from ._numbers import quantity, spread
 from ._svg import Axis, linear_axis, log_axis
-from ._words import case_name, ordered, rules, title_of
+from ._words import case_name, looked, observed, ordered, rules, title_of
 
 if TYPE_CHECKING:
     from hil.record.model import Record, VerdictEntry
@@ -51,6 +51,7 @@ class Row:
     estimate: str
     interval: str
     n: str
+    looked: str
     limit: str
     relation: str
     source: str
@@ -81,7 +82,8 @@ def _row(record: Record, verdict: VerdictEntry, rule: int | None) -> Row:
         title=title_of(record, verdict.indicator),
         estimate=estimate,
         interval=interval,
-        n=count(verdict.n) if verdict.n else "–",
+        n=observed(verdict),
+        looked=looked(verdict),
         limit=limit,
         relation=relation,
         source=verdict.limit_source,
@@ -126,7 +128,9 @@ def margin(verdict: VerdictEntry) -> str:
     limit, low, high = verdict.limit, verdict.low, verdict.high
     if not limit:
         return "–"
-    if side == "below" and high is not None:
+    if verdict.margin is not None:
+        share = verdict.margin / limit
+    elif side == "below" and high is not None:
         share = (limit - high) / limit
     elif side == "above" and low is not None:
         share = (low - limit) / limit

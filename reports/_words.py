@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from hil.verdict import Outcome
 
+from ._numbers import count
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,7 +19,9 @@ __all__ = [
     "clean",
     "headline",
     "kind_of_bench",
+    "looked",
     "markdown_line",
+    "observed",
     "ordered",
     "plural",
     "rules",
@@ -59,6 +63,22 @@ def kind_of_bench(record: Record) -> str:
         return said
     kinds = kinds or {record.simulated}
     return "mixed" if len(kinds) == 2 else "simulated" if True in kinds else "real"
+
+
+def observed(verdict: VerdictEntry) -> str:
+    """What was observed, and what is judged among it: ``12 of 1,365``; a dash for nothing."""
+    if not verdict.n:
+        return "–"
+    if verdict.k is None or verdict.k == verdict.n:
+        return count(verdict.n)
+    return f"{count(round(verdict.k))} of {count(verdict.n)}"
+
+
+def looked(verdict: VerdictEntry) -> str:
+    """How an answer came about that was looked for block after block: ``18 looks, 19,100 saved``; empty after one look."""
+    if verdict.looks < 2:
+        return ""
+    return f"{verdict.looks:,} looks" + (f", {count(verdict.saved)} saved" if verdict.saved else "")
 
 
 def title_of(record: Record, indicator: str) -> str:

@@ -18,8 +18,16 @@ from hil.ports.spec import ReporterSpec
 from hil.record.reader import read_record
 from hil.verdict import Outcome
 
-from ._numbers import count, quantity, spread
-from ._words import case_name, clean, headline, kind_of_bench, ordered
+from ._numbers import quantity, spread
+from ._words import (
+    case_name,
+    clean,
+    headline,
+    kind_of_bench,
+    looked,
+    observed,
+    ordered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +131,7 @@ def _numbers(verdict: VerdictEntry) -> dict[str, str]:
     return {
         "estimate": estimate,
         "interval": interval or "–",
-        "n": count(verdict.n),
+        "n": "; ".join(part for part in (observed(verdict), looked(verdict)) if part),
         "limit": quantity(verdict.limit, verdict.unit, digits=4),
         "rule": clean(verdict.rule or "–"),
         "gate": "yes" if verdict.gate else "no",

@@ -15,8 +15,15 @@ from hil.ports.spec import ReporterSpec
 from hil.record.reader import read_record
 from hil.verdict import Outcome
 
-from ._numbers import count, quantity, spread
-from ._words import clean, headline, kind_of_bench, ordered
+from ._numbers import quantity, spread
+from ._words import (
+    clean,
+    headline,
+    kind_of_bench,
+    looked,
+    observed,
+    ordered,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +119,9 @@ def _settle(case: ET.Element, outcome: Outcome, reason: str) -> None:
 
 def _sentence(verdict: VerdictEntry) -> str:
     estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, verdict.unit)
-    numbers = f"{estimate} ({interval}), n {count(verdict.n)}" if interval else f"{estimate}, n {count(verdict.n)}"
+    numbers = f"{estimate} ({interval}), n {observed(verdict)}" if interval else f"{estimate}, n {observed(verdict)}"
+    if said := looked(verdict):
+        numbers = f"{numbers}, {said}"
     limit = f"limit {quantity(verdict.limit, verdict.unit, digits=4)} ({verdict.limit_source or 'source not said'})"
     rule = f"rule: {verdict.rule or 'not said'}"
     return f"{verdict.outcome.value} {verdict.indicator} of {verdict.subject}: {numbers}; {limit}; {rule}. {verdict.reason}"

@@ -9,12 +9,14 @@ from hil.ports.spec import ReporterSpec
 from hil.record.reader import read_record
 from hil.verdict import Outcome
 
-from ._numbers import count, quantity, seconds, spread
+from ._numbers import quantity, seconds, spread
 from ._words import (
     case_name,
     headline,
     kind_of_bench,
+    looked,
     markdown_line,
+    observed,
     ordered,
     plural,
     rules,
@@ -71,12 +73,12 @@ def _verdict_table(record: Record) -> str:
 def _row(verdict: VerdictEntry, numbers: dict[str, int]) -> str:
     estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, verdict.unit)
     cells = [
-        f"{_SIGNS[verdict.outcome]} {verdict.outcome.value}",
+        f"{_SIGNS[verdict.outcome]} {verdict.outcome.value}" + (f" ({markdown_line(verdict.grade)})" if verdict.grade else ""),
         markdown_line(verdict.indicator) + ("" if verdict.gate else " (no gate)"),
         markdown_line(verdict.subject),
         markdown_line(estimate),
         markdown_line(interval),
-        count(verdict.n) if verdict.n else "–",
+        "; ".join(part for part in (observed(verdict), looked(verdict)) if part),
         markdown_line(quantity(verdict.limit, verdict.unit, digits=4)),
         str(numbers.get(verdict.rule, "–")),
     ]

@@ -19,6 +19,8 @@ from ._words import (
     clean,
     headline,
     kind_of_bench,
+    looked,
+    observed,
     ordered,
     plural,
     rules,
@@ -75,6 +77,7 @@ def render(record: Record, width: int = 80, color: bool = False) -> str:
         console.print()
     for entry in (*record.tables, *_stage_tables(record)):
         print_table(console, entry)
+    _print_looks(console, record)
     _print_reasons(console, record)
     _print_skips(console, record)
     for rule, number in rules(ordered(record)).items():
@@ -136,7 +139,7 @@ def _cells(verdict: VerdictEntry, rule: str, *, wide: bool) -> list[str]:
     unit = clean(verdict.unit)
     estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, unit)
     outcome = verdict.outcome.value + ("" if verdict.gate else "*")
-    ending = [count(verdict.n) if verdict.n else "–", quantity(verdict.limit, unit, digits=4), rule]
+    ending = [observed(verdict), quantity(verdict.limit, unit, digits=4), rule]
     if wide:
         return [outcome, verdict.indicator, verdict.subject, case_name(verdict.case), estimate, interval, *ending]
     return [outcome, f"{verdict.indicator}\n{verdict.subject}", f"{estimate}\n{interval}".rstrip(), *ending]
@@ -160,6 +163,14 @@ def _fit(rows: list[list[str]], width: int, elastic: tuple[int, ...]) -> list[li
 def _shorten(text: str, width: int) -> str:
     text = clean(text)
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _print_looks(console: Console, record: Record) -> None:
+    """Of verdicts that were looked for block after block: how often, and what that saved."""
+    for verdict in ordered(record):
+        if said := looked(verdict):
+            most = f", n up to {count(verdict.n_max)}" if verdict.n_max else ""
+            _hang(console, f"{verdict.indicator} of {verdict.subject}:", f"{said} (n {count(verdict.n)}{most})", "dim")
 
 
 def _print_reasons(console: Console, record: Record) -> None:

@@ -8,9 +8,9 @@ The dictionaries and tables are not to be changed once loaded.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from hil.bench.tables.auxiliaries import DetectorDevice, LaserDevice, PowerOutletDevice, TimeTaggerDevice
 from hil.bench.tables.chains import Chain
@@ -22,7 +22,7 @@ from hil.bench.tables.endpoints import KmeDevice, RecordingDevice
 from hil.bench.tables.free_space import Background, FreeSpace, Orbit
 from hil.bench.tables.instruments import AttenuatorDevice, PowerMeterDevice, SwitchDevice, TemperatureControllerDevice
 from hil.bench.tables.links import Arm, Contract, Eve, Link, Proof
-from hil.bench.tables.quantities import Table
+from hil.bench.tables.quantities import Seconds, Table
 from hil.bench.tables.receivers import ReceiverDevice
 from hil.bench.tables.repeaters import RepeaterNodeDevice, Segment
 from hil.bench.tables.sources import PairSourceDevice, TransmitterDevice
@@ -100,12 +100,26 @@ Device = (
 
 
 class SloLimit(Table, frozen=True, kw_only=True):
-    """``[slo.X]``: a limit of this bench; the value is in the indicator's unit, or a string with a unit."""
+    """``[slo.X]``: a limit of this bench and how it is decided; values are in the indicator's unit, or strings with a unit."""
 
     max: float | str | UnsetType = UNSET
     min: float | str | UnsetType = UNSET
     confidence: Annotated[float, Meta(gt=0.5, lt=1.0)] = 0.95
     gate: bool = True
+    rule: Literal["", "fixed", "sequential", "sprt"] = ""
+    """``fixed`` looks once, ``sequential`` after every block, ``sprt`` as well, between the limit and ``acceptable``."""
+    acceptable: float | str | UnsetType = UNSET
+    """The better hypothesis of ``sprt``."""
+    guard_band: float | str | UnsetType = UNSET
+    """Kept clear on either side of the limit; or ``"1 U"``, multiples of the expanded uncertainty."""
+    n_max: Annotated[int, Meta(ge=0)] = 0
+    """Budget, in what the verdict's n counts; 0 for none."""
+    duration_max_s: Seconds = field(name="duration_max", default=0.0)
+    """Budget, in bench time; 0 for none."""
+    insufficient_data: Literal["inconclusive", "fail"] = "inconclusive"
+    """What an undecided verdict counts as."""
+    conditional: bool = False
+    """Whether an undecided verdict is named a conditional pass or fail."""
 
 
 class Site(Table, frozen=True, kw_only=True):

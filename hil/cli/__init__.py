@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "report",
     "ledger": "ledger",
     "judge": "judge",
+    "compare": "compare",
     "slo": "slo",
     "rules": "rules",
     "month": "month",

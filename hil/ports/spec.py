@@ -281,7 +281,8 @@ class IndicatorSpec:
     """One service level indicator.
 
     ``observes``: the type of :mod:`hil.ports.run` it judges. ``judge(observation, objective)`` returns one verdict per subject.
-    ``gate``: whether a short run must satisfy it.
+    ``gate``: whether a short run must satisfy it. ``rule`` says how it is decided by one look, ``rules`` how by the others of
+    :class:`~hil.ports.objective.Objective`, where they apply.
     """
 
     name: str
@@ -297,6 +298,7 @@ class IndicatorSpec:
     gate: bool = True
     tolerance: str = ""
     """What the words "the tolerance" of the rule stand for, with ``{limit}`` for the limit in percent."""
+    rules: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

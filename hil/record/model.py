@@ -40,7 +40,7 @@ SCHEMA_VERSION = 1
 
 
 class VerdictEntry(Struct, frozen=True, kw_only=True):
-    """A statistical statement about one objective; estimate, bounds and limit are in ``unit``, ``n`` is what was observed."""
+    """A statistical statement about one objective, as :class:`hil.verdict.Verdict` has it."""
 
     indicator: str
     subject: str
@@ -59,6 +59,12 @@ class VerdictEntry(Struct, frozen=True, kw_only=True):
     time_base: TimeBase = "bench"
     simulated: bool = False
     gate: bool = True
+    k: float | None = None
+    margin: float | None = None
+    looks: int = 1
+    n_max: int | None = None
+    saved: int | None = None
+    grade: str = ""
 
 
 class DeclaredRule(Struct, frozen=True, kw_only=True):
@@ -73,6 +79,14 @@ class DeclaredRule(Struct, frozen=True, kw_only=True):
     limit_source: str = ""
     confidence: float | None = None
     gate: bool = True
+    rule_kind: str = "fixed"
+    acceptable: float | None = None
+    guard_band: float = 0.0
+    guard_factor: float = 1.0
+    n_max: int | None = None
+    duration_max_s: float | None = None
+    insufficient_data: str = "inconclusive"
+    conditional: bool = False
 
 
 class TestEntry(Struct, frozen=True, kw_only=True):

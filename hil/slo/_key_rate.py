@@ -13,6 +13,7 @@ from hil.physics.prediction import CORRECTION_EFFICIENCY
 from hil.slo._decide import Finding, above
 from hil.slo._words import bit_rate, duration, plural, spread
 from hil.statistics.means import student_t, values_to_decide
+from hil.statistics.sequential.means import mean_interval
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
     from hil.ports.run import BlockReport, LinkRun
     from hil.statistics.interval import Interval
 
-__all__ = ["RULE", "find"]
+__all__ = ["RULE", "RULES", "find"]
 
 RULE = (
     "Student t over the blocks' net key rates (authentication paid, blocks without key count as they are): "
     "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
 )
+
+RULES = {
+    "sequential": "sequential t test over the blocks' net key rates, looked at after each: "
+    "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
+}
 
 _EPSILONS = (1e-9, 1e-15)
 _DIRECTIONS = 2
@@ -42,7 +48,7 @@ def find(run: LinkRun, objective: Objective, called: str) -> Finding:
     """Judge the run's key rate; ``called`` is what the limit is called in the sentence."""
     limit = objective.limit
     rates, claimed = _rates_bps(run)
-    interval = student_t(rates, objective.confidence)
+    interval = (student_t if objective.rule == "fixed" else mean_interval)(rates, objective.confidence)
     if limit is None:
         reason = "no contracted key rate: the bench file names none, and nothing predicts one"
         return Finding(run.link, Outcome.SKIPPED, reason, run.simulated, interval)
@@ -50,7 +56,7 @@ def find(run: LinkRun, objective: Objective, called: str) -> Finding:
     if interval.n < 2:
         reason = _too_few(run, interval, against)
         return Finding(run.link, Outcome.INCONCLUSIVE, reason, run.simulated, interval)
-    outcome = above(interval, limit)
+    outcome = above(interval, limit, objective)
     if run.blocks and not any(block.released for block in run.blocks):
         reason = f"{_no_key(run)}; {plural(len(run.blocks), 'block')} without key, {against}"
         return Finding(run.link, outcome, reason, run.simulated, interval)

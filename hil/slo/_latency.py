@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.slo._decide import Finding, below, required_limit
 from hil.slo._words import count, duration, percent, plural
 from hil.statistics.binomial import trials_to_decide
 from hil.statistics.quantile import quantile_interval, samples_to_bound
+from hil.statistics.sequential.quantiles import always_valid_quantile
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
     from hil.ports.objective import Objective
     from hil.ports.run import Latencies
 
-__all__ = ["RULE", "find"]
+__all__ = ["RULE", "RULES", "find"]
 
 _PROBABILITY = 0.95
 
 RULE = "order statistics of the 95th percentile: PASS if the upper bound < limit, FAIL if the lower bound >= limit"
 
+RULES = {
+    "sequential": "mixture e-process on the share of slow ones in batches of 20, looked at after each: 95th percentile, "
+    "PASS if the upper bound < limit, FAIL if the lower bound >= limit"
+}
+
 
 def find(latencies: Latencies, objective: Objective) -> Finding:
     """Judge the 95th percentile of these durations."""
     limit_s = required_limit(objective)
-    interval = quantile_interval(latencies.durations_s, _PROBABILITY, objective.confidence)
-    outcome = below(interval, limit_s)
+    bounds = quantile_interval if objective.rule == "fixed" else always_valid_quantile
+    interval = bounds(latencies.durations_s, _PROBABILITY, objective.confidence)
+    interval = replace(interval, events=int((latencies.durations_s >= limit_s).sum()))
+    outcome = below(interval, limit_s, objective)
     timed = f"{plural(interval.n, 'time')} {latencies.operation}"
     if interval.n == 0:
         reason = f"nothing timed; {_minimum(objective)}"

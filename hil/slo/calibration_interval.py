@@ -35,8 +35,13 @@ def _find(log: CalibrationLog, objective: Objective) -> Finding:
     # the gaps are known exactly, only those open at the ends may be longer than they look
     interval = Interval(longest_s, longest_s, longest_s, objective.confidence, "every gap, open ones included", len(inside))
     said = f"{plural(len(inside), 'calibration')} in {duration(watched_s)}, longest gap {duration(longest_s)} ({where})"
-    if longest_s > limit_s:
+    if longest_s > limit_s + objective.guard_band:
         outcome, ending = Outcome.FAIL, f"longer than the allowed {duration(limit_s)}"
+    elif longest_s > limit_s - objective.guard_band:
+        outcome, ending = (
+            Outcome.INCONCLUSIVE,
+            f"in the guard band of {duration(objective.guard_band)} about {duration(limit_s)}",
+        )
     elif watched_s < limit_s:
         outcome = Outcome.INCONCLUSIVE
         ending = f"a gap of more than {duration(limit_s)} cannot show: watch for {duration(limit_s)} or longer"

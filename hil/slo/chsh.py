@@ -41,7 +41,7 @@ def _find(observed: object, objective: Objective) -> Finding:
     if not all(pairs for pairs, _ in observed.by_settings):
         reason = "no pairs in one of the four pairs of settings"
         return Finding(observed.subject, Outcome.INCONCLUSIVE, reason, observed.simulated, interval)
-    outcome = above(interval, limit)
+    outcome = above(interval, limit, objective)
     said = f"S = {_plain(interval.estimate)} ({spread(interval, _plain)}) from {count(interval.n)} coincidences"
     endings = {Outcome.PASS: f"reaches {_plain(limit)}", Outcome.FAIL: f"misses the required {_plain(limit)}"}
     ending = endings.get(outcome, f"undecided against {_plain(limit)}: collect more coincidences")

@@ -27,14 +27,16 @@ def _find(clicks: InterClickGaps, objective: Objective) -> Finding:
     declared_s = clicks.declared_dead_time_s
     tolerance_s = clicks.tick_s + required_limit(objective) * declared_s
     interval = _scaled(gap_edge(clicks.gaps, objective.confidence), clicks.tick_s)
-    outcome = within(interval, declared_s - tolerance_s, declared_s + tolerance_s)
+    outcome = within(interval, declared_s, tolerance_s, objective, scale=declared_s)
     if interval.n < 2:
         said = f"{plural(interval.n, 'gap')} between clicks show no edge"
     else:
         said = f"dead time {duration(interval.estimate)} ({spread(interval, duration)}) from {count(interval.n)} gaps"
     against = f"declared {duration(declared_s)}, tolerance {duration(tolerance_s)}"
     reason = f"{said}; {against}{_ending(outcome, clicks, interval, tolerance_s)}"
-    return Finding(clicks.detector, outcome, reason, clicks.simulated, interval, limit=declared_s, unit="s")
+    furthest_s = max(abs(interval.low - declared_s), abs(interval.high - declared_s))
+    margin = tolerance_s - objective.guard_band * declared_s - furthest_s
+    return Finding(clicks.detector, outcome, reason, clicks.simulated, interval, limit=declared_s, unit="s", margin=margin)
 
 
 def _ending(outcome: Outcome, clicks: InterClickGaps, interval: Interval, tolerance_s: float) -> str:

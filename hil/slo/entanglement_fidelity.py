@@ -42,7 +42,7 @@ def _find(observed: object, objective: Objective) -> Finding:
         return Finding(observed.subject, Outcome.SKIPPED, reason, observed.simulated)
     interval = _fidelity(observed, objective.confidence)
     limit = required_limit(objective)
-    outcome = above(interval, limit)
+    outcome = above(interval, limit, objective)
     if interval.n == 0:
         return Finding(observed.subject, Outcome.INCONCLUSIVE, "no coincidences", observed.simulated, interval)
     exact = "" if _is_exact(observed) else "at least "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hil.ports.run import Latencies
 from hil.ports.spec import IndicatorSpec
 from hil.slo._decide import each, verdict
-from hil.slo._latency import RULE, find
+from hil.slo._latency import RULE, RULES, find
 
 if TYPE_CHECKING:
     from hil.ports.objective import Objective
@@ -30,4 +30,5 @@ SPEC = IndicatorSpec(
     observes=Latencies,
     judge=_judge,
     rule=RULE,
+    rules=RULES,
 )

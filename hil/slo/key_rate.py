@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hil.ports.run import LinkRun
 from hil.ports.spec import IndicatorSpec
 from hil.slo._decide import each, verdict
-from hil.slo._key_rate import RULE, find
+from hil.slo._key_rate import RULE, RULES, find
 
 if TYPE_CHECKING:
     from hil.ports.objective import Objective
@@ -31,4 +31,5 @@ SPEC = IndicatorSpec(
     observes=LinkRun,
     judge=_judge,
     rule=RULE,
+    rules=RULES,
 )

@@ -30,7 +30,7 @@ def _find(window: Availability, objective: Objective) -> Finding:
     if not 0.0 < limit < 1.0:
         raise UsageError(f"an availability to be shown lies between 0 and 1, both excluded, such as 0.999; got {limit}")
     interval = clopper_pearson(window.good, window.total, objective.confidence)
-    outcome = above(interval, limit)
+    outcome = above(interval, limit, objective)
     slices = f"{window.good:,} of {window.total:,} slices of {duration(window.slice_s)}"
     if window.total == 0:
         said = "no slice observed"

@@ -39,10 +39,13 @@ def _find(gates: CountGates, objective: Objective) -> Finding:
         outcome, interval, ending = Outcome.INCONCLUSIVE, counted, f"undecided: {why}"
     else:
         interval = _with_calibration(counted, uncertainty)
-        outcome = within(interval, predicted * (1.0 - tolerance), predicted * (1.0 + tolerance))
+        outcome = within(interval, predicted, predicted * tolerance, objective, scale=predicted)
         ending = _ending(outcome, gates, counted, tolerance)
     said = f"{rate(interval.estimate)} counted ({spread(interval, rate)}), {rate(predicted)} predicted, {counted_in(gates)}"
-    return Finding(gates.detector, outcome, f"{said}; {ending}", gates.simulated, interval, limit=predicted, unit="cps")
+    furthest = max(abs(interval.low - predicted), abs(interval.high - predicted))
+    margin = predicted * (tolerance - objective.guard_band) - furthest
+    reason = f"{said}; {ending}"
+    return Finding(gates.detector, outcome, reason, gates.simulated, interval, limit=predicted, unit="cps", margin=margin)
 
 
 def _with_calibration(counted: Interval, relative_uncertainty: float) -> Interval:

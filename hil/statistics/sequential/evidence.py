@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["ABOVE", "BELOW", "Evidence", "always_valid", "log_mean", "log_wealth"]
+__all__ = ["ABOVE", "BELOW", "Evidence", "always_valid", "log_held", "log_mean", "log_wealth"]
 
-BELOW: tuple[tuple[float, float], ...] = ((0.0625, 0.02), (0.25, 0.07), (0.5, 0.71), (0.7, 0.1), (0.85, 0.06), (0.93, 0.04))
+BELOW: tuple[tuple[float, float], ...] = ((0.0625, 0.02), (0.25, 0.05), (0.5, 0.8), (0.7, 0.07), (0.85, 0.04), (0.93, 0.02))
 """Multiples of the limit that a bet on less is spread over, and their weights: most of it on half the limit."""
-ABOVE: tuple[tuple[float, float], ...] = ((1.07, 0.04), (1.18, 0.06), (1.4, 0.1), (2.0, 0.72), (4.0, 0.08))
+ABOVE: tuple[tuple[float, float], ...] = ((1.07, 0.02), (1.18, 0.04), (1.4, 0.07), (2.0, 0.8), (4.0, 0.07))
 """The same for a bet on more."""
 
 _HALVINGS = 60
@@ -59,6 +59,18 @@ def log_mean(logs: Floats, weights: Floats) -> Floats:
 
     most = logs.max(axis=-1, keepdims=True)
     return np.asarray(np.log((np.exp(logs - most) * weights).sum(axis=-1)) + most[..., 0])
+
+
+def log_held(logs: Floats, weights: Floats, caution: float) -> Floats:
+    """Logarithm of what the value to be refuted is credited with, from likelihoods over a nuisance parameter (..., r).
+
+    Their weighted mean, or the largest times ``caution`` if that is more. At a caution of 1 the error rate is at most alpha
+    whatever the nuisance parameter is, at less at most alpha over the caution (L. Wasserman, A. Ramdas, S. Balakrishnan,
+    Proc. Natl. Acad. Sci. 117, 16880 (2020), universal inference).
+    """
+    import numpy as np
+
+    return np.asarray(np.maximum(log_mean(logs, weights), logs.max(axis=-1) + math.log(caution)))
 
 
 def log_wealth(alternatives: Floats, refuted: Floats, weights: Sequence[tuple[float, float]]) -> Floats:

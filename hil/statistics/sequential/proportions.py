@@ -2,8 +2,9 @@
 
 The errors of one block are beta-binomial: binomial around a rate of the block's own, which spreads about the process's. The
 spread, an intraclass correlation, is not known. It is averaged over with a prior that is even per factor from where it is
-invisible to 0.3, and has a share at zero that matters only while blocks hold few errors. For blocks of many errors this
-becomes the sequential t test with its invariant prior, for blocks of few the mixture test of independent trials.
+invisible to a spread of 1.7 times the limit, and has a share at zero that matters only while blocks hold few errors. For
+blocks of many errors this becomes the sequential t test with its invariant prior, for blocks of few the mixture test of
+independent trials.
 
 Sources: J. G. Skellam, J. R. Stat. Soc. B 10, 257 (1948), for the beta-binomial; evidence.py for the test; M. F.
 Perez-Ortiz et al., Ann. Stat. 52, 1410 (2024), for tests that average over a nuisance parameter. That error rates hold for
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.statistics.interval import Interval
-from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_mean, log_wealth
+from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_held, log_mean, log_wealth
 from hil.statistics.sequential.pooling import pooled, scales
 
 if TYPE_CHECKING:
@@ -26,24 +27,39 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
-__all__ = ["METHOD", "ProportionBlocks", "correlations", "log_likelihoods", "prior", "proportion_interval", "proportion_views"]
+__all__ = [
+    "METHOD",
+    "ProportionBlocks",
+    "caution",
+    "correlations",
+    "log_likelihoods",
+    "prior",
+    "proportion_interval",
+    "proportion_views",
+]
 
 METHOD = "mixture e-process, beta-binomial blocks"
 
 _INVISIBLE = 0.05
 """Design effect of a block, beyond 1, at which the grid of correlations begins."""
-_MOST_CORRELATED = 0.3
+_WIDEST = 3.0
+"""Variance of the blocks' rates over the limit squared, at which it ends: bursts beyond it are no spread but a fault."""
 _STEP = 0.6
-_NONE_PER_EVENT = 0.2
+_CAUTION, _FEW_EVENTS = 0.35, 4.0
+"""Full caution up to so many events a block."""
+_NONE_PER_EVENT = 0.1
+"""Weight of no correlation at all: 1 / (1 + this times the events of a block)."""
 
 
-def correlations(trials: float) -> Floats:
+def correlations(trials: float, limit: float, widest: float = _WIDEST) -> Floats:
     """Grid of intraclass correlations for blocks of so many trials, shape (r,); a correlation of zero comes before it."""
     import numpy as np
 
-    low = min(_INVISIBLE / trials, _MOST_CORRELATED / 2.0)
-    return np.geomspace(low, _MOST_CORRELATED, max(math.ceil(math.log(_MOST_CORRELATED / low) / _STEP), 4))
+    high = min(widest * limit / (1.0 - limit), 0.5)
+    low = min(_INVISIBLE / trials, high / 2.0)
+    return np.geomspace(low, high, max(math.ceil(math.log(high / low) / _STEP), 4))
 
 
 def prior(events: float, grid: int) -> Floats:
@@ -52,6 +68,14 @@ def prior(events: float, grid: int) -> Floats:
 
     none = 1.0 / (1.0 + _NONE_PER_EVENT * events)
     return np.array([none, *([(1.0 - none) / grid] * grid)])
+
+
+def caution(events: float) -> float:
+    """Credit of the likeliest correlation, for blocks of so many events at the limit: few events tell little of it.
+
+    Where blocks hold many events the average over correlations is right by itself.
+    """
+    return _CAUTION * math.sqrt(min(1.0, _FEW_EVENTS / events))
 
 
 def log_likelihoods(errors: Floats, trials: Floats, values: Floats, grid: Floats) -> Floats:
@@ -75,6 +99,7 @@ class ProportionBlocks:
     limit: float
     grid: Floats
     weights: Floats
+    caution: float
 
     @property
     def estimate(self) -> float:
@@ -84,11 +109,7 @@ class ProportionBlocks:
 
     def log_marginal(self, values: Floats) -> Floats:
         """Log likelihood of these rates (t,), averaged over the correlation."""
-        import numpy as np
-
-        inside = np.clip(values, 1e-12, 1.0 - 1e-12)
-        each = log_likelihoods(self.kinds[:, 0], self.kinds[:, 1], inside, self.grid)
-        return log_mean((each * self.kinds[:, 2][:, None, None]).sum(axis=0), self.weights)
+        return log_mean(self._logs(values), self.weights)
 
     def below(self, value: float) -> float:
         """Log evidence that the rate is less."""
@@ -109,11 +130,21 @@ class ProportionBlocks:
         import numpy as np
 
         rates = np.array([min(factor * self.limit, 1.0) for factor, _ in spread] + [value])
-        logs = self.log_marginal(rates)
-        return float(log_wealth(logs[:-1], logs[-1], spread))
+        logs = self._logs(rates)
+        held = log_held(logs[-1], self.weights, self.caution)
+        return float(log_wealth(log_mean(logs[:-1], self.weights), held, spread))
+
+    def _logs(self, values: Floats) -> Floats:
+        """Of these rates and each correlation, shape (t, 1 + r)."""
+        import numpy as np
+
+        inside = np.clip(values, 1e-12, 1.0 - 1e-12)
+        each = log_likelihoods(self.kinds[:, 0], self.kinds[:, 1], inside, self.grid)
+        total: Floats = (each * self.kinds[:, 2][:, None, None]).sum(axis=0)
+        return total
 
 
-def proportion_views(errors: Floats, trials: Floats, limit: float) -> tuple[ProportionBlocks, ...]:
+def proportion_views(errors: Counts, trials: Counts, limit: float) -> tuple[ProportionBlocks, ...]:
     """Blocks (b,) of errors and trials as they came, single and pooled; blocks without a trial are left out.
 
     UsageError for counts that are none and a limit that is no proportion.
@@ -133,13 +164,14 @@ def proportion_views(errors: Floats, trials: Floats, limit: float) -> tuple[Prop
     for length in scales(total.size, first * limit):
         pairs = np.stack([pooled(wrong, length), pooled(total, length)], axis=1)
         alike, count = np.unique(pairs, axis=0, return_counts=True)
-        grid = correlations(first * length)
+        grid = correlations(first * length, limit)
         weights = prior(first * length * limit, grid.size)
-        views.append(ProportionBlocks(np.column_stack([alike, count]), limit, grid, weights))
+        kinds, events = np.column_stack([alike, count]), first * length * limit
+        views.append(ProportionBlocks(kinds, limit, grid, weights, caution(events)))
     return tuple(views)
 
 
-def proportion_interval(errors: Floats, trials: Floats, limit: float, confidence: float = 0.95) -> Interval:
+def proportion_interval(errors: Counts, trials: Counts, limit: float, confidence: float = 0.95) -> Interval:
     """Interval of the rate from blocks (b,) as they came, valid at every look; sharpest for a rate of half or twice the limit.
 
     No trials give nan between 0 and 1.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.statistics.interval import Interval, tail
-from hil.statistics.sequential.evidence import ABOVE, BELOW, log_mean, log_wealth
+from hil.statistics.sequential.evidence import ABOVE, BELOW, log_held, log_mean, log_wealth
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import correlations, log_likelihoods, prior
 
@@ -21,10 +21,16 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["BATCH", "METHOD", "always_valid_quantile", "slow_by_batch"]
+__all__ = ["BATCH", "CAUTION", "METHOD", "WIDEST", "always_valid_quantile", "slow_by_batch"]
 
 BATCH = 20
 """Consecutive samples that are taken together; those over at the end wait until there are as many."""
+
+CAUTION = 1.0
+"""Bursts are what latencies are made of, and samples are cheap: the likeliest correlation is credited in full."""
+
+WIDEST = 1.0
+"""Variance of a batch's share of slow ones, over what is allowed squared, at which the grid of correlations ends."""
 
 METHOD = "mixture e-process on the share of slow ones"
 
@@ -71,10 +77,11 @@ def _evidence(slow: Floats, allowed: float, spread: tuple[tuple[float, float], .
     least = np.full(len(slow), math.inf)
     for length in scales(slow.shape[1], BATCH * allowed):
         size = BATCH * length
-        grid = correlations(size)
+        grid = correlations(size, allowed, WIDEST)
         each = log_likelihoods(np.arange(size + 1.0), np.full(size + 1, float(size)), rates, grid)
         groups = pooled(slow, length).astype(np.int64)
         alike = np.stack([np.bincount(row, minlength=size + 1) for row in groups])
-        logs = log_mean(np.tensordot(alike, each, axes=1), prior(size * allowed, grid.size))
-        least = np.minimum(least, log_wealth(logs[:, :-1], logs[:, -1], spread))
+        logs, weights = np.tensordot(alike, each, axes=1), prior(size * allowed, grid.size)
+        held = log_held(logs[:, -1], weights, CAUTION)
+        least = np.minimum(least, log_wealth(log_mean(logs[:, :-1], weights), held, spread))
     return least

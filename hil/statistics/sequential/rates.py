@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.statistics.interval import Interval
-from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_mean, log_wealth
+from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_held, log_mean, log_wealth
 from hil.statistics.sequential.pooling import pooled, scales
-from hil.statistics.sequential.proportions import prior
+from hil.statistics.sequential.proportions import caution, prior
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +64,7 @@ class RateGates:
     limit: float
     grid: Floats
     weights: Floats
+    caution: float
 
     @property
     def estimate(self) -> float:
@@ -72,10 +73,7 @@ class RateGates:
 
     def log_marginal(self, values: Floats) -> Floats:
         """Log likelihood of these rates (t,) per second, averaged over the spread."""
-        import numpy as np
-
-        each = log_likelihoods(self.kinds[:, 0], np.maximum(values, 1e-300) * self.gate_s, self.grid)
-        return log_mean((each * self.kinds[:, 1][:, None, None]).sum(axis=0), self.weights)
+        return log_mean(self._logs(values), self.weights)
 
     def below(self, value: float) -> float:
         """Log evidence that the rate is less."""
@@ -95,8 +93,17 @@ class RateGates:
     def _against(self, value: float, spread: tuple[tuple[float, float], ...]) -> float:
         import numpy as np
 
-        logs = self.log_marginal(np.array([factor * self.limit for factor, _ in spread] + [value]))
-        return float(log_wealth(logs[:-1], logs[-1], spread))
+        logs = self._logs(np.array([factor * self.limit for factor, _ in spread] + [value]))
+        held = log_held(logs[-1], self.weights, self.caution)
+        return float(log_wealth(log_mean(logs[:-1], self.weights), held, spread))
+
+    def _logs(self, values: Floats) -> Floats:
+        """Of these rates and each spread, shape (t, 1 + r)."""
+        import numpy as np
+
+        each = log_likelihoods(self.kinds[:, 0], np.maximum(values, 1e-300) * self.gate_s, self.grid)
+        total: Floats = (each * self.kinds[:, 1][:, None, None]).sum(axis=0)
+        return total
 
 
 def rate_views(counts: npt.NDArray[np.int64], gate_s: float, limit: float) -> tuple[RateGates, ...]:
@@ -112,7 +119,7 @@ def rate_views(counts: npt.NDArray[np.int64], gate_s: float, limit: float) -> tu
         mean = limit * gate_s * length
         grid = spreads(mean)
         kinds = np.column_stack([alike, count])
-        views.append(RateGates(kinds, gate_s * length, limit, grid, prior(mean, grid.size)))
+        views.append(RateGates(kinds, gate_s * length, limit, grid, prior(mean, grid.size), caution(mean)))
     return tuple(views)
 
 

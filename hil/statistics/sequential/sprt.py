@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hil.errors import UsageError
 
-__all__ = ["Decision", "SequentialTest", "decide"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Decision", "SequentialTest", "decide", "decide_all"]
 
 Decision = Literal["accept", "refuse", "continue"]
 
@@ -22,6 +25,12 @@ def decide(log_ratio: float, alpha: float = 0.05, beta: float = 0.05) -> Decisio
     if log_ratio >= math.log((1.0 - beta) / alpha):
         return "accept"
     return "refuse" if log_ratio <= math.log(beta / (1.0 - alpha)) else "continue"
+
+
+def decide_all(log_ratios: Iterable[float], alpha: float = 0.05, beta: float = 0.05) -> Decision:
+    """What several views of the same data agree on (single and pooled blocks); ``continue`` where they do not."""
+    said = {decide(ratio, alpha, beta) for ratio in log_ratios}
+    return said.pop() if len(said) == 1 else "continue"
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,9 @@ def test_unknown_driver_names_the_nearest(edited: Edit, monkeypatch: pytest.Monk
     }
     known["twin"] = [*known["driver"], "etsi014"]
     monkeypatch.setattr(discovery, "names", lambda kind: known[kind])
-    monkeypatch.setattr(discovery, "find", lambda _kind, name: SimpleNamespace(name=name, unit="ratio", direction="below"))
+    monkeypatch.setattr(
+        discovery, "find", lambda _kind, name: SimpleNamespace(name=name, unit="ratio", direction="below", rules={})
+    )
     file = edited(('driver = "ozoptics-dd100mc"', 'driver = "ozoptics-dd100"'))
     listed = ", ".join(known["driver"])
     assert mistakes_of(file) == [
@@ -170,9 +172,9 @@ def test_unknown_driver_names_the_nearest(edited: Edit, monkeypatch: pytest.Monk
 def test_limits_arrive_in_the_unit_of_their_indicator(edited: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit may be written with its unit; another quantity, or the side that is not limited, is a mistake."""
     specs = {
-        "auth-rtt": SimpleNamespace(name="auth-rtt", unit="s", direction="below"),
-        "qber": SimpleNamespace(name="qber", unit="ratio", direction="below"),
-        "key-rate": SimpleNamespace(name="key-rate", unit="bit/s", direction="above"),
+        "auth-rtt": SimpleNamespace(name="auth-rtt", unit="s", direction="below", rules={}),
+        "qber": SimpleNamespace(name="qber", unit="ratio", direction="below", rules={}),
+        "key-rate": SimpleNamespace(name="key-rate", unit="bit/s", direction="above", rules={}),
     }
     names = discovery.names
     monkeypatch.setattr(discovery, "names", lambda kind: list(specs) if kind == "indicator" else names(kind))

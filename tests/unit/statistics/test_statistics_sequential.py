@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_m
 from hil.statistics.sequential.means import log_t_wealth, mean_interval
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import proportion_interval, proportion_views
-from hil.statistics.sequential.quantiles import always_valid_quantile, slow_by_batch
+from hil.statistics.sequential.quantiles import CAUTION, WIDEST, always_valid_quantile, slow_by_batch
 from hil.statistics.sequential.rates import rate_interval, rate_views
 from hil.statistics.sequential.sprt import decide
 
@@ -35,7 +36,7 @@ def test_log_mean_does_not_overflow() -> None:
 @pytest.mark.parametrize(("errors", "trials", "rate", "place"), [(3, 50, 0.02, 1), (0, 25, 0.01, 2), (7, 40, 0.1, -1)])
 def test_block_likelihood_is_beta_binomial(errors: int, trials: int, rate: float, place: int) -> None:
     """Against scipy.stats.betabinom and binom, up to the coefficient that is the same for all rates."""
-    grid = proportions.correlations(trials)
+    grid = proportions.correlations(trials, rate)
     (ours,) = proportions.log_likelihoods(np.array([errors]), np.array([trials]), np.array([rate, 2 * rate]), grid)
     size = (1 - grid[place - 1 if place > 0 else place]) / grid[place - 1 if place > 0 else place]
     theirs = [stats.betabinom.logpmf(errors, trials, each * size, (1 - each) * size) for each in (rate, 2 * rate)]
@@ -167,14 +168,23 @@ def test_quantile_of_durations() -> None:
 
 
 def test_quantile_bounds_are_the_samples_at_which_the_share_is_refuted() -> None:
-    """Against the interval of the share, one limit after the other: nothing beyond a bound is left standing."""
+    """Against the evidence on the share, one limit after the other: nothing beyond a bound is left standing."""
     samples = stream(31, "quantile").exponential(1.0, 300)
     interval = always_valid_quantile(samples, 0.8)
     ordered, batches, enough = np.sort(samples), np.full(15, 20), math.log(20)
 
     def refuted(side: str, limit: float) -> bool:
         (slow,) = slow_by_batch(samples, np.array([limit]))
-        return all(getattr(view, side)(0.2) >= enough for view in proportion_views(slow, batches, 0.2))
+        views = [
+            replace(
+                view,
+                caution=CAUTION,
+                grid=(grid := proportions.correlations(20 * length, 0.2, WIDEST)),
+                weights=proportions.prior(4.0 * length, grid.size),
+            )
+            for view, length in zip(proportion_views(slow, batches, 0.2), (1, 2), strict=True)
+        ]
+        return all(getattr(view, side)(0.2) >= enough for view in views)
 
     above = [refuted("below", float(np.nextafter(x, np.inf))) for x in ordered]
     below = [refuted("above", float(x)) for x in ordered]

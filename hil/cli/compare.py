@@ -1,0 +1,88 @@
+"""Whether a new run is worse than an old one by less than a margin: non-inferiority of a firmware, from two run records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hil import units
+from hil.errors import UsageError
+from hil.verdict import exit_code, merge
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from hil.ports.spec import IndicatorSpec
+    from hil.record.model import Record, VerdictEntry
+    from hil.verdict import Verdict
+
+__all__ = ["HELP", "declare", "execute"]
+
+HELP = "is a new run worse than an old one by less than a margin"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Both runs, and the margins."""
+    for name in ("old", "new"):
+        parser.add_argument(name, metavar=name.upper(), help=f"folder, record.json or id of the {name} run")
+    parser.add_argument(
+        "--margin",
+        action="append",
+        required=True,
+        metavar="INDICATOR=VALUE",
+        help="by how much the new one may be worse, in the indicator's unit or with one: qber=0.003; may be repeated",
+    )
+    parser.add_argument("--output", metavar="FILE", help="write both arms and their differences as JSON")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Each pair of verdicts with its difference; exit codes are those of outcomes."""
+    import msgspec
+
+    from hil.record.reader import read_record
+    from hil.slo import compare
+
+    old, new = read_record(arguments.old), read_record(arguments.new)
+    found: list[tuple[Verdict, VerdictEntry, VerdictEntry]] = []
+    for text in arguments.margin:
+        spec, margin = _margin(text)
+        for theirs, ours in _pairs(old, new, spec):
+            found.append((compare(spec, ours, theirs, margin), ours, theirs))
+    for verdict, ours, _ in found:
+        place = f" ({ours.case.rpartition('::')[2]})" if ours.case else ""
+        print(f"{verdict.outcome.value:<12}  {verdict.indicator} of {verdict.subject}{place}: {verdict.reason}")
+    outcomes = [verdict.outcome for verdict, _, _ in found]
+    print(f"\n{merge(outcomes).value}: {new.run_id} against {old.run_id}, {len(found)} compared")
+    print("\n".join(dict.fromkeys(verdict.rule for verdict, _, _ in found)))
+    if arguments.output:
+        told = [{"comparison": verdict, "new": ours, "old": theirs} for verdict, ours, theirs in found]
+        content = {"old": old.run_id, "new": new.run_id, "comparisons": told}
+        Path(arguments.output).write_bytes(msgspec.json.format(msgspec.json.encode(content)))
+    return exit_code(outcomes)
+
+
+def _margin(text: str) -> tuple[IndicatorSpec, float]:
+    from hil import discovery
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--margin {text}: expected INDICATOR=VALUE, such as qber=0.003")
+    spec: IndicatorSpec = discovery.find("indicator", name.strip())
+    try:
+        return spec, float(value)
+    except ValueError:
+        return spec, units.convert(value, spec.unit)
+
+
+def _pairs(old: Record, new: Record, spec: IndicatorSpec) -> Iterator[tuple[VerdictEntry, VerdictEntry]]:
+    """Verdicts of both runs on the same subject in the same test, old and new."""
+    theirs, ours = ({(one.case, one.subject): one for one in run.verdicts if one.indicator == spec.name} for run in (old, new))
+    both = [key for key in ours if key in theirs]
+    if not both:
+        raise UsageError(
+            f"{spec.name}: no verdict of the same test on the same subject in both runs; "
+            f"{old.run_id} has {len(theirs)}, {new.run_id} has {len(ours)}"
+        )
+    for key in both:
+        yield theirs[key], ours[key]
