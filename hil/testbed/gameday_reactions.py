@@ -112,7 +112,9 @@ def _detected(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
 def _stopped(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
     """The last key, or delivery, of the fault's time, if a look after it found none."""
     if expect.stops == "delivery":
-        asked = [step for step in seen.history if step.step == "enc" and window.start_s < step.time_s <= window.end_s]
+        # what is asked at the moment of healing is answered after it
+        during = [step for step in seen.history if window.start_s < step.time_s < window.end_s - _EARLY]
+        asked = [step for step in during if step.step == "enc"]
         turns = [(step.time_s, step.outcome == "ok") for step in asked]
     else:
         # a block that ends after healing is made of later detections too
