@@ -55,11 +55,17 @@ def conformance(session: nox.Session, version: str) -> None:
     session.run(sys.executable, "ci/conformance", "--python", version, *session.posargs)
 
 
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """A million inputs at every dialect of the simulated devices."""
+    session.run(sys.executable, "ci/fuzz", *session.posargs)
+
+
 @nox.session(venv_backend="venv", python="3.11")
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt anew: the newest of everything that pyproject.toml allows."""
     session.install("setuptools>=77")
-    session.install("--no-build-isolation", ".[dev]")
+    session.install("--no-build-isolation", ".[dev,fuzz]")
     frozen = (
         session.run("python", "-m", "pip", "freeze", "--all", "--exclude", "pip", "--exclude", "qkd-hil", silent=True) or ""
     )

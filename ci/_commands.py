@@ -1,4 +1,4 @@
-"""What the checkout's commands do: ``ci/conformance``, ``ci/test``, ``ci/benchmark`` and ``ci/error-rates``."""
+"""What the checkout's commands do: ``ci/conformance``, ``ci/test``, ``ci/benchmark``, ``ci/error-rates`` and ``ci/fuzz``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._steps import STEPS, run_steps, table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["DEFAULT_BENCH", "benchmark", "conformance", "error_rates", "test"]
+__all__ = ["DEFAULT_BENCH", "benchmark", "conformance", "error_rates", "fuzz", "test"]
 
 DEFAULT_BENCH = "metro-25km"
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -87,6 +87,19 @@ def error_rates(arguments: Sequence[str]) -> int:
     return _guarded(run)
 
 
+def fuzz(arguments: Sequence[str]) -> int:
+    """Throw a million inputs at every dialect of the simulated devices; --atheris RUNS lets coverage lead them (Linux)."""
+    parser = _parser("ci/fuzz", fuzz, "Every other argument goes to tests/fuzz/fuzz_dialects.py: --inputs, --seed, --only.")
+    options, to_fuzz = parser.parse_known_args(arguments)
+
+    def run() -> int:
+        led = any(argument.startswith("--atheris") for argument in to_fuzz)
+        environment = prepare("fuzz" if led else "test", find_python(options.python), extra="dev,fuzz" if led else "dev")
+        return _replaced(environment, [str(CHECKOUT / "tests" / "fuzz" / "fuzz_dialects.py"), *to_fuzz])
+
+    return _guarded(run)
+
+
 def _parser(name: str, command: Callable[[Sequence[str]], int], epilog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name, description=command.__doc__, epilog=epilog, allow_abbrev=False)
     parser.add_argument("--python", default="", help="version (3.12) or path; default: the running one")
@@ -100,10 +113,15 @@ def _workers(to_pytest: Sequence[str]) -> list[str]:
 
 
 def _become(environment: Environment, module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> int:
+    """Run a module in the environment."""
+    return _replaced(environment, ["-m", module, *arguments], variables)
+
+
+def _replaced(environment: Environment, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
     """Be replaced by the run, so that every signal reaches it and its exit code is ours; where that is not to be had, wait."""
     told = environment.variables() | dict(variables or {})
     # -P: the checkout's own folder hil, half of the package, must not come before what is installed
-    command = [str(environment.python), "-P", "-m", module, *arguments]
+    command = [str(environment.python), "-P", *arguments]
     if os.name == "posix":
         os.chdir(CHECKOUT)
         sys.stdout.flush()

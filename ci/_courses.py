@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -137,10 +138,24 @@ def means(values: Floats, limit: float) -> Walk:
                 n = block // length
                 if n >= (2 if length == 1 else FEWEST):
                     tau = sums[:, block - 1] / np.sqrt(squares[length])
-                    latest[length] = log_t_wealth(n, -tau), log_t_wealth(n, tau)
+                    latest[length] = _t_wealth(n, -tau), _t_wealth(n, tau)
             yield _least(latest, runs)
 
     return walk
+
+
+def _t_wealth(n: int, tau: Floats) -> Floats:
+    """As log_t_wealth, by interpolation: what matters of tau is Student's t, on a scale that has room for the largest."""
+    grid = np.linspace(-14.0, 14.0, 1401)
+    known = _known_wealth(n)
+    found: Floats = np.interp(np.arcsinh(tau / np.sqrt(np.maximum(n - tau**2, 1e-20))), grid, known)
+    return found
+
+
+@cache
+def _known_wealth(n: int) -> Floats:
+    t = np.sinh(np.linspace(-14.0, 14.0, 1401))
+    return log_t_wealth(n, math.sqrt(n) * t / np.sqrt(1.0 + t**2))
 
 
 def _values(limit: float) -> Floats:

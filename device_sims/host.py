@@ -80,6 +80,7 @@ class TwinHost:
         self.addresses: dict[str, TwinAddress] = {}
         self._specs = specs
         self._carriers: dict[str, list[Carrier]] = {}
+        self._unplugged: set[str] = set()
         self._clock = clock
         self._ports = dict(ports or {})
         self._speed = speed
@@ -118,23 +119,37 @@ class TwinHost:
         """The time at which the devices answer."""
         return self._clock.now_ns()
 
+    def has_power(self, device: str) -> bool:
+        """Whether its plug is in; UnknownNameError."""
+        self._need(device)
+        return device not in self._unplugged
+
     def switch_power(self, device: str, *, on: bool) -> None:
         """Take a device's plug out, or put it in again, which is a power-up."""
         self._thread.run(lambda: self._switch_power(device, on=on))
 
     def _power_cycle(self, seed: int) -> None:
         self.world.reset(seed)
+        self._unplugged.clear()
         for name in self._specs:
             self._power_up(name)
 
     def _switch_power(self, device: str, *, on: bool) -> None:
-        if device not in self._specs:
-            raise UnknownNameError(f"no simulated device goes by {device!r}; expected {nearest(device, self._specs)}")
-        if not on:
+        self._need(device)
+        if on:
+            self._unplugged.discard(device)
+        else:
+            self._unplugged.add(device)
             self.world.darken(device, self.now_ns())
         self._power_changed(device, on)
 
+    def _need(self, device: str) -> None:
+        if device not in self._specs:
+            raise UnknownNameError(f"no simulated device goes by {device!r}; expected {nearest(device, self._specs)}")
+
     def _power_changed(self, device: str, on: bool) -> None:
+        if on:
+            self.world.restart(device, self.now_ns())
         self._thread.run(lambda: self._power_up(device) if on else self._power_down(device))
 
     def _power_down(self, name: str) -> None:
@@ -218,6 +233,10 @@ class Control:
     def plug_in(self, device: str) -> None:
         """Give it its power again: it answers as after power-up."""
         self._host.switch_power(device, on=True)
+
+    def powered(self, device: str) -> bool:
+        """Whether its plug is in."""
+        return self._host.has_power(device)
 
     def reset(self, seed: int) -> None:
         """World and instruments as at power-up with another seed; what drivers hold open stays open."""

@@ -80,6 +80,7 @@ QUANTITIES: dict[str, _Quantity] = {
         floor="",
     ),
     "temperature": _Quantity({"degC": None, "°C": None, "K": None}, "-40 degC", _ABSOLUTE_ZERO_C, "above absolute zero "),
+    "temperature slew": _Quantity({"K/min": "1", "K/s": "60"}, "2 K/min"),
     "bit rate": _Quantity(
         {
             "bit/s": "1",

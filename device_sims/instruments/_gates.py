@@ -27,7 +27,7 @@ class Gates:
         """Count from zero, in a first gate from now on."""
         self.began_ns = now_ns
         self._looks = [(now_ns, self._world.beside.singles(self._device, now_ns))]
-        self._told: tuple[int, tuple[int, ...]] = (0, (0,) * len(self._looks[0][1]))
+        self._told: tuple[tuple[int, int], tuple[int, ...]] = ((0, 0), ())
 
     def span(self, now_ns: int, gate_ns: int) -> tuple[int, int]:
         """The last whole gate, empty before there is one."""
@@ -41,8 +41,10 @@ class Gates:
     def last(self, now_ns: int, gate_ns: int) -> tuple[int, ...]:
         """Clicks at each input in the last whole gate; zeros before there is one."""
         number = (now_ns - self.began_ns) // gate_ns
-        if number != self._told[0]:
-            self._told = number, self._drawn(number, now_ns, gate_ns)
+        if number < 1:
+            return (0,) * len(self._looks[0][1])
+        if (number, gate_ns) != self._told[0]:
+            self._told = (number, gate_ns), self._drawn(number, now_ns, gate_ns)
         return self._told[1]
 
     def _drawn(self, number: int, now_ns: int, gate_ns: int) -> tuple[int, ...]:

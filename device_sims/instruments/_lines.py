@@ -16,6 +16,9 @@ class LineBuffer:
 
     def lines(self, data: bytes) -> list[bytes | None]:
         """The lines that are complete with these bytes, without their end."""
+        before = len(data) - len(self._end)
+        if not self._rest and not self._overrun and 0 <= before <= self._longest and data.find(self._end) == before:
+            return [data[:before]]  # one whole line, as nearly always
         self._rest += data
         *complete, rest = bytes(self._rest).split(self._end)
         self._rest = bytearray(rest)

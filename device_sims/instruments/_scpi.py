@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from hil.device_sims.spec import Reply
 
@@ -24,6 +25,8 @@ __all__ = ["COMMON_TREE", "ScpiDevice", "ScpiSession", "integer", "no_parameters
 
 _HEADER = re.compile(r"(\*[A-Z]+|:?[A-Z][A-Z0-9]*(?::[A-Z][A-Z0-9]*)*)(\??)")
 _QUEUE = 30
+_REMEMBERED = 64
+"""So long a message may be that is remembered as it was parsed."""
 
 _OPERATION_COMPLETE, _DEVICE_ERROR, _EXECUTION_ERROR, _COMMAND_ERROR, _POWER_ON = 0x01, 0x08, 0x10, 0x20, 0x80
 _ERRORS_QUEUED, _QUESTIONABLE, _EVENT_SUMMARY, _MASTER_SUMMARY, _OPERATION = 0x04, 0x08, 0x20, 0x40, 0x80
@@ -110,11 +113,9 @@ class ScpiDevice(ABC):
         """The answers to one message, joined as IEEE 488.2 joins them; the rest of a message with a syntax error is dropped."""
         answers: list[str] = []
         path: list[str] = []
-        for unit in message.split(";"):
-            if not unit.strip():
-                continue
+        for unit in _known_units(message) if len(message) <= _REMEMBERED else _units(message):
             try:
-                answer, path = self._execute(unit.strip(), path, now_ns)
+                answer, path = self._execute(unit, path, now_ns)
             except ScpiError as error:
                 self.fail(error.code)
                 if error.code > -200:
@@ -123,23 +124,49 @@ class ScpiDevice(ABC):
                 answers += [] if answer is None else [answer]
         return ";".join(answers)
 
-    def _execute(self, unit: str, path: list[str], now_ns: int) -> tuple[str | None, list[str]]:
+    def _execute(self, unit: _Unit, path: list[str], now_ns: int) -> tuple[str | None, list[str]]:
         """One command's answer, and the path from which the next one's header goes on."""
-        head, *tail = unit.split(maxsplit=1)
-        parameters = [parameter.strip().upper() for parameter in tail[0].split(",")] if tail else []
-        match = _HEADER.fullmatch(head.upper())
-        if match is None:
-            raise ScpiError(-102)
-        header, query = match[1], bool(match[2])
-        if header.startswith("*"):
-            common = _COMMON.get(header + match[2])
+        if unit.common:
+            common = _COMMON.get(unit.common)
             if common is None:
                 raise ScpiError(-113)
-            return common(self, parameters, now_ns), path
-        words = header.removeprefix(":").split(":")
-        if not header.startswith(":"):
-            words = path + words
-        return self.carry_out(words, query=query, parameters=parameters, now_ns=now_ns), words[:-1]
+            return common(self, list(unit.parameters), now_ns), path
+        if not unit.words:
+            raise ScpiError(-102)
+        words = [*unit.words] if unit.absolute or not path else [*path, *unit.words]
+        return self.carry_out(words, query=unit.query, parameters=list(unit.parameters), now_ns=now_ns), words[:-1]
+
+
+class _Unit(NamedTuple):
+    """One command as it was parsed: a common one by its header, or the words of one of the tree; neither where it is none."""
+
+    common: str = ""
+    words: tuple[str, ...] = ()
+    absolute: bool = False
+    query: bool = False
+    parameters: tuple[str, ...] = ()
+
+
+def _units(message: str) -> tuple[_Unit, ...]:
+    """The commands of a message."""
+    return tuple(_unit(text) for part in message.split(";") if (text := part.strip()))
+
+
+_known_units = lru_cache(maxsize=256)(_units)
+"""Polling asks the same again and again."""
+
+
+def _unit(text: str) -> _Unit:
+    head, *tail = text.split(maxsplit=1)
+    match = _HEADER.fullmatch(head.upper())
+    if match is None:
+        return _Unit()
+    parameters = tuple(parameter.strip().upper() for parameter in tail[0].split(",")) if tail else ()
+    header = match[1]
+    if header.startswith("*"):
+        return _Unit(common=header + match[2], parameters=parameters)
+    words = tuple(header.removeprefix(":").split(":"))
+    return _Unit(words=words, absolute=header.startswith(":"), query=bool(match[2]), parameters=parameters)
 
 
 class ScpiSession:

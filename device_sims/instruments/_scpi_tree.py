@@ -81,11 +81,19 @@ class Tree(Generic[D]):
 
     def __init__(self, commands: Mapping[str, Handler[D]]) -> None:
         self._root: _Branch[D] = _Branch()
+        self._found: dict[tuple[tuple[str, ...], bool], Handler[D]] = {}
         for pattern, handler in commands.items():
             self._plant(self._root, _nodes(pattern), handler, query=pattern.endswith("?"))
 
     def find(self, words: Sequence[str], *, query: bool) -> Handler[D]:
         """The handler of a header given by its words in capitals; ScpiError when there is none."""
+        header = tuple(words), query
+        handler = self._found.get(header)
+        if handler is None:  # there are only so many spellings of a command, so what was found is kept
+            handler = self._found[header] = self._search(words, query=query)
+        return handler
+
+    def _search(self, words: Sequence[str], *, query: bool) -> Handler[D]:
         branch = self._root
         for word in words:
             match = _WORD.fullmatch(word)

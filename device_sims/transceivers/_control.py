@@ -101,9 +101,9 @@ def _level(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: int
     return transceiver.level
 
 
-def _time(_transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
+def _time(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
     _no_arguments(arguments)
-    return str(now_ns)
+    return str(transceiver.world.uptime_ns(transceiver.name, now_ns))
 
 
 def _park(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
@@ -184,7 +184,10 @@ def _counters(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: i
     if transceiver.level == "L0":
         raise Refusal.unsupported("COUNTERS?")
     counters = transceiver.world.counters(transceiver.name, now_ns)
-    return _json({"counts": counters.counts, "live_ns": round(counters.live_s * 1e9)})
+    told: dict[str, object] = {"counts": counters.counts, "live_ns": round(counters.live_s * 1e9)}
+    if bits := int(transceiver.world.injected(transceiver.name, "counter_bits")):
+        told |= {"counts": [count % (1 << bits) for count in counters.counts], "bits": bits}
+    return _json(told)
 
 
 def _temperature(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:

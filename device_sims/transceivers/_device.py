@@ -10,6 +10,7 @@ import numpy as np
 from hil.bench.model import PairSourceDevice, ReceiverDevice, TransmitterDevice
 from hil.errors import UsageError
 from hil.ports.detections import DetectionRecords
+from hil.ports.identity import firmware_text
 
 if TYPE_CHECKING:
     from hil.device_sims.world.world import World
@@ -70,7 +71,15 @@ class SimulatedTransceiver:
     def identity(self) -> str:
         """The answer to ``*IDN?``; the serial number is the bench file's, or one made of the device's name."""
         made = hashlib.blake2b(f"{self.world.bench.bench.name}/{self.name}".encode(), digest_size=4).hexdigest().upper()
-        return ",".join((VENDOR, MODEL, self.declared.serial or f"RT-{made}", FIRMWARE))
+        return ",".join((VENDOR, MODEL, self.declared.serial or f"RT-{made}", self.firmware))
+
+    @property
+    def firmware(self) -> str:
+        """Its own version, or the one it was told to tell."""
+        if isinstance(self.declared, PairSourceDevice):
+            return FIRMWARE
+        code = self.world.injected(self.name, "firmware_code")
+        return firmware_text(code) if code else FIRMWARE
 
     def needs_raw_data(self, what: str) -> None:
         """Refusal below L3, where detections and preparations stay inside."""

@@ -64,8 +64,12 @@ PER_DETECTOR = {
     "recovery_time_s": Bounds(0.0, 1e-3),
 }
 
+_FIRMWARE = {"firmware_code": Bounds(0.0, 999_999_999.0)}
+"""Another version that a transceiver tells, as :func:`hil.ports.identity.firmware_code`; 0 for its own."""
+
 INJECTABLE: dict[type, dict[str, Bounds]] = {
     TransmitterDevice: {
+        **_FIRMWARE,
         "intensity_scale": Bounds(0.0, 100.0),
         "pilot_power_w": Bounds(0.0, 1.0),
         "key_basis_probability": Bounds(0.01, 0.99),
@@ -80,6 +84,8 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
     },
     ReceiverDevice: {
         **PER_DETECTOR,
+        **_FIRMWARE,
+        "counter_bits": Bounds(0.0, 63.0),
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
         "detector_temperature_c": Bounds(-273.0, 100.0),
@@ -189,6 +195,8 @@ _NOT_DECLARED = {
     "detuning_nm": 0.0,
     "burst_every_s": 1.0,
     "sync_signal": 1.0,
+    "firmware_code": 0.0,
+    "counter_bits": 0.0,
 }
 _NM_PER_K = 0.09
 """By which a laser's wavelength grows with its temperature: 0.08 to 0.10 nm/K of distributed-feedback lasers at 1550 nm."""

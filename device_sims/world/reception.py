@@ -37,6 +37,8 @@ __all__ = ["Receiver", "Reception", "Roles", "Routes"]
 BASES = 2
 _PHOTON_J = 1.28e-19
 """Energy of a photon at 1550 nm."""
+_BUSY = 10.0
+"""Photo-detections offered in a dead time: ten elevenths of 1 / dead time are counted then, and all that is sampled for it."""
 _UNDECIDED = Dynamics(np.zeros(0, dtype=np.int64), ())
 """Of a reception of light alone."""
 
@@ -165,8 +167,9 @@ class Receiver:
         warmth_c = [temperature_c + parameters.warmer_k(state, self.name, name) for name in names]
         thermal = np.array([dark_count_factor(self.device, each_c) for each_c in warmth_c])
         dark_hz = each("dark_count_rate_hz") * alive * thermal
-        # more than a photon of her light in a pulse period changes nothing: the detector is busy all the time
-        bright_hz = np.minimum(power_w / _PHOTON_J * efficiency / len(self.device.detectors), self.rate_hz)
+        # more than a photon of her light in a pulse period, or some in a dead time, changes nothing: the detector is busy
+        busy_hz = np.minimum(self.rate_hz, _BUSY / np.maximum(each("dead_time_s"), 1e-12))
+        bright_hz = np.minimum(power_w / _PHOTON_J * efficiency / len(self.device.detectors), busy_hz)
         seen = efficiency * 10.0 ** (-parameters.value(state, self.name, "insertion_loss_db") / 10.0)
         lit_hz, day_hz = self._stray_light_hz(state, optics, seen)
         least, most = (1.0, 1.0) if surroundings is None else surroundings.dark_factors(state)

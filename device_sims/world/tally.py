@@ -43,6 +43,7 @@ class Tally:
         self._clock = clock
         self._counts: npt.NDArray[np.int64] = np.zeros(len(scene.receiver.device.detectors), dtype=np.int64)
         self._counted_ns = 0
+        self._powered_ns = 0
         self._block: Block | None = None
         self._sequence = 0
         self.last_block: DetectionRecords | None = None
@@ -59,7 +60,7 @@ class Tally:
         else:
             self._count_until(now_ns)
             counts = self._counts
-        return ReceiverCounters(tuple(int(count) for count in counts), live_s=self._live_ns(0, now_ns) / 1e9)
+        return ReceiverCounters(tuple(int(count) for count in counts), live_s=self._live_ns(self._powered_ns, now_ns) / 1e9)
 
     def tick_at(self, now_ns: int) -> int | None:
         """What the receiver's own clock reads; None where it has none."""
@@ -112,6 +113,15 @@ class Tally:
             return clicks, 0
         phase = None if clicks.phase is None else clicks.phase[kept]
         return Candidates(clicks.index[kept], clicks.detector[kept], phase), int(np.count_nonzero(~kept))
+
+    def restart(self, now_ns: int) -> None:
+        """After a power-up: everything from zero, and no block."""
+        if self._block is not None:
+            self.stop(now_ns)
+        self._count_until(now_ns)
+        self._counts = np.zeros_like(self._counts)
+        self._powered_ns, self._sequence = now_ns, 0
+        self.last_block = self.last_tags = None
 
     def _count_until(self, now_ns: int) -> None:
         if now_ns <= self._counted_ns:

@@ -107,6 +107,7 @@ class World:
         self._sources: dict[str, tuple[PulseClock, Source]] = {}
         self._receivers: dict[str, ReceiverView] = {}
         self._repeaters: dict[str, RepeaterChain] = {}
+        self._powered_ns: dict[str, int] = {}
 
     # --- optical path -------------------------------------------------------------------------------------------------
 
@@ -382,6 +383,19 @@ class World:
         """A device without power: no light, no bias, no heating; motors and mirrors stay where they are."""
         off = ("emitting", "biased", "heater", "lasing", "repeating")
         self._apply({(device, key): 0.0 for key in off if (device, key) in self._timeline.present}, now_ns)
+
+    @_locked
+    def restart(self, device: str, now_ns: int) -> None:
+        """It has just got power: dark, its counters and its clock at zero, and without the block that may have run."""
+        self.darken(device, now_ns)
+        self._powered_ns[device] = now_ns
+        if isinstance(self.bench.device.get(device), ReceiverDevice):
+            self._receiver(device).tally.restart(now_ns)
+
+    @_locked
+    def uptime_ns(self, device: str, now_ns: int) -> int:
+        """Nanoseconds since its power-up."""
+        return now_ns - self._powered_ns.get(device, 0)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

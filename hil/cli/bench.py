@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from hil import discovery
 from hil.bench import json_schema, load, shipped, simulated_devices
+from hil.bench.model import KmeDevice, RecordingDevice
 from hil.cli._tables import columns
+from hil.errors import BenchFileError, Mistake
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection, Iterator
+
+    from hil.bench.model import Bench
 
 __all__ = ["HELP", "declare", "execute"]
 
@@ -40,6 +46,8 @@ def execute(arguments: argparse.Namespace) -> int:
 def _check(given: str, *, simulate: bool) -> None:
     bench = load(given, simulate=simulate)
     twins = simulated_devices(bench, simulate=simulate)
+    if mistakes := [*_without_a_spec(bench, twins)]:
+        raise BenchFileError(given, tuple(mistakes))
     links = ", ".join(bench.link) or "none"
     print(f"{given}: no mistakes; bench {bench.bench.name}, {len(bench.device)} devices, links: {links}")
     rows = [
@@ -52,3 +60,24 @@ def _check(given: str, *, simulate: bool) -> None:
         for name, device in bench.device.items()
     ]
     print(columns(rows))
+
+
+def _without_a_spec(bench: Bench, twins: Collection[str]) -> Iterator[Mistake]:
+    """Drivers and twins that cannot be imported, or play another role: names are known by now, what is behind them is not."""
+    for name, device in bench.device.items():
+        if isinstance(device, KmeDevice):
+            continue
+        role = str(device.__struct_config__.tag)
+        wanted = [("driver", device.driver)]
+        if name in twins and not isinstance(device, RecordingDevice):
+            wanted.append(("twin", device.twin or device.driver))
+        for kind, named in wanted:
+            where = f"device.{name}.{kind}"
+            try:
+                spec = discovery.find(kind, named)
+            except Exception as error:  # noqa: BLE001  (whatever a module of somebody's raises while it is imported)
+                yield Mistake(where, repr(named), f"a {kind} that can be imported ({type(error).__name__}: {error})")
+                continue
+            plays = getattr(spec, "roles", ()) or (getattr(spec, "role", ""),)
+            if role not in plays:
+                yield Mistake(where, f"{named!r}, a {' or '.join(plays)}", f"a {kind} of the role {role}")

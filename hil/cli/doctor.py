@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
     from hil.cli._probe import Probe
+    from hil.testbed.protection import GuardSettings
 
 __all__ = ["HELP", "declare", "execute"]
 
@@ -86,13 +87,23 @@ def _guard(bench: Bench, *, simulate: bool) -> str:
         return "nothing real can be left broken: the bench has no real device"
     from hil.testbed.protection import GuardSettings, unfit_here
 
+    settings = GuardSettings.of_environment()
+    who = _listening(settings) if settings.listening else "each run's guardian process"
     may = [name for name in real if bench.device[name].chaos == "allow"]
-    words = f"each run's guardian process makes {', '.join(real)} safe when the run is killed or hangs"
+    words = f"{who} makes {', '.join(real)} safe when the run is killed or hangs"
     if not may:
         return f'{words}; no real device may be broken: none says chaos = "allow"'
-    if unfit := unfit_here(GuardSettings.of_environment()):
+    if unfit := unfit_here(settings):
         return f"{words}, but faults of {', '.join(may)} are refused: {unfit}"
     return f"{words}, and heals {', '.join(may)}"
+
+
+def _listening(settings: GuardSettings) -> str:
+    """The guardian that listens, as it answers; DeviceError and so on where it does not."""
+    from hil.testbed.guardian import status
+
+    found = status(settings.address, settings.token)
+    return f"the guardian at {settings.address} (process {found['ready']}, which guards {found['guards']} runs at present)"
 
 
 def _left(bench: Bench, *, simulate: bool) -> list[str]:

@@ -18,7 +18,7 @@ __all__ = ["DEFAULT_BENCH", "HELP", "arguments_for_pytest", "declare", "declare_
 
 HELP = "run suites on a bench"
 DEFAULT_BENCH = "metro-25km"
-_VALUES = ("seed", "recording", "record", "tape", "tape_dir", "tape_mode")
+_VALUES = ("seed", "recording", "record", "tape", "tape_dir", "tape_mode", "guard", "guard_token", "lease")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +50,9 @@ def declare_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tape-dir", metavar="DIR", help="folder of tapes; default tapes/ of the run, to replay of the last run"
     )
+    parser.add_argument("--guard", metavar="ADDRESS", help="guardian of real devices, as `hil guard --listen` says it")
+    parser.add_argument("--guard-token", metavar="FILE", help="file with that guardian's token")
+    parser.add_argument("--lease", metavar="TIME", help="how long a test may do nothing with a real bench; default 120 s")
     parser.add_argument("--tape-mode", choices=("strict", "keyed"), help="replay in the recorded order, or request by request")
 
 

@@ -20,6 +20,7 @@ HELP = "put every device of a bench in its safe state"
 def declare(parser: argparse.ArgumentParser) -> None:
     """Which bench, and how far."""
     parser.add_argument("--bench", required=True, metavar="NAME|FILE", help="bench to park")
+    parser.add_argument("--cold", action="store_true", help="then lead temperatures to those of the room, and switch off")
     parser.add_argument("--clear", action="store_true", help="give it back after a quarantine, once everything is parked")
     parser.add_argument("--force", action="store_true", help="end a run that has it, also one that is alive")
 
@@ -28,7 +29,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """Free it, heal it, park it, leave it."""
     bench = load(arguments.bench)
     twins = simulated_devices(bench)
+    from hil.testbed.cold import cool_down
     from hil.testbed.ending import end_holders
+    from hil.testbed.opening import several
     from hil.testbed.testbed import Testbed
     from hil.testbed.ward import guarded
 
@@ -40,6 +43,8 @@ def execute(arguments: argparse.Namespace) -> int:
         testbed.park()
         for name in testbed.devices:
             print(f"{name}: parked{' (a twin)' if name in twins else ''}")
+        if arguments.cold and (troubles := cool_down(bench, testbed.devices, testbed.clock, print)):
+            raise several(f"bench {testbed.name}: {len(troubles)} devices are not cold; see to them by hand", troubles)
         if arguments.clear and testbed.guardian is not None:
             testbed.guardian.clear()
             print(f"bench {testbed.name}: no quarantine is left")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hil.errors import EnvelopeError, InstrumentError, ReplyError
+from hil.ports.ramp import ramp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,9 +15,10 @@ if TYPE_CHECKING:
     from hil.ports.identity import Capabilities
     from hil.ports.spec import DeviceSettings
 
-__all__ = ["allowed", "check_envelope", "move", "narrowed", "number"]
+__all__ = ["allowed", "check_envelope", "move", "narrowed", "number", "slowly"]
 
 Interval = tuple[float, float]
+D = TypeVar("D", bound=Any)
 
 
 def narrowed(hardware: Interval, envelope: Mapping[str, Interval], setting: str) -> Interval:
@@ -41,6 +44,23 @@ def check_envelope(settings: DeviceSettings, capabilities: Capabilities, setting
         f"{setting} = {value:g} asked for, but {low:g} to {high:g} is allowed ({source}); nothing was sent."
         f" Ask for a value inside, or have the envelope of [device.{settings.name}] changed by whoever answers for the bench",
     )
+
+
+def slowly(setter: Callable[[D, float], None]) -> Callable[[D, float], None]:
+    """Have a setter of set points go no faster than the ``slew`` of the device's table in the bench file."""
+
+    @wraps(setter)
+    def led(device: D, setpoint_c: float) -> None:
+        settings = device._settings  # noqa: SLF001  (a part of the driver)
+        slew_k_per_min = getattr(settings.declared, "slew_k_per_min", 0.0)
+        if slew_k_per_min:
+            check_envelope(settings, device.capabilities, "setpoint_c", setpoint_c)  # the whole way, before its first step
+        from_c = device.setpoint_c() if slew_k_per_min else setpoint_c
+        for value_c, wait_s in ramp(from_c, setpoint_c, slew_k_per_min):
+            setter(device, value_c)
+            settings.clock.sleep(wait_s)
+
+    return led
 
 
 def move(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CAPABILITIES", "Transceiver"]
 
-CAPABILITIES = Capabilities(features=frozenset({"park"}), settle_s=0.05)
+CAPABILITIES = Capabilities(features=frozenset({"park"}), settle_s=0.05, boot_s=30.0)
 
 
 class Transceiver:

@@ -12,15 +12,19 @@ import numpy as np
 from hil.bench.model import ReceiverDevice
 from hil.drivers._setting import move, number
 from hil.drivers._transceiver import Transceiver
+from hil.drivers._unrolled import Unrolled
 from hil.errors import IdentityError, InstrumentError, MissingCapabilityError, ReplyError
-from hil.ports.detections import ReceiverCounters, ReceiverHistory
+from hil.ports.detections import ReceiverHistory
 from hil.ports.identity import EvidenceLevel
 
 if TYPE_CHECKING:
-    from hil.ports.detections import DetectionRecords, TagRecords
+    from hil.ports.detections import DetectionRecords, ReceiverCounters, TagRecords
 
 __all__ = ["ReferenceReceiver"]
 
+_WIDEST_BITS = 64
+_FASTEST_HZ = 1e8
+"""No single-photon detector counts faster: dead times are 10 ns and more."""
 _SLOW_S = 60.0
 """Ending a block or reading a long log may take the device this long."""
 
@@ -29,6 +33,7 @@ _SLOW_S = 60.0
 class _Counters:
     counts: tuple[int, ...]
     live_ns: int
+    bits: int = 64
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,14 @@ class ReferenceReceiver(Transceiver):
 
     role = "receiver"
     detectors: tuple[str, ...] = ()
+    _counting: Unrolled
 
     def open(self) -> None:
         """Connect, and compare the names of the detectors with the bench file."""
         super().open()
+        declared = self._settings.declared
+        dead_time_s = declared.dead_time_s if isinstance(declared, ReceiverDevice) else 0.0
+        self._counting = Unrolled(min(1.0 / dead_time_s, _FASTEST_HZ) if dead_time_s else _FASTEST_HZ)
         try:
             self.detectors = self._detectors()
             self._check_timing()
@@ -88,12 +97,14 @@ class ReferenceReceiver(Transceiver):
         return number(self.name, "TEMP?", self._control.text("TEMP?"))
 
     def counters(self) -> ReceiverCounters:
-        """Clicks per detector and live time since power-up."""
+        """Clicks per detector and live time since power-up; counters that roll over are followed from look to look."""
         self._need(EvidenceLevel.L1, "counters")
         got = self._control.json("COUNTERS?", _Counters, timeout_s=_SLOW_S)
         if len(got.counts) != len(self.detectors):
             raise ReplyError(self.name, f"COUNTERS? counts {len(got.counts)} detectors, DETECTORS? names {len(self.detectors)}")
-        return ReceiverCounters(got.counts, got.live_ns * 1e-9)
+        if not 1 <= got.bits <= _WIDEST_BITS or any(not 0 <= count < 1 << got.bits for count in got.counts):
+            raise ReplyError(self.name, f"COUNTERS? tells counts that do not fit its {got.bits} bits")
+        return self._counting.take(got.counts, got.live_ns, got.bits)
 
     def start(self) -> int:
         """Begin a block; the pulse index it begins at."""

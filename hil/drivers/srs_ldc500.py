@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import LaserDevice
 from hil.drivers._lines import ask, scpi_identity, tell
-from hil.drivers._setting import check_envelope, move, narrowed, number
+from hil.drivers._setting import check_envelope, move, narrowed, number, slowly
 from hil.errors import InstrumentError, ReplyError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
@@ -116,6 +116,7 @@ class SrsLdc500:
         """What the cooler holds."""
         return self._number("TEMP?")
 
+    @slowly
     def set_setpoint_c(self, setpoint_c: float) -> None:
         """Set what the cooler holds; returns once that is accepted."""
         check_envelope(self._settings, self.capabilities, "setpoint_c", setpoint_c)

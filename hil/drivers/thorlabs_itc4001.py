@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import LaserDevice
 from hil.drivers._scpi_instrument import ScpiInstrument
+from hil.drivers._setting import slowly
 from hil.errors import InstrumentError
 from hil.ports.identity import Capabilities
 from hil.ports.spec import DeviceSettings, DriverSpec
@@ -70,6 +71,7 @@ class ThorlabsItc4001(ScpiInstrument):
         """What the cooler holds."""
         return self._number("SOUR2:TEMP:SPO?")
 
+    @slowly
     def set_setpoint_c(self, setpoint_c: float) -> None:
         """Set what the cooler holds; returns once that is accepted."""
         self._move("setpoint_c", setpoint_c, f"SOUR2:TEMP:SPO {setpoint_c:.3f}", self.setpoint_c, tolerance=0.01)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import TemperatureControllerDevice
 from hil.drivers._lines import decoded
-from hil.drivers._setting import check_envelope, move, narrowed, number
+from hil.drivers._setting import check_envelope, move, narrowed, number, slowly
 from hil.errors import InstrumentError, ReplyError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
@@ -89,6 +89,7 @@ class ThorlabsTc200:
         """Temperature it regulates to."""
         return self._celsius("tset?")
 
+    @slowly
     def set_setpoint_c(self, setpoint_c: float) -> None:
         """Regulate to another temperature, rounded to 0.1 degrees; returns once it is accepted, not once the stage is there."""
         check_envelope(self._settings, self.capabilities, "setpoint_c", setpoint_c)

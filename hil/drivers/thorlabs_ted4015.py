@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import TemperatureControllerDevice
 from hil.drivers._scpi_instrument import ScpiInstrument
+from hil.drivers._setting import slowly
 from hil.errors import InstrumentError
 from hil.ports.identity import Capabilities
 from hil.ports.spec import DeviceSettings, DriverSpec
@@ -44,6 +45,7 @@ class ThorlabsTed4015(ScpiInstrument):
         """What it regulates to."""
         return self._number("SOUR:TEMP?")
 
+    @slowly
     def set_setpoint_c(self, setpoint_c: float) -> None:
         """Regulate to this; returns once it is accepted."""
         self._move("setpoint_c", setpoint_c, f"SOUR:TEMP {setpoint_c:.3f}C", self.setpoint_c, tolerance=0.01)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.bench.model import TemperatureControllerDevice
-from hil.drivers._setting import check_envelope, move, narrowed, number
+from hil.drivers._setting import check_envelope, move, narrowed, number, slowly
 from hil.errors import InstrumentError, ReplyError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
@@ -69,6 +69,7 @@ class VoetschSimserv:
         """What it regulates to."""
         return number(self.name, "11002", self._ask("11002", _TEMPERATURE))
 
+    @slowly
     def set_setpoint_c(self, setpoint_c: float) -> None:
         """Regulate to this; returns once it is accepted."""
         check_envelope(self._settings, self.capabilities, "setpoint_c", setpoint_c)

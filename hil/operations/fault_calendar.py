@@ -52,7 +52,7 @@ class FaultClass(Table, frozen=True, kw_only=True):
     """``[fault.X]``: one way to break, at dates or at a rate."""
 
     fault: str = ""
-    """One of `hil list faults`, which acts on the simulated link; without one the class has to stop the key."""
+    """One of `hil list faults`; what the simulated light does not see of it, ``stops_key`` has to say, and may say alone."""
     target: str = ""
     settings: dict[str, float | str] = {}  # noqa: RUF012  (msgspec copies it)
     stops_key: bool = False

@@ -84,17 +84,17 @@ def live(link: Link, calendar: FaultCalendar, seed: int, workers: int = 1) -> Mo
     """
     info = calendar.month
     came = occurrences(calendar, seed)
+    stops = frozenset(name for name, one in calendar.fault.items() if one.stops_key)
     planned = {name: plan_fault(link, one.fault, one.target, one.settings) for name, one in calendar.fault.items() if one.fault}
     survey = link.survey(
         info.duration_s,
         every=info.slice_s,
         window=min(max(_SHORTEST_S, _CLICKS / link.prediction.counts_hz), info.slice_s),
         first=info.slice_s / 2.0,
-        changes=changes_of(link, planned, came),
+        changes=changes_of(link, planned, came, stops),
         workers=workers,
     )
     middles_s = info.slice_s * (np.arange(round(info.duration_s / info.slice_s), dtype=np.float64) + 0.5)
-    stops = {name for name, one in calendar.fault.items() if one.stops_key}
     up = _makes_key(link, survey) & ~_inside(middles_s, (one for one in came if one.name in stops))
     counted = np.ones(up.shape, dtype=np.bool_)
     for work in calendar.maintenance:
@@ -105,26 +105,31 @@ def live(link: Link, calendar: FaultCalendar, seed: int, workers: int = 1) -> Mo
     return Month(link.name, info.slice_s, up, counted, came, shares, survey)
 
 
-def changes_of(link: Link, planned: Mapping[str, PlannedFault], came: Sequence[Occurrence]) -> list[Change]:
+def changes_of(
+    link: Link, planned: Mapping[str, PlannedFault], came: Sequence[Occurrence], stops: frozenset[str] = frozenset()
+) -> list[Change]:
     """What happens to the bench when: of faults that hold the same setting at once the last one counts, as on a real bench.
 
-    UsageError for a fault that moves something which is no part of the simulated light.
+    UsageError for a fault that moves something which is no part of the simulated light, unless its class is one of those whose
+    effect is declared (``stops``).
     """
-    stood = {(undo.device, undo.setting): float(undo.value) for fault in planned.values() for undo in fault.undos}
     of_light = {*link.device_names, *(f"{link.name}{arm}" for arm in ("", ".a", ".b"))}
     for name, fault in planned.items():
-        if strangers := sorted({move.device for move in fault.moves} - of_light):
+        if name not in stops and (strangers := sorted({move.device for move in fault.moves} - of_light)):
             raise UsageError(
                 f"fault.{name}: {fault.words} acts on {', '.join(strangers)}, which the light of {link.name} does not see;"
-                " expected a fault of its devices or its fibre, or stops_key = true without a fault"
+                " expected a fault of its devices or its fibre, or stops_key = true besides"
             )
+    shown = {name: [move for move in fault.moves if move.device in of_light] for name, fault in planned.items()}
+    undos = [undo for fault in planned.values() for undo in fault.undos if undo.device in of_light]
+    stood = {(undo.device, undo.setting): float(undo.value) for undo in undos}
     found: list[Change] = []
     present = dict(stood)
     for time_s in sorted({moment for one in came if one.name in planned for moment in (one.start_s, one.end_s)}):
         wanted = dict(stood)
         for one in came:
             if one.name in planned and one.start_s <= time_s < one.end_s:
-                wanted |= {(move.device, move.setting): float(move.value) for move in planned[one.name].moves}
+                wanted |= {(move.device, move.setting): float(move.value) for move in shown[one.name]}
         found += [Change(time_s, *key, value) for key, value in wanted.items() if present[key] != value]
         present = wanted
     return found

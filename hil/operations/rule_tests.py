@@ -42,16 +42,20 @@ _COUNTERS = {
 
 def rule_tests(rules_file: str, objectives: Iterable[ServiceObjective]) -> dict[str, Any]:
     """The tests of a rules file with these objectives and the alerts of their bench; without an indicator there are none."""
-    known = [objective for objective in objectives if _series(objective)]
+    known = [one for one in objectives if {"bench", "link"} <= one.labels.keys() and _series(one)]
     silent = [objective for objective in known if objective.decision.no_data == "bad"]
-    tests = [_test("all is well, then nothing is", known, _BAD, known), _test("then nothing is heard", known, 0, silent)]
+    tests: list[dict[str, Any]] = []
+    if known:
+        tests += [_test("all is well, then nothing is", known, _BAD, known), _test("then nothing is heard", known, 0, silent)]
     tests += [_quiet_test(objective) for objective in known if objective.decision.indicator == "link_availability"]
     return {"rule_files": [rules_file], "evaluation_interval": "1m", "tests": tests}
 
 
 def _test(name: str, objectives: list[ServiceObjective], bad: int, fire: list[ServiceObjective]) -> dict[str, Any]:
     """Every series good and then so many samples bad, or none; who fires at the end."""
-    firing = f'count by (link, slo, severity, burn) (ALERTS{{alertname="{BURN}",alertstate="firing"}})'
+    names = "|".join(one.name for one in objectives)
+    burning = f'ALERTS{{alertname="{BURN}",alertstate="firing",slo=~"{names}"}}'
+    firing = f"count by (link, slo, severity, burn) ({burning})"
     expected = [
         {"labels": f'{{link="{one.labels["link"]}",slo="{one.name}",severity="{severity}",burn="{burn}"}}', "value": 1}
         for one in fire

@@ -22,6 +22,7 @@ class Reason(Enum):
     NO_PEAK = "no peak"
     NO_SYNCHRONISATION = "no synchronisation"
     LEDGER = "ledger"
+    DEVICE = "device"
 
     @property
     def sentence(self) -> str:
@@ -40,6 +41,7 @@ _SENTENCES = {
     Reason.NO_PEAK: "the events of the two ends show no coincidence peak",
     Reason.NO_SYNCHRONISATION: "no synchronisation: the receiver's clicks could not be assigned to pulses",
     Reason.LEDGER: "the block's ledger does not add up",
+    Reason.DEVICE: "a device could not be asked for what it had prepared or seen",
 }
 
 

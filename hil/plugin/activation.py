@@ -35,6 +35,7 @@ def activate(config: pytest.Config, options: Options) -> None:
     run = _run(config, options)
     config.stash[RUN] = run
     config.stash[BENCHES] = Benches(run.benches, lambda bench: open_bench(config, bench), run.stop.watch)
+    run.stop.at_once = config.stash[BENCHES].interrupt
     # by full name: inside pytester's in-process runs, an attribute of the package may be a module of an earlier run
     parts: list[Any] = [import_module(f"hil.plugin.{name}") for name in _PARTS]
     parts += [run.stop, Recording(config, run)]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench
     from hil.record.model import VerdictEntry
     from hil.record.writer import EventLog, RunFolder
+    from hil.testbed.protection import GuardSettings
     from hil.testbed.tapes import TapePlan
     from hil.testbed.testbed import Testbed
     from hil.verdict import Outcome
@@ -29,6 +30,7 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     log: EventLog,
     folder: RunFolder,
     tape: TapePlan | None,
+    guard: GuardSettings,
     rehearse: bool,
 ) -> Testbed | None:
     """Open a bench before the first test that needs it; None leaves it to the next implementation.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hil.fixtures.places import BENCHES
 from hil.plugin.session import RUN, has_recording
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench
     from hil.plugin.session import Run
     from hil.record.writer import EventLog, RunFolder
+    from hil.testbed.protection import GuardSettings
     from hil.testbed.tapes import TapePlan
     from hil.testbed.testbed import Testbed
 
-__all__ = ["open_bench", "pytest_hil_make_bench"]
+__all__ = ["open_bench", "pytest_enter_pdb", "pytest_hil_make_bench", "pytest_leave_pdb"]
 
 
 def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
@@ -33,10 +35,21 @@ def open_bench(config: pytest.Config, bench: Bench) -> Testbed:
         log=run.log,
         folder=run.folder,
         tape=_tape(run),
+        guard=_guard(run),
         rehearse=run.options.chaos_plan,
     )
     _tell(config, testbed)
     return testbed
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Whoever thinks at a debugger's prompt does not hang."""
+    config.stash[BENCHES].pause()
+
+
+def pytest_leave_pdb(config: pytest.Config) -> None:
+    """The test is on its own again."""
+    config.stash[BENCHES].resume()
 
 
 @pytest.hookimpl(trylast=True)
@@ -48,6 +61,7 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
     log: EventLog,
     folder: RunFolder,
     tape: TapePlan | None,
+    guard: GuardSettings,
     rehearse: bool,
 ) -> Testbed:
     """What happens where no conftest has its own way: drivers are opened and identities checked."""
@@ -61,6 +75,7 @@ def pytest_hil_make_bench(  # noqa: PLR0917  (hooks are called by keyword)
         log=log,
         folder=folder,
         tape=tape,
+        guard=guard,
         rehearse=rehearse,
     )
 
@@ -76,6 +91,13 @@ def _tell(config: pytest.Config, testbed: Testbed) -> None:
         terminal.ensure_newline()
         for text in guardian.tidings:
             terminal.write_line(text, yellow=True)
+
+
+def _guard(run: Run) -> GuardSettings:
+    from hil.testbed.protection import GuardSettings
+
+    options = run.options
+    return GuardSettings(options.guard, str(options.guard_token or ""), options.lease_s)
 
 
 def _tape(run: Run) -> TapePlan | None:

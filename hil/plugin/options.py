@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
+from hil.errors import HilError
+from hil.units import parse_duration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,6 +19,8 @@ __all__ = ["Options", "declare", "resolve"]
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
+LEASE_S = 120.0
+_SHORTEST_LEASE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Options:
     """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``.
 
     ``chaos_plan`` simulates. ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
+    ``guard``, ``guard_token`` and ``lease_s`` are those of :class:`hil.testbed.protection.GuardSettings`.
     """
 
     benches: tuple[str, ...] = ()
@@ -33,6 +39,9 @@ class Options:
     tape: Literal["", "record", "replay"] = ""
     tape_dir: Path | None = None
     tape_mode: Literal["strict", "keyed"] = "strict"
+    guard: str = ""
+    guard_token: Path | None = None
+    lease_s: float = LEASE_S
     chaos_plan: bool = False
     gamedays: tuple[str, ...] = ()
 
@@ -80,9 +89,33 @@ def declare(parser: pytest.Parser) -> None:
         metavar="NAME|FILE",
         help="game day for tests that run one: the name of a shipped one or the path of a file; default every shipped one",
     )
+    group.addoption(
+        "--hil-guard",
+        metavar="ADDRESS",
+        help="guardian of real devices: unix:PATH or tcp://HOST:PORT where `hil guard --listen` runs; local: one of this"
+        " machine, also inside a container",
+    )
+    group.addoption("--hil-guard-token", metavar="FILE", help="file with the token of a listening guardian")
+    group.addoption(
+        "--hil-lease",
+        metavar="TIME",
+        help="how long a test may do nothing with a real bench before it counts as hung and is ended; default '120 s'",
+    )
     parser.addini("hil_bench", "benches to test, as --hil-bench", type="args", default=[])
     parser.addini("hil_gameday", "game days to run, as --hil-gameday", type="args", default=[])
-    for name in ("simulate", "seed", "record", "recording", "tape", "tape_dir", "tape_mode", "chaos_plan"):
+    for name in (
+        "simulate",
+        "seed",
+        "record",
+        "recording",
+        "tape",
+        "tape_dir",
+        "tape_mode",
+        "chaos_plan",
+        "guard",
+        "guard_token",
+        "lease",
+    ):
         parser.addini(f"hil_{name}", f"as --hil-{name.replace('_', '-')}", default="")
 
 
@@ -99,6 +132,9 @@ def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) 
         tape=cast("Any", _choice(("", "record", "replay"), *_said(config, "tape", environment))),
         tape_dir=_path(config, "tape_dir", environment),
         tape_mode=cast("Any", _choice(("strict", "keyed"), *_said(config, "tape_mode", environment))),
+        guard=_guard(*_said(config, "guard", environment)),
+        guard_token=_path(config, "guard_token", environment),
+        lease_s=_lease_s(*_said(config, "lease", environment)),
         chaos_plan=chaos_plan,
         gamedays=_names(config, "gameday", environment),
     )
@@ -147,6 +183,24 @@ def _choice(words: tuple[str, ...], text: str, where: str) -> str:
     if text not in words:
         raise pytest.UsageError(f"{where}: found {text!r}; expected {' or '.join(filter(None, words))}")
     return text
+
+
+def _guard(text: str, where: str) -> str:
+    if text and text != "local" and not text.startswith(("unix:", "tcp://")):
+        raise pytest.UsageError(f"{where}: found {text!r}; expected unix:PATH, tcp://HOST:PORT or local")
+    return text
+
+
+def _lease_s(text: str, where: str) -> float:
+    if not text:
+        return LEASE_S
+    try:
+        lease_s = parse_duration(text)
+    except HilError as error:
+        raise pytest.UsageError(f"{where}: {error}") from None
+    if not lease_s >= _SHORTEST_LEASE_S:
+        raise pytest.UsageError(f"{where}: found {text!r}; expected {_SHORTEST_LEASE_S:g} s or more")
+    return lease_s
 
 
 def _seed(text: str, where: str) -> int | None:

@@ -9,8 +9,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 __all__ = ["Stop"]
@@ -22,11 +24,13 @@ _SAME_PRESS_S = 1.0
 class Stop:
     """Turns the first signal into KeyboardInterrupt, and keeps later ones from cutting the parking short.
 
-    Registered as a plugin, so that it learns when pytest is on its way out. ``nodes`` are the workers to take along.
+    Registered as a plugin, so that it learns when pytest is on its way out. ``nodes`` are the workers to take along;
+    ``at_once`` is called before anything else is done, to make the benches dark.
     """
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
+        self.at_once: Callable[[], None] = _nothing
         self._said_s = float("-inf")
         self._stopping = False
         self._depth = 0
@@ -43,12 +47,14 @@ class Stop:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
         """Pytest is on its way out: from here on signals change nothing, and local workers stop at once.
 
         Left alone, a worker would finish its test or be interrupted after 5 s.
         """
         self._stopping = True
+        self.at_once()
         for node in self.nodes:
             process = getattr(getattr(node.gateway, "_io", None), "popen", None)
             if process is not None and process.poll() is None:
@@ -70,3 +76,7 @@ class Stop:
             return
         self._said_s = now_s
         raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _nothing() -> None:
+    """No bench is open."""

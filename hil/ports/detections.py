@@ -154,10 +154,17 @@ class TagRecords:
 
 @dataclass(frozen=True)
 class ReceiverCounters:
-    """Clicks per detector since power-up, and the live time in seconds they were counted in."""
+    """Clicks per detector since power-up, and the live time in seconds they were counted in.
+
+    ``bits``: how wide the device's own counters are; what rolled over is added here. ``gaps`` counts the times that this could
+    not be done since the driver was opened (the device restarted, or counted so long that it may have rolled over twice): a
+    difference over one of them is no count.
+    """
 
     counts: tuple[int, ...]
     live_s: float
+    bits: int = 64
+    gaps: int = 0
 
 
 @dataclass(frozen=True)

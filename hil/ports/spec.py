@@ -168,7 +168,11 @@ class FaultBench(Protocol):
         ...
 
     def read(self, device: str, setting: str) -> float:
-        """Read a setting or a measured value (``temperature_c``) from the device itself."""
+        """Read a setting or a measured value (``temperature_c``) from the device itself.
+
+        Of a transceiver also what it tells of itself: ``told_firmware_code`` (:func:`hil.ports.identity.firmware_code`),
+        ``told_counter_bits`` and ``uptime_s``; of a twin ``power_on``, whether its plug is in. DeviceError where it is silent.
+        """
         ...
 
     def clicks(self, device: str) -> Readings:

@@ -180,6 +180,13 @@ class Chaos:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def interrupt(self) -> None:
+        """The run is being ended: dark first, then every undo, the last fault first."""
+        self._testbed.interrupt()
+
+    def _take_back(self) -> None:
+        all_of([fault.take_back_at_once for fault in reversed(self._active)])
+
     def _abort(self) -> None:
         """Take back whatever is in, last in, first out."""
         all_of([fault.abort for fault in reversed(self._active)])
@@ -210,6 +217,7 @@ class Chaos:
         self._count += 1
         if not self._made and not self._active:
             self._testbed.on_end(self.finish)
+            self._testbed.on_interrupt(self._take_back)
         self._made.append(fault)
         try:
             self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it

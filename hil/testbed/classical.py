@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hil.pipeline.transcript import TranscriptWriter
     from hil.pipeline.wire import Wire
     from hil.ports.detections import DetectionRecords, TagRecords
+    from hil.ports.run import BlockReport
     from hil.testbed.link import Link
     from hil.transports.fault_proxy.piece import Framing
 
@@ -42,6 +43,9 @@ class TwoParties(Protocol):
 
     def begin(self, context: BlockContext, records: tuple[DetectionRecords | TagRecords, ...]) -> tuple[Begin, Begin]:
         """What starts a block at either end."""
+
+    def lost(self, context: BlockContext, sentence: str) -> BlockReport:
+        """The books of a block that neither of them ever saw."""
 
     @property
     def settings_digest(self) -> bytes:

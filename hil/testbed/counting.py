@@ -67,7 +67,7 @@ def run(link: Link, duration_s: float) -> LinkRun:
     start_s = link.testbed.now_s()
     with Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}) as temperature:
         number = max(round(duration_s / GATE_S), 1)
-        gates, gate_s = count(link, number, duration_s / number)
+        gates, gate_s, whole = count(link, number, duration_s / number)
     end_s = link.testbed.now_s()
     return LinkRun(
         link=link.name,
@@ -81,6 +81,6 @@ def run(link: Link, duration_s: float) -> LinkRun:
         gate_s=gate_s,
         prediction=link.prediction,
         faults=link.windows.touching(start_s, end_s),
-        series={**count_series(names, gate_series(start_s, gate_s, len(gates)), gates, gate_s), **temperature.series()},
+        series={**count_series(names, gate_series(start_s, gate_s, number)[whole], gates, gate_s), **temperature.series()},
         source=link.source,
     )

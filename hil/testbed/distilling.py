@@ -8,10 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hil.bench.model import KmeDevice
-from hil.errors import BenchError, UsageError
+from hil.errors import BenchError, DeviceError, UsageError
+from hil.pipeline.account import Account
 from hil.pipeline.authentication import KEY_BYTES
 from hil.pipeline.distiller import Alice, Bob
 from hil.pipeline.lanes import lane_pools
+from hil.pipeline.reasons import NoKeyError, Reason
 from hil.pipeline.reconciliation.choice import require
 from hil.pipeline.settings import DistillSettings, settings_digest
 from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagTiming
@@ -19,11 +21,15 @@ from hil.ports.detections import DetectorRole, ReceiverDeclaration, TagTiming
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import numpy as np
+    import numpy.typing as npt
+
     from hil.pipeline.authentication import KeyPool
     from hil.pipeline.entropy import Entropy
     from hil.pipeline.party import Party
     from hil.pipeline.settings import BlockContext, BlockResult
-    from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
+    from hil.ports.detections import DetectionRecords, Preparations, SourceDeclaration, TagRecords
+    from hil.ports.run import BlockReport
     from hil.testbed.link import Link
 
     Begin = Callable[[], Party[BlockResult]]
@@ -60,8 +66,8 @@ class Session:
     """Alice and Bob of one link for one test: what they share grows and is spent from block to block, lane by lane."""
 
     def __init__(self, link: Link) -> None:
-        self._prepare = link.transmitter.prepare
-        settings = settings_of(link)
+        self._transmitter = link.transmitter
+        settings = self._settings = settings_of(link)
         of_alice, of_bob = lane_shares(link)
         self._alice = [Alice(settings, pool, entropy) for pool, entropy in of_alice]
         self._bob = [Bob(settings, pool, entropy) for pool, entropy in of_bob]
@@ -71,7 +77,18 @@ class Session:
         """What starts a block at either end; each sees its own device and what the other sends."""
         lane = context.sequence % len(self._alice)
         alice, bob = self._alice[lane], self._bob[lane]
-        return partial(alice.block, context, self._prepare), partial(bob.block, context, records[0])
+        return partial(alice.block, context, self._prepared), partial(bob.block, context, records[0])
+
+    def _prepared(self, index: npt.NDArray[np.int64]) -> Preparations:
+        """What Alice's device prepared; without it the block ends, and her side tells the other."""
+        try:
+            return self._transmitter.prepare(index)
+        except DeviceError as error:
+            raise NoKeyError(Reason.DEVICE, f"{Reason.DEVICE.sentence}: {error}") from error
+
+    def lost(self, context: BlockContext, sentence: str) -> BlockReport:
+        """The books of a block that neither of them ever saw."""
+        return Account(self._settings, context).report(f"no key: {sentence}")
 
 
 def lane_shares(link: Link) -> tuple[list[tuple[KeyPool, Entropy]], list[tuple[KeyPool, Entropy]]]:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from hil.errors import BenchError, UsageError
+from hil.pipeline.account import Account
 from hil.pipeline.entangled import EntangledAlice, EntangledBob
 from hil.pipeline.reconciliation.choice import require
 from hil.pipeline.settings import EntangledSettings, settings_digest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hil.pipeline.settings import BlockContext, BlockResult
     from hil.ports.detections import DetectionRecords, PairSourceDeclaration
     from hil.ports.roles import PairSource
+    from hil.ports.run import BlockReport
     from hil.testbed.link import Link
 
     Begin = Callable[[], Party[BlockResult]]
@@ -34,7 +36,7 @@ class EntangledSession:
     """Alice and Bob of one link for one test, a pair to each lane; records come as (b's, a's)."""
 
     def __init__(self, link: Link) -> None:
-        settings = _settings_of(link)
+        settings = self._settings = _settings_of(link)
         of_alice, of_bob = lane_shares(link)
         self._alice = [EntangledAlice(settings, pool, entropy) for pool, entropy in of_alice]
         self._bob = [EntangledBob(settings, pool, entropy) for pool, entropy in of_bob]
@@ -45,6 +47,10 @@ class EntangledSession:
         of_b, of_a = (_slots(own) for own in records)
         lane = context.sequence % len(self._alice)
         return partial(self._alice[lane].block, context, of_a), partial(self._bob[lane].block, context, of_b)
+
+    def lost(self, context: BlockContext, sentence: str) -> BlockReport:
+        """The books of a block that neither of them ever saw."""
+        return Account(self._settings, context).report(f"no key: {sentence}")
 
 
 def _slots(records: DetectionRecords | TagRecords) -> DetectionRecords:

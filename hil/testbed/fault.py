@@ -144,6 +144,8 @@ class Fault:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self._chaos.interrupt()
         try:
             self.end()
         except _TROUBLE as trouble:
@@ -164,6 +166,15 @@ class Fault:
         if self.state in {"never", "healed"}:
             return
         all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
+
+    def take_back_at_once(self) -> None:
+        """Undo it and read back: the run is being ended, in the dark, and nobody waits until counts show it."""
+        if self.state == "coming":
+            self._retreat()
+        elif self.state in {"in", "healing"}:
+            self._cancel()
+            self._undo()
+            self._close("healed", "put back and read back; the run was being ended, so nobody waited for the bench to show it")
 
     def abort(self) -> None:
         """Heal it at once, seen or not."""

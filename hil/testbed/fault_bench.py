@@ -5,20 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hil.errors import MissingCapabilityError
+from hil.ports.identity import firmware_code
 from hil.testbed import actuators
 from hil.testbed.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
 from hil.testbed.glimpse import Glimpses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.clock import Clock
     from hil.ports.spec import Readings
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
-__all__ = ["LINK", "TestbedFaultBench", "ways_of"]
+__all__ = ["LINK", "TRANSCEIVER", "TestbedFaultBench", "ways_of"]
 
 LINK = "link"
 """The role of a link's fibre, and of whoever sits on it: their parameters go by the link's name, or by an arm's."""
+
+TRANSCEIVER = "transceiver"
+"""The role of either party's device: the receiver, unless the transmitter is named."""
+
+POWER = "power_on"
+"""Whether a twin's plug is in, 0 or 1."""
+
+_TOLD: dict[str, Callable[[Any], float]] = {
+    "told_firmware_code": lambda device: firmware_code(device.identity().firmware),
+    "told_counter_bits": lambda device: float(device.counters().bits),
+    "uptime_s": lambda device: float(device.device_time_ns()) / 1e9,
+}
+"""What the device says itself, by the name of the reading."""
 
 _BLACK_BOX_S = 2.0
 """A black box tells about its last whole second: after two, one lies between two looks."""
@@ -55,7 +71,7 @@ class TestbedFaultBench:
             if "a" not in self._link.declared.kmes:
                 raise MissingCapabilityError(f"link {self._link.name} has no key management entity, so it has no {role}")
             return self._link.declared.kmes["a"] + SUFFIX
-        return self._link.device_of_role(role)
+        return self._link.device_of_role("receiver" if role == TRANSCEIVER else role)
 
     def devices_of_role(self, role: str) -> tuple[str, ...]:
         """Names of all devices of the link with that role."""
@@ -82,7 +98,11 @@ class TestbedFaultBench:
             return self._testbed.classical(device).read(setting)
         if actuators.known(setting):
             return actuators.read(self._testbed.device(device), setting)
+        if setting in _TOLD:
+            return _TOLD[setting](self._testbed.device(device))
         self._need_twin(device, setting)
+        if setting == POWER:
+            return float(self._testbed.control.powered(device))
         return self._testbed.control.injected(device, setting)
 
     def clicks(self, device: str) -> Readings:
@@ -108,7 +128,11 @@ class TestbedFaultBench:
             actuators.write(self._testbed.device(device), setting, value)
             return
         self._need_twin(device, setting)
-        self._testbed.control.inject(device, setting, value)
+        control = self._testbed.control
+        if setting == POWER:
+            (control.plug_in if value else control.unplug)(device)
+        else:
+            control.inject(device, setting, value)
 
     def probe(self, channel: str) -> Readings:
         """Through the channel's proxy to an echo and back."""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from hil.errors import UsageError
 from hil.testbed.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
-from hil.testbed.fault_bench import LINK, ways_of
+from hil.testbed.fault_bench import LINK, TRANSCEIVER, ways_of
 
 if TYPE_CHECKING:
     from hil.ports.spec import FaultSpec
     from hil.testbed.chaos import Chaos
 
 __all__ = ["target_of"]
+
+_TRANSCEIVERS = ("receiver", "transmitter")
 
 
 def target_of(chaos: Chaos, spec: FaultSpec, target: Any) -> str:
@@ -37,8 +39,9 @@ def target_of(chaos: Chaos, spec: FaultSpec, target: Any) -> str:
     bench = link.testbed.bench
     declared = bench.device.get(device)
     role = None if declared is None else str(declared.__struct_config__.tag)
-    if role != spec.target_role or (part and part not in getattr(declared, "detectors", ())):
-        fits = [each for each, one in bench.device.items() if one.__struct_config__.tag == spec.target_role]
+    wanted = _TRANSCEIVERS if spec.target_role == TRANSCEIVER else (spec.target_role,)
+    if role not in wanted or (part and part not in getattr(declared, "detectors", ())):
+        fits = [each for each, one in bench.device.items() if one.__struct_config__.tag in wanted]
         raise UsageError(
             f"{word}: {given!r} is {f'a {role}' if role else 'no device of this bench'}; expected a"
             f" {spec.target_role}: {', '.join([*fits, *(f'{own}.{each}' for each in parts)])}"

@@ -8,11 +8,13 @@ anything moves; when this process ends without having taken them back, or hangs,
 from __future__ import annotations
 
 import faulthandler
+import hmac
 import itertools
 import json
 import logging
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import msgspec
 
 from hil.errors import BenchError
+from hil.testbed.greeting import connect, greeted
 from hil.testbed.lease import LEASE_S
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench
     from hil.ports.spec import Undo
 
-__all__ = ["HUNTED_BY", "Guardian"]
+__all__ = ["HUNTED_BY", "Guardian", "status"]
 
 logger = logging.getLogger("hil.testbed")
 
@@ -111,8 +114,49 @@ class Guardian:
             raise
         return guardian
 
-    def greet(self, bench: Bench, simulated: Collection[str], *, run: str, lease_s: float, clear: bool) -> None:
-        """Say whom it guards, and hear what it found; BenchError as :meth:`start`."""
+    @classmethod
+    def connect(
+        cls,
+        address: str,
+        token: bytes,
+        bench: Bench,
+        simulated: Collection[str] = (),
+        *,
+        run: str = "",
+        lease_s: float = LEASE_S,
+        clear: bool = False,
+    ) -> Self:
+        """Use the one that listens at this address; it leases the devices as well. BenchError where it cannot be used."""
+        try:
+            connection = connect(address)
+        except OSError as error:
+            raise BenchError(
+                f"no guardian listens at {address} ({error}); start `hil guard --listen` there, or leave --hil-guard out"
+            ) from error
+        incoming, outgoing = connection.makefile("rb"), connection.makefile("wb")
+        welcome = incoming.readline()
+        guardian = cls(incoming, outgoing, where=f"at {address}")
+        guardian._at_close.callback(connection.close)
+        guardian._at_close.callback(_hang_up, connection)
+        try:
+            guardian.greet(bench, simulated, run=run, lease_s=lease_s, clear=clear, welcome=welcome, token=token)
+        except BaseException:
+            guardian.close()
+            raise
+        return guardian
+
+    def greet(
+        self,
+        bench: Bench,
+        simulated: Collection[str],
+        *,
+        run: str,
+        lease_s: float,
+        clear: bool,
+        welcome: bytes = b"",
+        token: bytes = b"",
+    ) -> None:
+        """Say whom it guards, and hear what it found; BenchError as :meth:`start`, and for a stranger."""
         hello = {
             "bench": msgspec.to_builtins(bench),
             "simulated": sorted(simulated),
@@ -121,7 +165,16 @@ class Guardian:
             "lease_s": lease_s,
             "clear": clear,
         }
+        expected = ""
+        if token:
+            try:
+                hello, expected = greeted(hello, welcome, token)
+            except (ValueError, KeyError):
+                raise BenchError(f"who listens {self.where} is no guardian") from None
         answer = self._tell(hello, _START_S)
+        if not hmac.compare_digest(str(answer.get("proof", "")), expected):
+            self._lost = True
+            raise BenchError(f"who listens {self.where} does not know the token of its guardian; nothing is entrusted to it")
         self.pid = answer["ready"]
         self.tidings = tuple(answer["tidings"])
 
@@ -224,6 +277,25 @@ class Guardian:
             f"the guardian ({self.where}) did not confirm ({reason}); nothing real is moved without it."
             " Close the bench and open it again"
         )
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):  # the other side may have done so
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def status(address: str, token: bytes) -> dict[str, Any]:
+    """What a listening guardian says of itself: ``ready`` is its process, ``guards`` how many runs; BenchError as there."""
+    try:
+        with connect(address) as connection, connection.makefile("rb") as incoming:
+            words, expected = greeted({"status": True, "seq": 1}, incoming.readline(), token)
+            connection.sendall(msgspec.json.encode(words) + b"\n")
+            answer: dict[str, Any] = json.loads(incoming.readline())
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchError(f"no guardian listens at {address}: {error}") from error
+    if not hmac.compare_digest(str(answer.get("proof", "")), expected):
+        raise BenchError(f"the guardian at {address} refuses: {answer.get('error', 'it does not know its token')}")
+    return answer
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:

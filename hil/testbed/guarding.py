@@ -88,11 +88,7 @@ class Session:
         if "clear" in words:
             self._clear()
             return {}
-        undos = [Undo(**each) for each in words["undos"]]
-        if strangers := [undo.device for undo in undos if undo.device not in self._ward]:
-            return {"error": f"it does not guard {strangers[0]}"}
-        self._journal.hold(words["hold"], words["fault"], undos)
-        return {}
+        return self._hold(words)
 
     @property
     def silent_s(self) -> float:
@@ -104,6 +100,16 @@ class Session:
         """Whether that is longer than its lease."""
         return self.silent_s > self._lease_s
 
+    def _hold(self, words: dict[str, Any]) -> dict[str, Any]:
+        undos = [Undo(**each) for each in words["undos"]]
+        if strangers := [undo.device for undo in undos if undo.device not in self._ward]:
+            return {"error": f"it does not guard {strangers[0]}"}
+        try:
+            self._journal.hold(words["hold"], words["fault"], undos)
+        except OSError as error:  # a full disk, say: what is not on it is not confirmed
+            return {"error": f"its journal cannot be written: {error}"}
+        return {}
+
     # --- its end ------------------------------------------------------------------------------------------------------
 
     def leave(self) -> bool:
@@ -113,6 +119,8 @@ class Session:
     def rescue(self) -> bool:
         """The holder is gone, or hung: end it, and make its bench safe; whether all is well."""
         self.holder.end()
+        if self._lease is not None:
+            self._lease.close()  # as the holder's own would have ended with it: who comes next waits for the journal
         return self._make_safe()
 
     def _make_safe(self) -> bool:
@@ -190,7 +198,8 @@ def guard(incoming: IO[bytes], outgoing: IO[bytes], hello: dict[str, Any], *, el
         _answer(outgoing, {"seq": hello["seq"], "error": str(error)})
         return False
     _preload()
-    _answer(outgoing, {"seq": hello["seq"], "ready": os.getpid(), "tidings": session.tidings})
+    ready = {"seq": hello["seq"], "ready": os.getpid(), "tidings": session.tidings}
+    _answer(outgoing, ready | hello.get("answer", {}))
     inbox: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_hear, args=(incoming, inbox), daemon=True).start()
     session.holder.watch(lambda: inbox.put(None))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 from hil.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hil.bench.model import AttenuatorDevice, LaserDevice, SwitchDevice, TemperatureControllerDevice
     from hil.testbed.link import Link
 
-__all__ = ["down", "up"]
+__all__ = ["down", "restore", "up"]
 
 _STAGE_TOLERANCE_K = 0.2
 _LOOK_EVERY_S = 1.0
@@ -44,6 +46,15 @@ def up(link: Link) -> None:
         laser.set_current_a(operating.current_a)
         laser.set_emitting(emitting=True)
     link.emitter.set_emitting(emitting=True)
+
+
+def restore(link: Link, names: Collection[str]) -> None:
+    """Bias and light of those of its emitter and receivers that restarted; nothing else moves."""
+    for receiver in link.receivers:
+        if receiver.name in names:
+            receiver.set_biased(biased=True)
+    if link.emitter.name in names:
+        link.emitter.set_emitting(emitting=True)
 
 
 def down(link: Link) -> None:

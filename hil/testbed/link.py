@@ -16,6 +16,7 @@ from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
 from hil.testbed.key_history import note_blocks
 from hil.testbed.released import ReleasedKeys, batch_digest
+from hil.testbed.restarts import Restarts
 from hil.testbed.surveying import survey
 from hil.testbed.windows import FaultWindows
 
@@ -44,8 +45,8 @@ class Link:
     """A decoy-state BB84 link of the bench, real or simulated.
 
     ``declared`` is its table of the bench file, ``windows`` the fault windows of the present test, ``is_up`` whether it was
-    brought up in this test. ``watchers`` are shown the records of each block and its seconds, ``acquiring`` says that one is
-    under way. Devices that the link does not have are None.
+    brought up in this test, ``restarts`` which of its devices restarted since. ``watchers`` are shown the records of each block
+    and its seconds, ``acquiring`` says that one is under way. Devices that the link does not have are None.
     """
 
     def __init__(self, testbed: Testbed, name: str) -> None:
@@ -64,6 +65,7 @@ class Link:
         """A new test: no key, no fault window, a link that is down, parties that share fresh authentication keys."""
         self.windows = FaultWindows()
         self.is_up = False
+        self.restarts = Restarts(self)
         self.acquiring = False
         self.watchers: list[Callable[[tuple[DetectionRecords | TagRecords, ...], float], None]] = []
         self._released = ReleasedKeys()
@@ -166,11 +168,24 @@ class Link:
         """Bring every device to its operating point, switch through, bias and light on, and wait until it is settled."""
         lighting.up(self)
         self.is_up = True
+        self.restarts.note()
 
     def ensure_up(self) -> None:
-        """Bring the link up unless it was already; a fault or a test may have darkened it since, which stays so."""
+        """Bring the link up unless it was already; a fault or a test may have darkened it since, which stays so.
+
+        A device that restarted since gets its bias or light back.
+        """
         if not self.is_up:
             self.up()
+        elif restarted := self.restarts.found():
+            self.resume(restarted)
+
+    def resume(self, restarted: tuple[str, ...]) -> None:
+        """Have these devices go on, which restarted by themselves."""
+        lighting.restore(self, restarted)
+        self.restarts.note()
+        text = f"{' and '.join(restarted)} restarted, and got bias or light back"
+        self.testbed.record("note", text=text, time_s=self.testbed.now_s(), link=self.name)
 
     def down(self) -> None:
         """Light and bias off; nothing else moves."""

@@ -44,12 +44,12 @@ def count_gates(link: Link, condition: Condition, gates: int, gate: str | float)
     link.require(EvidenceLevel.L1, "counts")
     if condition == "dark":
         with _dark(link):
-            counted, live_s = count(link, gates, gate_s)
+            counted, live_s, _ = count(link, gates, gate_s)
         expected = _expected_dark_hz(link)
         uncertainty = 0.0
     else:
         link.ensure_up()
-        counted, live_s = count(link, gates, gate_s)
+        counted, live_s, _ = count(link, gates, gate_s)
         expected = detector_counts_hz(link.testbed.bench, link.name)
         uncertainty = calibration_uncertainty(link.testbed.bench, link.name, date.today())  # noqa: DTZ011  (certificates bear local dates)
     return [
@@ -58,8 +58,12 @@ def count_gates(link: Link, condition: Condition, gates: int, gate: str | float)
     ]
 
 
-def count(link: Link, gates: int, gate_s: float) -> tuple[npt.NDArray[np.int64], float]:
-    """Clicks by gate and detector, shape (gates, detectors), and the live seconds of a gate, from the receivers' counters."""
+def count(link: Link, gates: int, gate_s: float) -> tuple[npt.NDArray[np.int64], float, npt.NDArray[np.intp]]:
+    """Clicks by gate and detector, the live seconds of a gate, and which gates they are, from the receivers' counters.
+
+    Counts of shape (whole gates, detectors). A gate in which a device restarted, or its counters may have rolled over unseen,
+    is left out, with a note in the record.
+    """
     import numpy as np
 
     clock = link.testbed.clock
@@ -67,15 +71,24 @@ def count(link: Link, gates: int, gate_s: float) -> tuple[npt.NDArray[np.int64],
     for _ in range(gates):
         clock.sleep(gate_s)
         looks.append([receiver.counters() for receiver in link.receivers])
-    lives_s = [(last.live_s - first.live_s) / gates for first, last in zip(looks[0], looks[-1], strict=True)]
-    live_s = min(lives_s)
+    gaps = np.array([[each.gaps for each in look] for look in looks])
+    (whole,) = np.nonzero((gaps[1:] == gaps[:-1]).all(axis=1))
+    if len(whole) < gates:
+        text = f"{gates - len(whole)} of {gates} gates were left out: counters restarted, or may have rolled over unseen"
+        link.testbed.record("note", text=text, time_s=link.testbed.now_s(), link=link.name)
+    lives = np.array([[each.live_s for each in look] for look in looks])
+    lives_s = (lives[1:] - lives[:-1])[whole].mean(axis=0) if len(whole) else np.zeros(len(link.receivers))
+    live_s = float(lives_s.min())
     if not live_s > 0.0:
         raise BenchError(
-            f"{link.receivers[lives_s.index(live_s)].name}: counted for {gates} gates of {gate_s:g} s, but its live time stands"
+            f"{link.receivers[int(lives_s.argmin())].name}: counted for {gates} gates of {gate_s:g} s, but its live time stands"
             " still; are its detectors biased?"
+            if len(whole)
+            else f"{link.name}: none of {gates} gates could be counted: counters restarted, or may have rolled over unseen;"
+            " take shorter gates, or see why devices restart"
         )
     totals = np.array([[count for each in look for count in each.counts] for look in looks], dtype=np.int64)
-    return totals[1:] - totals[:-1], live_s
+    return (totals[1:] - totals[:-1])[whole], live_s, whole
 
 
 def inter_click_gaps(link: Link, duration: str | float) -> list[InterClickGaps]:

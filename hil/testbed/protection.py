@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hil.errors import UsageError
+from hil.testbed.greeting import token_of
 from hil.testbed.guardian import Guardian
 from hil.testbed.lease import LEASE_S, Lease
 from hil.testbed.ward import guarded
@@ -38,6 +40,20 @@ class GuardSettings:
     token_file: str = ""
     lease_s: float = LEASE_S
 
+    @property
+    def listening(self) -> bool:
+        """Whether it is one that listens."""
+        return self.address not in {"", OWN}
+
+    @property
+    def token(self) -> bytes:
+        """What shows to a listening one that this run may use it; UsageError without one."""
+        if not self.token_file:
+            raise UsageError(
+                f"guardian at {self.address}: give the file with its token with --hil-guard-token (HIL_GUARD_TOKEN)"
+            )
+        return token_of(Path(self.token_file))
+
     @classmethod
     def of_environment(cls) -> GuardSettings:
         """As ``HIL_GUARD`` and ``HIL_GUARD_TOKEN`` have it."""
@@ -51,7 +67,7 @@ def in_container() -> bool:
 
 def unfit_here(settings: GuardSettings) -> str:
     """Why nothing real may be broken under a guardian of this machine; empty where it may."""
-    if settings.address == OWN or not in_container():
+    if settings.address or not in_container():
         return ""
     return (
         "this process is in a container, and a guardian in it would end with it. Run `hil guard --listen` on the host that has"
@@ -60,11 +76,18 @@ def unfit_here(settings: GuardSettings) -> str:
     )
 
 
-def lease_devices(bench: Bench, simulated: Collection[str], stack: ExitStack, *, lease_s: float = LEASE_S) -> Lease | None:
-    """Lease every real device until the stack is closed; BenchError names who else holds one."""
-    if not (addresses := guarded(bench, simulated)):
+def lease_devices(
+    bench: Bench, simulated: Collection[str], stack: ExitStack, settings: GuardSettings | None = None
+) -> Lease | None:
+    """Lease every real device until the stack is closed; BenchError names who else holds one.
+
+    A guardian that listens leases them itself, on the host that has them: then there is nothing to be leased here.
+    """
+    settings = settings or GuardSettings.of_environment()
+    addresses = guarded(bench, simulated)
+    if not addresses or settings.listening:
         return None
-    lease = Lease.take(bench.bench.name, addresses, lease_s=lease_s)
+    lease = Lease.take(bench.bench.name, addresses, lease_s=settings.lease_s)
     stack.callback(lease.close)
     return lease
 
@@ -86,15 +109,15 @@ def start_guardian(
     """
     if not guarded(bench, simulated):
         return None
-    guardian = Guardian.start(
-        bench,
-        simulated,
-        log=folder.path / "guardian.log" if folder else None,
-        run=f"run {folder.path.name}" if folder else "",
-        lease_s=settings.lease_s,
-        clear=clear,
-        unfit=unfit_here(settings),
-    )
+    run = f"run {folder.path.name}" if folder else ""
+    if settings.listening:
+        guardian = Guardian.connect(
+            settings.address, settings.token, bench, simulated, run=run, lease_s=settings.lease_s, clear=clear
+        )
+    else:
+        log = folder.path / "guardian.log" if folder else None
+        unfit = unfit_here(settings)
+        guardian = Guardian.start(bench, simulated, log=log, run=run, lease_s=settings.lease_s, clear=clear, unfit=unfit)
     stack.callback(guardian.close)
     guardian.beats(lambda: pulse.silent_s, settings.lease_s, *([lease.beat] if lease is not None else []))
     return guardian

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from hil.errors import DeviceError
 from hil.pipeline.settings import BlockContext
 from hil.pipeline.stopwatch import Spent, Stopwatch
 from hil.pipeline.stopwatch import together as both_parties
@@ -21,6 +23,7 @@ from hil.testbed.acquisition import acquire
 from hil.testbed.classical import flowing, wrapped
 from hil.testbed.classical_channel import SUFFIX
 from hil.testbed.counting import GATE_S, gate_series, gated, joined
+from hil.testbed.restarts import came_back
 from hil.testbed.sampling import Sampler
 from hil.testbed.steps import through
 
@@ -119,13 +122,16 @@ def _run_blocks(link: Link, duration_s: float, extras: Extras, *, ahead: bool) -
     with ExitStack() as stack:
         writer = None if extras.transcript is None else stack.enter_context(link.transcript_writer(extras.transcript))
         collected, held_s = _Collected(extras.interceptor, writer), 0.0
-        temperature = stack.enter_context(Sampler(clock, 1.0, lambda: {"temperature_c": link.receiver.stage_temperature_c()}))
+        temperature = stack.enter_context(Sampler(clock, 1.0, partial(_temperature, link)))
         flow = stack.enter_context(flowing(link, ahead=ahead))
         try:
             while 2 * (left_ns := end_ns - clock.now_ns()) >= block_ns:
                 if _delivered(collected, extras.deliver_to):
-                    yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, flow, collected)
-                    _note(link, flow.finished(), collected)
+                    lost = yield from _one_block(link, min(block_ns, left_ns) / 1e9, gate_s, flow, collected)
+                    _note(link, flow.finished(all_of_them=lost is not None), collected)
+                    if lost is not None:
+                        _keep(link, lost, collected)
+                        link.ensure_up()
                 else:
                     wait_s = min(_LOOK_S, left_ns / 1e9)
                     yield wait_s
@@ -158,13 +164,31 @@ def _record_times(link: Link, collected: _Collected, held_s: float) -> None:
         link.testbed.record("note", text=text, time_s=link.testbed.now_s(), link=link.name)
 
 
-def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected: _Collected) -> Steps[None]:
-    """Acquire, count, and hand over to both parties; the clicks themselves are gone once these are done with them."""
-    first_pulse = link.sent_pulses()
-    watch = Stopwatch()
-    records, start_s, end_s = yield from acquire(link, block_s, watch)
+def _temperature(link: Link) -> dict[str, float]:
+    """None while the receiver does not answer: the block that is under way tells of that."""
+    with suppress(DeviceError):
+        return {"temperature_c": link.receiver.stage_temperature_c()}
+    return {}
+
+
+def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected: _Collected) -> Steps[BlockReport | None]:
+    """Acquire, count, and hand over to both parties; the clicks themselves are gone once these are done with them.
+
+    Gives the report of a block in which a device restarted, which neither party ever sees.
+    """
+    watch, begun_s = Stopwatch(), link.testbed.now_s()
+    try:
+        first_pulse = link.sent_pulses()
+        records, start_s, end_s = yield from acquire(link, block_s, watch)
+        end_pulse = link.sent_pulses()
+    except DeviceError as error:
+        yield from came_back(link, error)
+        if not (restarted := link.restarts.found()):
+            raise
+        return _lost_block(link, begun_s, restarted)
+    if restarted := link.restarts.found():
+        return _lost_block(link, begun_s, restarted)
     collected.spent["acquire"].append(watch.read()["acquire"])
-    end_pulse = link.sent_pulses()
     by_receiver = zip(link.receivers, records, strict=True)
     gates = joined([gated(own, len(one.detectors), gate_s, link.pulse_rate_hz) for one, own in by_receiver])
     windows = link.windows.touching(start_s, end_s)
@@ -182,6 +206,18 @@ def _one_block(link: Link, block_s: float, gate_s: float, flow: Flow, collected:
     begins = link.parties.begin(context, records)
     interceptor = _on_the_channel(link, context.sequence, collected.interceptor)
     flow.submit(*wrapped(begins, context.sequence, interceptor, collected.transcript))
+    return None
+
+
+def _lost_block(link: Link, begun_s: float, restarted: tuple[str, ...]) -> BlockReport:
+    """The end of a block in whose middle devices restarted."""
+    now_s = link.testbed.now_s()
+    windows = link.windows.touching(begun_s, now_s)
+    faults = tuple(dict.fromkeys(window.fault for window in windows))
+    context = BlockContext(sequence=link.next_sequence(), start_s=begun_s, end_s=now_s, live_s=0.0, faults=faults)
+    return link.parties.lost(
+        context, f"{' and '.join(restarted)} restarted while the block was taken, and its detections are gone"
+    )
 
 
 def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collected: _Collected) -> None:
@@ -189,11 +225,15 @@ def _note(link: Link, results: Iterator[tuple[BlockResult, BlockResult]], collec
     for of_a, of_b in results:
         for stage, spent in both_parties((of_a.stages, of_b.stages)).items():
             collected.spent[stage].append(spent)
-        report = link.conclude(of_a, of_b)
-        collected.blocks.append(report)
-        fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
-        del fields["key_fingerprints"]  # a key event holds one digest for all of them
-        link.testbed.record("block", link=link.name, **fields)
+        _keep(link, link.conclude(of_a, of_b), collected)
+
+
+def _keep(link: Link, report: BlockReport, collected: _Collected) -> None:
+    """Keep and record one report."""
+    collected.blocks.append(report)
+    fields = {entry.name: getattr(report, entry.name) for entry in dataclasses.fields(report)}
+    del fields["key_fingerprints"]  # a key event holds one digest for all of them
+    link.testbed.record("block", link=link.name, **fields)
 
 
 def _on_the_channel(link: Link, sequence: int, interceptor: Interceptor | None) -> Interceptor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hil.bench.model import (
     AttenuatorDevice,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hil.ports.identity import Identity
     from hil.ports.roles import Instrument
 
-__all__ = ["DEVICE_TIMEOUT_S", "ORDER", "in_order", "missing", "park", "park_all"]
+__all__ = ["DEVICE_TIMEOUT_S", "FIRST", "ORDER", "first", "in_order", "missing", "park", "park_all"]
 
 ORDER = (
     TransmitterDevice,
@@ -40,6 +40,8 @@ ORDER = (
     PowerMeterDevice,
 )
 """Light goes first, then what could let stray light in, then the bias; stages are held as they are."""
+
+D = TypeVar("D")
 
 DEVICE_TIMEOUT_S = 10.0
 """A motor may have to cross its whole range."""
@@ -99,6 +101,15 @@ def missing(
                 (name, IdentityError(name, f"is {says[0]} now, and was {identities[name]} when the bench was opened"))
             )
     return troubles
+
+
+FIRST = (TransmitterDevice, PairSourceDevice, LaserDevice, ReceiverDevice, DetectorDevice)
+"""What makes light, and what light or bias could harm: without it nothing more can happen."""
+
+
+def first(bench: Bench, devices: Mapping[str, D]) -> dict[str, D]:
+    """Those of the devices that have to be parked before all others."""
+    return {name: device for name, device in devices.items() if isinstance(bench.device[name], FIRST)}
 
 
 def in_order(bench: Bench, devices: Iterable[str]) -> list[str]:

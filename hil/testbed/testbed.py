@@ -11,7 +11,7 @@ from hil.bench.model import Bench
 from hil.bench.queries import simulated_devices
 from hil.bench.wording import nearest
 from hil.clock import SystemClock, VirtualClock
-from hil.errors import BenchError, MissingCapabilityError, ReplyError, UnknownNameError, UsageError
+from hil.errors import BenchError, HilError, MissingCapabilityError, ReplyError, UnknownNameError, UsageError
 from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
@@ -107,7 +107,9 @@ class Testbed:
         self._chains: dict[str, RelayChain] = {}
         self._channels: dict[str, ClassicalChannel] = {}
         self._at_end: list[Callable[[], None]] = []
+        self._at_interrupt: list[Callable[[], None]] = []
         self._quarantined = ""
+        self._interrupted = False
         self._closed = False
 
     @classmethod
@@ -145,7 +147,7 @@ class Testbed:
             protection = stack.enter_context(ExitStack())
             twins, guardian = None, None
             if not replay:
-                lease = lease_devices(loaded, simulated, protection, lease_s=guard.lease_s)
+                lease = lease_devices(loaded, simulated, protection, guard)
                 guardian = start_guardian(
                     loaded, simulated, folder, protection, settings=guard, pulse=pulse, lease=lease, clear=clear
                 )
@@ -300,6 +302,8 @@ class Testbed:
                 left = {name: device for name, device in self.devices.items() if name not in told}
                 troubles += safe.missing(left, self.identities, boxed=not self.clock.virtual)
             self.case = ""
+            self._interrupted = False
+            self._at_interrupt.clear()
             self.pulse.rest()
         if troubles:
             raise several(f"bench {self.name}: {len(troubles)} troubles at the end of a test", troubles)
@@ -324,6 +328,23 @@ class Testbed:
     def on_end(self, callback: Callable[[], None]) -> None:
         """Call this at the end of the present test, last come first; what it raises is reported after parking."""
         self._at_end.append(callback)
+
+    def on_interrupt(self, callback: Callable[[], None]) -> None:
+        """Call this when the present test is interrupted, once it is dark, last come first."""
+        self._at_interrupt.append(callback)
+
+    def interrupt(self) -> None:
+        """The run is being ended: light and bias go at once, and then undos; whether all of it shows is looked at afterwards.
+
+        What cannot be done is left to :meth:`end`, which tells of it. A second call in a test does nothing.
+        """
+        callbacks, self._at_interrupt = self._at_interrupt, []
+        if self.case and not self._interrupted:
+            self._interrupted = True
+            safe.park_all(self.bench, safe.first(self.bench, self.devices), boxed=not self.clock.virtual)
+        while callbacks:
+            with suppress(HilError, OSError):
+                callbacks.pop()()
 
     def park(self) -> None:
         """Light blocked, bias off, temperatures held; every trouble is raised at the end."""

@@ -14,18 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.bench.model import (
-    DetectorDevice,
     KmeDevice,
-    LaserDevice,
-    PairSourceDevice,
-    ReceiverDevice,
     RecordingDevice,
-    TransmitterDevice,
 )
 from hil.bench.queries import envelope_of
 from hil.clock import SystemClock
 from hil.discovery import find
 from hil.errors import HilError
+from hil.ports.ramp import ramp_s
 from hil.ports.spec import DeviceSettings
 from hil.testbed import actuators, safe
 from hil.testbed.hands import Hand, wait_for
@@ -43,8 +39,6 @@ __all__ = ["Outcome", "Ward", "guarded"]
 
 logger = logging.getLogger("hil.guardian")
 
-_FIRST = (TransmitterDevice, PairSourceDevice, LaserDevice, ReceiverDevice, DetectorDevice)
-"""What makes light, and what light or bias could harm."""
 PATIENCE_S = 5.0
 """The connection of a holder that just died may take a moment to go."""
 _PAUSE_S = 0.25
@@ -91,7 +85,7 @@ class Ward:
         hands = {name: Hand(name) for name in self._drivers}
         outcome = Outcome()
         try:
-            first = [name for name in hands if isinstance(self._bench.device[name], _FIRST)]
+            first = safe.first(self._bench, hands)
             for name in (name for name in hands if name not in first):
                 hands[name].do(partial(self._reach, name))
             dark = [hands[name].do(partial(self._park, name)) for name in first]
@@ -100,9 +94,11 @@ class Ward:
             parking = {name: hands[name].do(partial(self._park, name)) for name in hands}
             until_s = time.monotonic() + safe.DEVICE_TIMEOUT_S
             for undo, task in healing:
-                self._settle(outcome, undo.device, task, until_s, f"should have {undo.setting} {undo.value}")
+                otherwise = f"should have {undo.setting} {undo.value}"
+                self._settle(outcome, undo.device, task, until_s + self._ramp_s(undo), otherwise)
             for name, parked in parking.items():
-                self._settle(outcome, name, parked, until_s, "was not parked")
+                ramps_s = sum(self._ramp_s(undo) for undo in undos if undo.device == name)
+                self._settle(outcome, name, parked, until_s + ramps_s, "was not parked")
             closing = [hand.do(partial(self._let_go, name)) for name, hand in hands.items()]
             wait_for(closing, _PAUSE_S)
         finally:
@@ -129,7 +125,16 @@ class Ward:
         logger.info("parked: %s", name)
         return ""
 
+    def _ramp_s(self, undo: Undo) -> float:
+        """How long its setter may take at most, where the bench file says that it has to go slowly."""
+        slew_k_per_min = getattr(self._bench.device[undo.device], "slew_k_per_min", 0.0)
+        if undo.setting != "setpoint_c" or not slew_k_per_min:
+            return 0.0
+        lowest_c, highest_c = self._drivers[undo.device].capabilities.ranges["setpoint_c"]
+        return ramp_s(lowest_c, highest_c, slew_k_per_min)
+
     def _carry_out(self, undo: Undo) -> str:
+        logger.info("healing: %s goes to %s %s", undo.device, undo.setting, undo.value)
         found = self._insist(undo.device, lambda device: actuators.carry_out(device, undo))
         logger.info("healed: %s", found)
         return str(found)

@@ -28,6 +28,7 @@ __all__ = ["VisaPort"]
 
 _SLICE_S = 0.02
 _CHUNK = 1 << 16
+_AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
 
 
 class VisaPort:
@@ -68,7 +69,8 @@ class VisaPort:
         """Write everything, no terminator added."""
         visa = self._opened()
         with self._translated():
-            self._set_timeout(visa, timeout_s)
+            if self._socket is None:  # pyvisa-py's sockets know no timeout in writing
+                self._set_timeout(visa, timeout_s)
             visa.visalib.write(visa.session, data)
 
     def receive(self, count: int, timeout_s: float, stop: bytes) -> bytes:
@@ -170,6 +172,11 @@ class VisaPort:
 
     def _peeked(self) -> bytes | None:
         assert self._socket is not None
+        if _AT_ONCE:  # pyvisa-py's sockets block, so this is all that it takes
+            try:
+                return self._socket.recv(1, socket.MSG_PEEK | _AT_ONCE)
+            except BlockingIOError:
+                return None
         try:
             return peeked(self._socket)
         finally:

@@ -27,11 +27,13 @@ from hil.faults import (
     classical_slicing,
     clock_drift,
     connector_ageing,
+    counter_rollover,
     dark_count_spike,
     dead_time_growth,
     detector_ageing,
     efficiency_loss,
     fiber_cut,
+    firmware_mismatch,
     free_space_fading,
     intensity_drift,
     intercept_resend,
@@ -48,6 +50,7 @@ from hil.faults import (
     photon_number_splitting,
     polarisation_burst,
     polarisation_drift,
+    reboot_mid_block,
     saturation,
     sync_loss,
     temperature_excursion,
@@ -646,6 +649,37 @@ class TestKmeClockWrong(WithKeys):
         return kme_clock_wrong.SPEC
 
 
+class TestFirmwareMismatch(OnTheTwin):
+    """Of the receiver."""
+
+    arguments: ClassVar[dict[str, Any]] = {"firmware_version": "3.1.4"}
+    zero: ClassVar[dict[str, Any] | None] = {"firmware_version": ""}
+    beyond: ClassVar[dict[str, Any] | None] = {"firmware_version": "the new one"}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return firmware_mismatch.SPEC
+
+
+class TestCounterRollover(OnTheTwin):
+    """At 32 bits."""
+
+    zero: ClassVar[dict[str, Any] | None] = {"width_bits": 0}
+    beyond: ClassVar[dict[str, Any] | None] = {"width_bits": 4}
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return counter_rollover.SPEC
+
+
+class TestRebootMidBlock(OnTheTwin):
+    """Of the receiver."""
+
+    @pytest.fixture
+    def spec(self) -> FaultSpec:
+        return reboot_mid_block.SPEC
+
+
 def test_every_shipped_fault_is_bound() -> None:
     """A new fault without its contract fails here."""
     shipped = {module.name.replace("_", "-") for module in pkgutil.iter_modules(faults.__path__) if module.name[0] != "_"}
@@ -677,6 +711,8 @@ def test_every_shipped_fault_is_bound() -> None:
         dead_time_growth.SPEC.name,
         efficiency_loss.SPEC.name,
         fiber_cut.SPEC.name,
+        counter_rollover.SPEC.name,
+        firmware_mismatch.SPEC.name,
         free_space_fading.SPEC.name,
         intensity_drift.SPEC.name,
         laser_detuning.SPEC.name,
@@ -686,6 +722,7 @@ def test_every_shipped_fault_is_bound() -> None:
         polarisation_burst.SPEC.name,
         polarisation_drift.SPEC.name,
         intercept_resend.SPEC.name,
+        reboot_mid_block.SPEC.name,
         kme_clock_wrong.SPEC.name,
         kme_down.SPEC.name,
         kme_full.SPEC.name,

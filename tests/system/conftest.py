@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from hil.record.reader import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from hil.record.model import Record, VerdictEntry
@@ -133,6 +136,7 @@ controls = "bob"
 setpoint = "30 degC"
 time_constant = "0.2 s"
 chaos = "{chaos}"
+{stage_says}
 
 [link.metro]
 protocol = "bb84-decoy"
@@ -145,17 +149,59 @@ length = "25 km"
 """
 
 
+_SETTLED_K = 0.2
+"""What the fault tolerates when it judges its own healing (hil.faults.thermal_drift)."""
+_LOOK_S = 0.01
+
+
 class Lab:
     """Devices in this process, in real time, as a lab would have them: at loopback addresses that a bench file gives."""
 
     def __init__(self, host: TwinHost, folder: Path) -> None:
         self.host = host
         self.folder = folder
+        self.changes: list[tuple[float, str, str, float]] = []
+        """What changed in the world: when (time.monotonic), device, setting, value."""
+        self.settled = threading.Event()
+        self.settled_s = float("inf")
+        """From the last change of the stage's set point until its temperature is there."""
+        self._closed = threading.Event()
+        self._changed = threading.Condition()
+        change = host.world._change
 
-    def file(self, *, chaos: str = "allow") -> Path:
-        """A bench file that says these devices are real."""
+        def noted(device: str, setting: str, value: float, now_ns: int) -> None:
+            if float(host.world.standing(device, setting)) != float(value):
+                self.changes.append((time.monotonic(), device, setting, float(value)))
+            change(device, setting, value, now_ns)
+            with self._changed:
+                self._changed.notify_all()
+            if setting == "setpoint_c":
+                threading.Thread(target=self._settle, args=(device, value), daemon=True).start()
+
+        host.world._change = noted  # type: ignore[method-assign]
+
+    def wait_until_dark(self, within_s: float) -> bool:
+        """Whether it became dark in that time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.dark, within_s)
+
+    def close(self) -> None:
+        """Nobody looks any more."""
+        self._closed.set()
+
+    def _settle(self, device: str, setpoint_c: float) -> None:
+        began_s = time.monotonic()
+        self.settled.clear()
+        while self.host.world.setpoint_c(device) == setpoint_c and not self._closed.wait(_LOOK_S):
+            if abs(self.host.world.temperature_c(device, self.host.now_ns()) - setpoint_c) <= _SETTLED_K:
+                self.settled_s = time.monotonic() - began_s
+                self.settled.set()
+                return
+
+    def file(self, *, chaos: str = "allow", stage_says: str = "") -> Path:
+        """A bench file that says these devices are real; ``stage_says`` is a line more of the stage's table."""
         path = self.folder / f"lab-{chaos}.toml"
-        path.write_text(LAB.format(**self.host.addresses, chaos=chaos), encoding="utf-8")
+        path.write_text(LAB.format(**self.host.addresses, chaos=chaos, stage_says=stage_says), encoding="utf-8")
         return path
 
     def stands(self, device: str, setting: str) -> float:
@@ -174,30 +220,32 @@ class Lab:
 
 
 @pytest.fixture
-def make_lab(tmp_path: Path) -> Iterator[Callable[[], Lab]]:
-    """Labs of their own, each with other addresses, until the end of the test."""
+def open_lab(tmp_path: Path) -> Callable[[Path], AbstractContextManager[Lab]]:
+    """Labs of their own, each with other addresses and with its bench file in that folder, until their context ends."""
     bench = load(_lab_file(tmp_path), simulate=True)
-    numbers = iter(range(1000))
-    with ExitStack() as stack:
 
-        def make() -> Lab:
-            folder = tmp_path / f"lab-{next(numbers)}"
-            folder.mkdir()
-            host = stack.enter_context(TwinHost(bench, list(bench.device), 5, SystemClock(), serial_lines="tcp"))
-            return Lab(host, folder)
+    @contextmanager
+    def opened(folder: Path) -> Iterator[Lab]:
+        with TwinHost(bench, list(bench.device), 5, SystemClock(), serial_lines="tcp") as host:
+            lab = Lab(host, folder)
+            try:
+                yield lab
+            finally:
+                lab.close()
 
-        yield make
+    return opened
 
 
 @pytest.fixture
-def lab(make_lab: Callable[[], Lab]) -> Lab:
+def lab(open_lab: Callable[[Path], AbstractContextManager[Lab]], tmp_path: Path) -> Iterator[Lab]:
     """One of them."""
-    return make_lab()
+    with open_lab(tmp_path) as lab:
+        yield lab
 
 
 def _lab_file(folder: Path) -> Path:
     """The lab's bench file without addresses, for its twins."""
     nowhere = {name: TwinAddress(name) for name in ("alice", "bob", "switch", "stage")}
     path = folder / "twins.toml"
-    path.write_text(LAB.format(**nowhere, chaos="allow"), encoding="utf-8")
+    path.write_text(LAB.format(**nowhere, chaos="allow", stage_says=""), encoding="utf-8")
     return path

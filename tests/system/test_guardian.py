@@ -153,3 +153,28 @@ def test_the_last_undo_is_carried_out_first(lab: Lab, tmp_path: Path) -> None:
     assert lab.channel == 4
     healed = [line.split()[-1] for line in log.read_text().splitlines() if "healed" in line]
     assert healed == ["4", "3", "2"]
+
+
+def test_a_slow_device_has_the_time_its_slew_asks_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Healed step by step, for longer than a device's time box, while the switch and the light do not wait for it."""
+    from hil.ports.spec import Undo
+    from hil.testbed import safe
+    from hil.testbed.journal import Held
+    from hil.testbed.ward import Ward, guarded
+
+    bench = load(lab.file(stage_says='slew = "60 K/min"'))
+    with Testbed.open(lab.file(), seed=1) as testbed:
+        testbed.begin("warm")
+        testbed.link("metro").up()
+        testbed.device("stage").set_setpoint_c(32.0)
+    monkeypatch.setattr(safe, "DEVICE_TIMEOUT_S", 0.5)
+    lab.changes.clear()
+    began_s = time.monotonic()
+    undos = (Undo("stage", "setpoint_c", 30.0), Undo("switch", "channel", 1))
+    outcome = Ward(bench, guarded(bench, ())).make_safe([Held(hold=1, fault="both", since=0.0, undos=undos)])
+    assert outcome.troubles == []
+    steps = [value for _, _, setting, value in lab.changes if setting == "setpoint_c"]
+    assert steps == [31.0, 30.0]
+    (healed_s,) = (at_s for at_s, _, setting, value in lab.changes if (setting, value) == ("channel", 1.0))
+    assert healed_s - began_s < 1.0 < time.monotonic() - began_s
+    assert lab.dark

@@ -24,6 +24,23 @@ from hil.telemetry.recorder import Recorder
 if TYPE_CHECKING:
     from pathlib import Path
 
+FOREIGN = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: web, labels: {team: [identity, rbac]}}
+spec:
+  service: web
+  indicator:
+    spec:
+      ratioMetric:
+        counter: true
+        good: {metricSource: {type: Prometheus, spec: {query: 'hits_total{code="200"}'}}}
+        total: {metricSource: {type: Prometheus, spec: {query: hits_total}}}
+  timeWindow: [{duration: 1M, calendar: {startTime: 2022-01-01 12:00:00, timeZone: America/New_York}}]
+  budgetingMethod: Timeslices
+  objectives: [{target: 0.99, timeSliceTarget: 0.99, timeSliceWindow: 1m}]
+"""
+
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -51,6 +68,20 @@ def test_rules_are_rules(folder: Path) -> None:
     done = _ran(_tool("promtool"), "check", "rules", "rules.yml", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout
+
+
+def test_objectives_of_somebody_else_get_rules_too(tmp_path: Path) -> None:
+    """Slices of a ratio of their own counters, by the month of a calendar: no label of ours, and no unit test."""
+    (tmp_path / "web.yaml").write_text(FOREIGN, encoding="utf-8")
+    assert main(["rules", "metro-25km", "--out", str(tmp_path), "--slo", str(tmp_path / "web.yaml")]) == 0
+    done = _ran(_tool("promtool"), "check", "rules", "rules.yml", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (tmp_path / "rules.yml").read_text()
+    assert 'sum(rate(hits_total{code="200"}[1m])) / (sum(rate(hits_total[1m])) > 0)' in text
+    assert "slo:period_error_budget_remaining" not in text
+    assert yaml.safe_load((tmp_path / "rules_test.yml").read_text())["tests"] == []
+    done = _ran(_tool("promtool"), "test", "rules", "rules_test.yml", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_their_own_tests_pass(folder: Path) -> None:

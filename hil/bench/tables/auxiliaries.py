@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from hil.bench.tables.device import DeviceTable
-from hil.bench.tables.quantities import Amperes, Celsius, Nanometres, SomeAmperes, SomeSeconds, Volts
+from hil.bench.tables.quantities import Amperes, Celsius, KelvinsPerMinute, Nanometres, SomeAmperes, SomeSeconds, Volts
 
 __all__ = ["DetectorDevice", "LaserDevice", "PowerOutletDevice", "TimeTaggerDevice"]
 
@@ -25,6 +25,8 @@ class LaserDevice(DeviceTable, frozen=True, kw_only=True, tag_field="role", tag=
     """Of its thermo-electric cooler."""
     time_constant_s: SomeSeconds = field(name="time_constant", default=2.0)
     ambient_c: Celsius = field(name="ambient", default=22.0)
+    slew_k_per_min: KelvinsPerMinute = field(name="slew", default=0.0)
+    """How fast its set point may move, whoever moves it; zero: as fast as it likes."""
     wavelength_nm: Nanometres = field(name="wavelength", default=1550.0)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from hil.bench.tables.device import DeviceTable
-from hil.bench.tables.quantities import Celsius, Decibels, Nanometres, PositiveRatio, SomeSeconds, Watts
+from hil.bench.tables.quantities import Celsius, Decibels, KelvinsPerMinute, Nanometres, PositiveRatio, SomeSeconds, Watts
 
 __all__ = ["AttenuatorDevice", "PowerMeterDevice", "SwitchDevice", "TemperatureControllerDevice"]
 
@@ -45,3 +45,5 @@ class TemperatureControllerDevice(DeviceTable, frozen=True, kw_only=True, tag_fi
     setpoint_c: Celsius = field(name="setpoint")
     time_constant_s: SomeSeconds = field(name="time_constant", default=20.0)
     ambient_c: Celsius = field(name="ambient", default=22.0)
+    slew_k_per_min: KelvinsPerMinute = field(name="slew", default=0.0)
+    """How fast its set point may move, whoever moves it; zero: as fast as it likes."""

@@ -17,6 +17,7 @@ __all__ = [
     "Degrees",
     "Envelope",
     "Hertz",
+    "KelvinsPerMinute",
     "Kilometres",
     "Nanometres",
     "Pause",
@@ -51,6 +52,7 @@ DecibelsPerKm = Annotated[float, quantity("loss per length")]
 Kilometres = Annotated[float, quantity("length")]
 Watts = Annotated[float, quantity("power")]
 Celsius = Annotated[float, quantity("temperature")]
+KelvinsPerMinute = Annotated[float, quantity("temperature slew")]
 BitsPerSecond = Annotated[float, quantity("bit rate")]
 Amperes = Annotated[float, quantity("current")]
 SomeAmperes = Annotated[Amperes, ABOVE_ZERO]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 from scipy import stats
 
 from hil import discovery
@@ -19,6 +18,8 @@ from hil.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from hil.ports.run import LinkRun
 

@@ -17,7 +17,7 @@ GATES, GATE_S = 800, 0.5
 
 
 def test_dark_gates_are_the_worlds() -> None:
-    """Mean and Fano factor of 400 s in the dark at 90 primary counts a second and afterpulses of 10 %: Fano (1 + P) / (1 - P) = 1.22.
+    """Mean and Fano factor of 400 s in the dark, 90 primary counts a second, afterpulses of 10 %: (1 + P) / (1 - P) = 1.22.
 
     The mean within 4.9 standard errors of each other; Fano factors of 800 gates have a standard error of sqrt(2 / 800) = 5 %.
     """

@@ -84,6 +84,24 @@ class TestMistakes:
         assert "device.meter.driver: found 'thorlabs-pm100'; expected 'thorlabs-pm100d'" in said
         assert "bench.name" in said
 
+    @pytest.mark.parametrize(
+        ("driver", "message"),
+        [
+            ("no_such_lab.meters:SPEC", "found 'no_such_lab.meters:SPEC'; expected a driver that can be imported"),
+            ("hil.drivers.thorlabs_pm100d:NONE", "a driver that can be imported (UnknownNameError"),
+            ("hil.drivers.thorlabs_tc200:SPEC", "a temperature-controller; expected a driver of the role power-meter"),
+            ("thorlabs-tc200", "found 'thorlabs-tc200', a temperature-controller; expected a driver of the role power-meter"),
+        ],
+    )
+    def test_a_driver_that_is_none(
+        self, capsys: pytest.CaptureFixture[str], bench_file: Callable[..., str], driver: str, message: str
+    ) -> None:
+        """What a name leads to is imported and compared with the device's role."""
+        assert main(["bench", "check", bench_file(driver=driver)]) == 4
+        said = capsys.readouterr().err
+        assert "device.meter.driver" in said
+        assert message in said
+
     def test_bench_that_is_away(self, capsys: pytest.CaptureFixture[str], bench_file: Callable[..., str]) -> None:
         """Nothing listens on the discard port: the bench is at fault, not the user."""
         assert main(["safe", "--bench", bench_file()]) == 10

@@ -190,6 +190,21 @@ def test_a_shift_in_time_favours_one_bit() -> None:
     assert abs(index.size - expected) <= 5.0 * sqrt(expected * (1.0 + 20.0))
 
 
+def test_light_that_dazzles_without_blinding_keeps_detectors_busy() -> None:
+    """25 nW are 2e11 photons a second, of which 10 in a dead time of 50 slots are taken: 0.2 a slot.
+
+    Each detector then clicks once in 50 + 1 / (1 - exp(-0.2)) slots, sampled and in between.
+    """
+    world = lit(10.0, bob={"dead_time_s": 5e-8})
+    world.inject("metro", "blinding_power_w", 2.5e-8 * 10.0, 0)
+    clicks = np.bincount(block(world, MS)[1], minlength=4)
+    before = np.array(world.counters("bob", MS).counts)
+    between = np.array(world.counters("bob", 11 * MS).counts) - before
+    for counted, length_s in ((clicks, 1e-3), (between, 1e-2)):
+        expected = length_s * 1e9 / (50.0 + 1.0 / (1.0 - exp(-0.2)))
+        assert (np.abs(counted - expected) < 0.005 * expected).all()
+
+
 def test_blinded_detectors_click_where_her_basis_is_bobs() -> None:
     """Even choice of bases: half of the clicks are left, no dark counts, errors only of her copy of the receiver."""
     bases = {"key_basis_probability": 0.5}

@@ -130,6 +130,14 @@ def test_a_fault_outside_the_light_is_refused(metro: Link, calendar: Callable[[s
         live(metro, calendar(HEAD + '[fault.x]\nfault = "fibre-cut"\nat = ["1 min"]\nlasts = "1 min"\n'), 1)
 
 
+def test_a_fault_beside_the_light_says_what_it_does(metro: Link, calendar: Callable[[str], FaultCalendar]) -> None:
+    """With its effect declared it may be named: the channel of the parties is cut, and no photon knows."""
+    month = live(metro, calendar(HEAD + CUT.replace("fiber-cut", "classical-partition") + "stops_key = true\n"), 1)
+    assert int((~month.up).sum()) == 10
+    assert month.shares[0].words == "classical-partition cut_way both"
+    assert month.survey.counts.sum(axis=1).min() > 1000
+
+
 def test_rates_are_those_declared(calendar: Callable[[str], FaultCalendar]) -> None:
     """500 months of 6 on average: the number's two-sided Poisson bounds at 1e-6; mean length within six standard errors."""
     declared = calendar(

@@ -26,6 +26,7 @@ from types import SimpleNamespace
 from hil.clock import VirtualClock
 from hil.errors import BenchError, HealingError
 from hil.ports.identity import Identity
+from hil.testbed.pulse import Pulse
 
 class FakeBench:
     """What the plugin needs of an opened bench."""
@@ -36,15 +37,20 @@ class FakeBench:
         self.identities = {"alice": Identity("Maker", "Model", "7", "2.4.1")}
         self.devices = {}
         self.trouble = None
+        self.pulse = Pulse()
 
     def begin(self, case):
         self.case = case
+        self.pulse.watch()
         self.clock.reset()
 
     def end(self):
         self.case = ""
         if self.trouble:
             raise HealingError(self.trouble)
+
+    def interrupt(self):
+        self.said.append("interrupted")
 
     def close(self):
         with open("closed.txt", "a") as file:

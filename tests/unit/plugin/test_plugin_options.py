@@ -57,6 +57,9 @@ class TestNonsense:
         ("arguments", "message"),
         [
             (("--hil-bench", "metro-25kn"), "did you mean 'metro-25km'?"),
+            (("--hil-guard", "lab:7440"), "--hil-guard: found 'lab:7440'; expected unix:PATH, tcp://HOST:PORT or local"),
+            (("--hil-lease", "0.5 s"), "--hil-lease: found '0.5 s'; expected 1 s or more"),
+            (("--hil-lease", "soon"), "--hil-lease: "),
             (("--hil-seed", "twelve"), "--hil-seed: found 'twelve'; expected an integer from 0 to 2**63 - 1"),
             (("--hil-seed=-1",), "--hil-seed: found '-1'; expected an integer"),
             (("--hil-bench", "recorded-pairs"), "is a recording without a file; give one with --hil-recording FILE"),
@@ -146,3 +149,18 @@ class TestHeader:
         project.write("def test_one(bench): pass\ndef test_two(bench): pass\n")
         result = project.run()
         assert result.outlines.count("hil: bench metro-25km is open; firmware: alice 2.4.1") == 1
+
+
+def test_a_person_at_the_debugger_is_not_a_hung_test(project: Any) -> None:
+    """While pytest's debugger waits for words, nobody expects a sign of life; afterwards again."""
+    project.write(
+        """
+def test_thinks(bench, request):
+    hook = request.config.hook
+    hook.pytest_enter_pdb(config=request.config, pdb=None)
+    assert bench.pulse._owner is None
+    hook.pytest_leave_pdb(config=request.config, pdb=None)
+    assert bench.pulse._owner is not None
+"""
+    )
+    assert project.run().ret == 0

@@ -6,12 +6,13 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hil.errors import BenchError
-from hil.testbed.lease import Lease
+from hil.testbed.lease import Lease, holders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +69,27 @@ def test_taken_over_from_the_dead(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         with caplog.at_level(logging.WARNING), Lease.take("morning", _DEVICES, folder=tmp_path):
             (record,) = caplog.records
     assert f"taken over from process {holder.pid}" in record.getMessage()
+
+
+def test_the_last_sign_of_life_is_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written anew with each heartbeat; a test that was silent for longer than its lease hangs."""
+    now = [1_000_000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    with Lease.take("metro", _DEVICES, folder=tmp_path, lease_s=60.0) as lease:
+        now[0] += 50.0
+        assert [(each.silent_s, each.hung) for each in holders(_DEVICES, folder=tmp_path)] == [(50.0, False)] * 2
+        lease.beat(0.0)
+        now[0] += 50.0
+        lease.beat(61.0)
+        assert [(each.silent_s, each.hung) for each in holders(_DEVICES, folder=tmp_path)] == [(61.0, True)] * 2
+        lease.beat(2.0)
+        now[0] += 50.0
+        assert [(each.silent_s, each.hung) for each in holders(_DEVICES, folder=tmp_path)] == [(52.0, False)] * 2
+    assert holders(_DEVICES, folder=tmp_path) == []
+
+
+def test_a_guard_of_runs_elsewhere_is_never_taken_for_hung(tmp_path: Path) -> None:
+    """It judges that itself."""
+    with Lease.take("metro", _DEVICES, folder=tmp_path, lease_s=0.0) as lease:
+        lease.beat(1e6)
+        assert not any(each.hung for each in holders(_DEVICES, folder=tmp_path))
