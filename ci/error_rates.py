@@ -1,7 +1,7 @@
 """How often verdicts err that look after every block: ``ci/error-rates`` measures it for docs/reference/error-rates.md.
 
-Each row is so many seeded runs of a device exactly on its limit, where every answer is a false one, or well inside it. Beside the
-sequential rule the one-look interval is tried again after every block, as one must not.
+Each row is so many seeded runs of a device exactly on its limit, where every answer is a false one, or well inside it. Beside
+the sequential rule the one-look interval is tried again after every block, as one must not.
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ ROWS = (
     Row(_SAVED, "qber", "1 % against 2 %, independent bits, blocks of 25", 300, 25, "bits", _qber(25, 0.01, _NONE, 0.0)),
     Row(_SAVED, "qber", "1 % against 2 %, afterpulses 1 %, drift 10 % over 10 blocks of 25", 300, 25, "bits",
         _qber(25, 0.01, Wander(0.1, 10.0))),
-    Row(_SAVED, "dark_counts", "60 cps against 100, afterpulses 10 %, drift 5 %", 60, 0.5, "s", _dark(60.0, Wander(0.05, 10.0))),
+    Row(_SAVED, "dark_counts", "60 cps against 100, afterpulses 10 %, drift 5 %", 60, 0.5, "s",
+        _dark(60.0, Wander(0.05, 10.0))),
     Row(_SAVED, "key_rate", "25 % above the limit, spread 1 %, drift 0.5 %", 60, 1, "blocks", _key(1.25, Wander(0.005, 3.0))),
     Row(_SAVED, "auth_round_trip", "P95 at a tenth of the limit", 60, BATCH, "samples", _latency(0.1, Wander(0.03, 10.0))),
 )  # fmt: skip
@@ -157,9 +158,10 @@ def measure(row: Row, runs: int, seed: int = SEED) -> Found:
 _HEAD = """\
 # Error rates, measured
 
-`ci/error-rates --runs {runs} --write` made this page: {said} seeded runs a row, a look after every block, each error rate declared as 5 %.
-Below and above are the shares of runs that ended with the answer that the quantity is below or above its limit: for `key_rate` above is
-PASS, for the others below. Naive is the interval of one look, tried again after every block.
+`ci/error-rates --runs {runs} --write` made this page: {said} seeded runs a row, a look after every block, each error rate
+declared as 5 %. Below and above are the shares of runs that ended with the answer that the quantity is below or above its
+limit: for `key_rate` above is PASS, for the others below. Naive is the interval of one look, tried again after every
+block.
 
 ## A device on its limit
 
@@ -168,24 +170,25 @@ Every answer is a false one. Afterpulses and drift are on, and the average over 
 _DRIFT = """\
 ## Drift that is slower than the run
 
-Nobody can average over it: the verdict is about the average while it was watched. That is the last column, the share of runs whose
-answer their own average contradicts; below and above are against the average over days."""
+Nobody can average over it: the verdict is about the average while it was watched. That is the last column, the share of
+runs whose answer their own average contradicts; below and above are against the average over days."""
 
 _INSIDE = """\
 ## A device inside its limit
 
-Until the answer is clear. One look at independent bits takes {bits} to find 1.0 % below 2 % in 95 % of runs (Clopper-Pearson, 5 %)."""
+Until the answer is clear. One look at independent bits takes {bits} to find 1.0 % below 2 % in 95 % of runs
+(Clopper-Pearson, 5 %)."""
 
 _SOURCE = """\
 ## Where the numbers come from
 
-Sampling every photon of that many runs would take days. `ci/_error_samplers.py` draws what a verdict sees of a block, from the same
-causes as the simulated world; `tests/unit/ci/test_ci_error_samplers.py` counts dark counts in the world itself and compares. The evidence
-is that of `hil.statistics.sequential`, added up for all runs at once; `tests/unit/ci/test_ci_error_rates.py` holds it against the
-indicator, run by run, and repeats this page with fewer runs.
+Sampling every photon of that many runs would take days. `ci/_error_samplers.py` draws what a verdict sees of a block,
+from the same causes as the simulated world; `tests/unit/ci/test_ci_error_samplers.py` counts dark counts in the world
+itself and compares. The evidence is that of `hil.statistics.sequential`, added up for all runs at once;
+`tests/unit/ci/test_ci_error_rates.py` holds it against the indicator, run by run, and repeats this page with fewer runs.
 
-Errors that come in bursts, beyond what drift and afterpulses do, cost more where blocks hold an error or less: with a design effect
-of 2.5 in blocks of 50 bits 6 % of devices on the limit passed, with 5 in blocks of 100 bits 5 %."""
+Errors that come in bursts, beyond what drift and afterpulses do, cost more where blocks hold an error or less: with a
+design effect of 2.5 in blocks of 50 bits 6 % of devices on the limit passed, with 5 in blocks of 100 bits 5 %."""
 
 
 def page(found: Sequence[Found], runs: int) -> str:
