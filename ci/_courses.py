@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALPHA",
     "Course",
+    "Walk",
     "gates",
     "looked_at",
     "means",

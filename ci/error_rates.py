@@ -210,7 +210,7 @@ def _table(found: Sequence[Found], group: str, titles: Sequence[str], cells: Cal
     head = ["indicator", "device", "at most", *titles]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * 2}{'---:|' * (1 + len(titles))}"]
     for one in (one for one in found if one.row.group == group):
-        budget = f"{one.row.blocks * one.row.per_block:,.4g} {one.row.unit}"
+        budget = f"{one.row.blocks * one.row.per_block:,.0f} {one.row.unit}"
         lines.append(f"| `{one.row.indicator}` | {one.row.what} | {budget} | {' | '.join(cells(one))} |")
     return lines
 
