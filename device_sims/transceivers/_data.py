@@ -88,8 +88,8 @@ class DataSession:
         if not self._transceiver.prepares:
             raise Refusal.unsupported("PREPARE")
         self._transceiver.needs_raw_data("PREPARE")
-        (count,) = _COUNT.unpack_from(payload) if len(payload) >= _COUNT.size else (-1,)
-        if len(payload) != _COUNT.size * (count + 1):
+        (count,) = _COUNT.unpack_from(payload) if len(payload) >= _COUNT.size else (None,)
+        if count is None or len(payload) != _COUNT.size * (count + 1):
             raise Refusal.bad_argument("expected a count and as many pulse indices")
         index: npt.NDArray[np.int64] = np.frombuffer(payload, dtype="<i8", offset=_COUNT.size).astype(np.int64, copy=False)
         if index.size and int(index.min()) < 0:

@@ -65,8 +65,8 @@ SPEC = counting(
     zero="A chance of 0 more leaves the detector as it is: nothing is injected.",
     acts_on="the afterpulse probability and decay of a receiver's twin, all of its detectors or one",
     ranges={
-        "added_ratio": Range(0.0, 0.1, "1 to 10 % of gated InGaAs diodes (project catalogue, chaos profile afterpulse)"),
-        "decay_s": Range(0.0, 2.4e-6, "1.1 to 2.4 us (project catalogue, chaos profile afterpulse); 0: as it is"),
+        "added_ratio": Range(0.0, 0.1, "1 to 10 % are common in gated InGaAs diodes; our choice"),
+        "decay_s": Range(0.0, 2.4e-6, "1.1 to 2.4 us are common in gated InGaAs diodes; our choice; 0: as it is"),
     },
     magnitude=("added_ratio",),
 )

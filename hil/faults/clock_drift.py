@@ -86,7 +86,7 @@ SPEC = only_where(
             read=glimpsed,
             shown=_shown,
             healed=_healed,
-            ranges={"rate_ppm": Range(-50.0, 50.0, "TCXO 1 to 2.5 ppm (project catalogue, profile clock); bare quartz 50 ppm")},
+            ranges={"rate_ppm": Range(-50.0, 50.0, "a TCXO is off by 1 to 2.5 ppm, bare quartz by some 50; our choice")},
             magnitude=("rate_ppm",),
             look_s=0.05,
         )

@@ -47,6 +47,6 @@ SPEC = counting(
     settings=DeadTimeGrowth,
     zero="0 s more is the dead time there was: nothing is injected.",
     acts_on="the dead time of a receiver's twin, all of its detectors or one",
-    ranges={"added_s": Range(0.0, 2e-5, "hold-off of InGaAs diodes, 10 to 20 us (project catalogue, failure phenomenology)")},
+    ranges={"added_s": Range(0.0, 2e-5, "InGaAs diodes are commonly held off for 10 to 20 us; our choice")},
     magnitude=("added_s",),
 )

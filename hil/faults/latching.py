@@ -71,7 +71,7 @@ SPEC = counting(
     zero="Within 0 s nothing is too quick, and 0 s of silence is none: nothing is injected.",
     acts_on="the latching rate and reset time of a receiver's twin",
     ranges={
-        "within_s": Range(0.0, 1e-6, "recovery of nanowires in 10 to 100 ns, and ten times that (project catalogue)"),
-        "silent_s": Range(0.0, 1.0, "reset in 1 ms to 1 s (project catalogue, chaos profile snspd_latch)"),
+        "within_s": Range(0.0, 1e-6, "nanowires recover in 10 to 100 ns; ten times that, our choice"),
+        "silent_s": Range(0.0, 1.0, "a bias is reset in 1 ms to 1 s; our choice"),
     },
 )

@@ -130,7 +130,7 @@ SPEC = of_this_link(
         read=_read,
         shown=_shown,
         healed=_healed,
-        ranges={"sigma_s": Range(0.0, 1e-9, "15 ps of nanowires (project catalogue); diodes have some hundred")},
+        ranges={"sigma_s": Range(0.0, 1e-9, "15 ps of nanowires (arXiv:1611.02726); diodes have some hundred")},
         magnitude=("sigma_s",),
         look_s=0.05,
     )

@@ -78,6 +78,12 @@ class TestAnyBytes:
         assert b"".join(parts) == at_once
 
 
+def test_a_whole_frame_without_a_payload_is_refused() -> None:
+    """Found by coverage: its checksum is right, as that of nothing is zero."""
+    said = heard(target("alice.data").session(), b"QHD1\x01" + bytes(15))
+    assert said.startswith(b"QHD1\x7f")
+
+
 @pytest.mark.parametrize("name", ["meter", "pdu"])
 def test_nothing_that_was_heard_stays_in_memory(name: str) -> None:
     """After so many inputs no more is held than after as many before."""
