@@ -1,4 +1,4 @@
-"""What the checkout's commands do: ``ci/conformance``, ``ci/test``, ``ci/benchmark``, ``ci/error-rates`` and ``ci/fuzz``."""
+"""What the checkout's commands do: ``ci/conformance``, ``ci/test``, ``ci/benchmark``, ``ci/error-rates``, ``ci/chaos``, ``ci/fuzz``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._steps import STEPS, run_steps, table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["DEFAULT_BENCH", "benchmark", "conformance", "error_rates", "fuzz", "test"]
+__all__ = ["DEFAULT_BENCH", "benchmark", "chaos", "conformance", "error_rates", "fuzz", "test"]
 
 DEFAULT_BENCH = "metro-25km"
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -83,6 +83,27 @@ def error_rates(arguments: Sequence[str]) -> int:
     def run() -> int:
         environment = prepare("conformance", find_python(options.python))
         return _become(environment, "hil.ci.error_rates", *to_measurement, variables=dict.fromkeys(_THREADS, "1"))
+
+    return _guarded(run)
+
+
+def chaos(arguments: Sequence[str]) -> int:
+    """Run random sequences of faults on a simulated bench: no key may be wrong, and no fault may be left behind."""
+    parser = _parser("ci/chaos", chaos, "Every other argument goes to pytest. What breaks is shrunk, and says its seed.")
+    parser.add_argument("--sequences", type=int, default=1000, help="how many; default 1000")
+    parser.add_argument("--seed", type=int, default=1, help="of the first one; the others follow")
+    options, to_pytest = parser.parse_known_args(arguments)
+    if options.sequences < 1 or options.seed < 0:
+        parser.error("--sequences is one or more, --seed zero or more")
+
+    def run() -> int:
+        environment = prepare("test", find_python(options.python), extra="dev")
+        told = dict.fromkeys(_THREADS, "1") | {
+            "HIL_CHAOS_SEQUENCES": str(options.sequences),
+            "HIL_CHAOS_SEED": str(options.seed),
+        }
+        tests = ("tests/system/test_fault_sequences.py", "-k", "no_sequence", "-v")
+        return _become(environment, "pytest", *tests, *to_pytest, variables=told)
 
     return _guarded(run)
 

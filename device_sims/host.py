@@ -226,6 +226,10 @@ class Control:
         """A parameter's present value, injected or declared."""
         return self._host.world.injected(device, parameter)
 
+    def snapshot(self) -> dict[tuple[str, str], float]:
+        """Everything that was set or can be injected, as it stands: (device or link, setting or parameter) -> value."""
+        return self._host.world.snapshot()
+
     def unplug(self, device: str) -> None:
         """Take a simulated device's power: its connections break, its light and bias are gone; UnknownNameError."""
         self._host.switch_power(device, on=False)

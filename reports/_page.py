@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.verdict import Outcome
 
+from ._gamedays import KINDS, gameday_sections
 from ._lanes import moment
 from ._link_runs import link_runs
 from ._numbers import quantity, seconds, size
@@ -42,6 +43,7 @@ def page(record: Record, run: Path) -> dict[str, Any]:
     """The template's variables."""
     verdicts = rows(record)
     sections = link_runs(record, run, verdicts)
+    days = gameday_sections(record, sections)
     return {
         "record": record,
         "headline": headline(record),
@@ -57,6 +59,9 @@ def page(record: Record, run: Path) -> dict[str, Any]:
         ),
         "skips": _skips(record),
         "sections": sections,
+        "gamedays": days,
+        "moment_kinds": KINDS,
+        "drawn_above": {day.run.anchor: day.anchor for day in days if day.run},
         "anchors": {section.case: section.anchor for section in reversed(sections)},
         "stories": [(section, story) for section in sections for story in section.faults],
         "notes": [note for note in record.notes if note.time_s is None],

@@ -83,7 +83,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """All panels of one test and link over ``start`` to ``end``, in ``unit``."""
+    """All panels of one test and link over ``start`` to ``end``, in ``unit``; the same in seconds of bench time."""
 
     panels: tuple[Panel, ...]
     ticks: tuple[Tick, ...]
@@ -94,6 +94,8 @@ class Chart:
     start: float
     end: float
     unit: str
+    start_s: float
+    end_s: float
 
 
 def time_chart(
@@ -127,6 +129,8 @@ def time_chart(
         start=across.low / factor,
         end=across.high / factor,
         unit=unit,
+        start_s=across.low,
+        end_s=across.high,
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "headline",
     "kind_of_bench",
     "looked",
+    "markdown_line",
     "observed",
     "ordered",
     "plural",
@@ -32,6 +33,11 @@ __all__ = [
 
 _FIRST = ("link_availability", "key_rate", "contract_key_rate", "qber", "photon_counts", "dark_counts", "entanglement_fidelity")
 
+_ESCAPED = str.maketrans(
+    {character: f"\\{character}" for character in "\\`*_[]#|~"}
+    | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\N{ZERO WIDTH SPACE}"}  # nobody is mentioned by a device's reply
+)
+
 
 def plural(number: int, word: str) -> str:
     """1 test, 2 tests."""
@@ -41,6 +47,11 @@ def plural(number: int, word: str) -> str:
 def clean(text: str) -> str:
     """Text without the control characters that a terminal would obey and XML refuses; line ends and tabs stay."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def markdown_line(said: str) -> str:
+    """Plain text as one line of Markdown that stays plain: no markup, no mention, no table cell."""
+    return " ".join(clean(said).split()).translate(_ESCAPED)
 
 
 def kind_of_bench(record: Record) -> str:

@@ -12,10 +12,10 @@ from hil.verdict import Outcome
 from ._numbers import quantity, seconds, spread
 from ._words import (
     case_name,
-    clean,
     headline,
     kind_of_bench,
     looked,
+    markdown_line,
     observed,
     ordered,
     plural,
@@ -47,17 +47,13 @@ _ROW_BUDGET = 30_000
 _REASON_BUDGET = 12_000
 _DETAIL_BUDGET = 6_000
 _REASON_LENGTH = 1_000
-_ESCAPED = str.maketrans(
-    {character: f"\\{character}" for character in "\\`*_[]#|~"}
-    | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\N{ZERO WIDTH SPACE}"}  # nobody is mentioned by a device's reply
-)
 
 
 def text(record: Record) -> str:
     """The whole comment; what does not fit is counted and left to the other reports."""
     parts = [
-        f"## {_SIGNS[record.outcome]} {record.outcome.value}: {_escape(record.bench)} ({kind_of_bench(record)})",
-        _escape(headline(record)),
+        f"## {_SIGNS[record.outcome]} {record.outcome.value}: {markdown_line(record.bench)} ({kind_of_bench(record)})",
+        markdown_line(headline(record)),
         _verdict_table(record),
         _reasons(record),
         _details(record),
@@ -77,13 +73,13 @@ def _verdict_table(record: Record) -> str:
 def _row(verdict: VerdictEntry, numbers: dict[str, int]) -> str:
     estimate, interval = spread(verdict.estimate, verdict.low, verdict.high, verdict.unit)
     cells = [
-        f"{_SIGNS[verdict.outcome]} {verdict.outcome.value}" + (f" ({_escape(verdict.grade)})" if verdict.grade else ""),
-        _escape(verdict.indicator) + ("" if verdict.gate else " (no gate)"),
-        _escape(verdict.subject),
-        _escape(estimate),
-        _escape(interval),
+        f"{_SIGNS[verdict.outcome]} {verdict.outcome.value}" + (f" ({markdown_line(verdict.grade)})" if verdict.grade else ""),
+        markdown_line(verdict.indicator) + ("" if verdict.gate else " (no gate)"),
+        markdown_line(verdict.subject),
+        markdown_line(estimate),
+        markdown_line(interval),
         "; ".join(part for part in (observed(verdict), looked(verdict)) if part),
-        _escape(quantity(verdict.limit, verdict.unit, digits=4)),
+        markdown_line(quantity(verdict.limit, verdict.unit, digits=4)),
         str(numbers.get(verdict.rule, "–")),
     ]
     return f"| {' | '.join(cells)} |"
@@ -93,12 +89,12 @@ def _reasons(record: Record) -> str:
     gates = [verdict for verdict in unresolved_verdicts(record) if verdict.gate and verdict.outcome is not Outcome.SKIPPED]
     told = {(verdict.case, verdict.outcome) for verdict in gates}
     lines = [
-        f"- **{verdict.outcome.value}** {_escape(verdict.indicator)} of {_escape(verdict.subject)}: {_reason(verdict.reason)}"
-        + (f" (in {_escape(case_name(verdict.case))})" if verdict.case else "")
+        f"- **{verdict.outcome.value}** {_about(verdict)}: {_reason(verdict.reason)}"
+        + (f" (in {markdown_line(case_name(verdict.case))})" if verdict.case else "")
         for verdict in gates
     ]
     lines += [
-        f"- **{test.outcome.value}** {_escape(test.case)}: {_reason(test.reason or test.outcome.meaning)}"
+        f"- **{test.outcome.value}** {markdown_line(test.case)}: {_reason(test.reason or test.outcome.meaning)}"
         for test in unresolved_tests(record)
         if (test.case, test.outcome) not in told
     ]
@@ -107,21 +103,18 @@ def _reasons(record: Record) -> str:
 
 
 def _details(record: Record) -> str:
-    declared = [f"{number}. {_escape(rule)}" for rule, number in rules(ordered(record)).items()]
+    declared = [f"{number}. {markdown_line(rule)}" for rule, number in rules(ordered(record)).items()]
     left = [verdict for verdict in unresolved_verdicts(record) if not verdict.gate or verdict.outcome is Outcome.SKIPPED]
-    aside = [
-        f"- {verdict.outcome.value} {_escape(verdict.indicator)} of {_escape(verdict.subject)}: {_reason(verdict.reason)}"
-        for verdict in left
-    ]
+    aside = [f"- {verdict.outcome.value} {_about(verdict)}: {_reason(verdict.reason)}" for verdict in left]
     skipped = Counter(test.reason or "no reason given" for test in record.tests if test.outcome is Outcome.SKIPPED)
     skips = [f"- {plural(number, 'test')}: {_reason(reason)}" for reason, number in skipped.items()]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     firmware = ", ".join(f"{device.name} {device.firmware}" for device in record.devices if device.firmware)
     identity = [
-        f"- run {_escape(record.run_id)}, started {record.started}, {seconds(record.duration_s)}",
-        f"- bench {_escape(record.bench)} ({kind_of_bench(record)}), seed {record.seed}",
-        f"- firmware: {_escape(firmware) or 'none reported'}",
-        f"- {_escape(versions)}",
+        f"- run {markdown_line(record.run_id)}, started {record.started}, {seconds(record.duration_s)}",
+        f"- bench {markdown_line(record.bench)} ({kind_of_bench(record)}), seed {record.seed}",
+        f"- firmware: {markdown_line(firmware) or 'none reported'}",
+        f"- {markdown_line(versions)}",
         f"- tests: {tally(test.outcome for test in record.tests) or 'none'}",
     ]
     sections = [
@@ -156,12 +149,11 @@ def _within(budget: int, lines: Iterable[str], word: str) -> list[str]:
 
 
 def _reason(reason: str) -> str:
-    return _escape(reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]} …")
+    return markdown_line(reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]} …")
 
 
-def _escape(said: str) -> str:
-    """Plain text as one line of Markdown that stays plain: no markup, no mention, no table cell."""
-    return " ".join(clean(said).split()).translate(_ESCAPED)
+def _about(verdict: VerdictEntry) -> str:
+    return f"{markdown_line(verdict.indicator)} of {markdown_line(verdict.subject)}"
 
 
 def _write(run: Path) -> Path:

@@ -248,6 +248,12 @@ class Parameters:
             return self.value(state, device, parameter.partition(".")[2])
         return self._base[key]
 
+    def everything(self, state: State) -> dict[Key, float]:
+        """The true value of every parameter that can be injected, and all that was set."""
+        names = [*self._bench.device, *self._ways]
+        known = {(name, parameter) for name in names for parameter in self._injectable(name)[1]}
+        return {**{key: self.value(state, *key) for key in known}, **state}
+
     def light(self, state: State, emitter: str) -> float:
         """How much brighter than declared a transmitter or pair source is for what its lasers do: 1 at their operating points.
 

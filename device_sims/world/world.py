@@ -362,6 +362,11 @@ class World:
         return self._parameters.value(self._timeline.present, name, parameter)
 
     @_locked
+    def snapshot(self) -> dict[tuple[str, str], float]:
+        """Every setting and parameter as it stands."""
+        return self._parameters.everything(self._timeline.present)
+
+    @_locked
     def scene(self, device: str) -> Scene:
         """What this receiver's samplers see."""
         return self._receiver(device).scene

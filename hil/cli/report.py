@@ -30,5 +30,7 @@ def execute(arguments: argparse.Namespace) -> int:
     folder = find_run(arguments.run)
     read_record(folder)  # a run that is not finished is said once, not by every report
     for name in arguments.format or names("reporter"):
-        print(find("reporter", name).write(folder))
+        written = find("reporter", name).write(folder)
+        if written is not None:
+            print(written)
     return 0

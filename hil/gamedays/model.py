@@ -72,7 +72,7 @@ class Load(Table, frozen=True, kw_only=True):
 class Expectation(Table, frozen=True, kw_only=True):
     """``[fault.expect]``: how soon the link must have reacted; what is left out is measured all the same.
 
-    Times run from the command of the fault; ``recover_within`` from the moment it was seen healed.
+    Times run from the command of the fault; ``recover_within`` from the moment it is taken back.
     """
 
     detect_within_s: MaybeSeconds = field(name="detect_within", default=None)

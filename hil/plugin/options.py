@@ -15,7 +15,7 @@ from hil.units import parse_duration
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Options", "declare", "resolve"]
+__all__ = ["LEASE_S", "Options", "declare", "resolve"]
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}

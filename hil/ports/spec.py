@@ -307,5 +307,5 @@ class ReporterSpec:
 
     name: str
     title: str
-    write: Callable[[Path], Path]
-    """Takes the run's folder, returns the file it wrote."""
+    write: Callable[[Path], Path | None]
+    """Takes the run's folder, returns the file it wrote; None where the run has nothing of that kind to report."""

@@ -152,7 +152,7 @@ def _recording(path: Path) -> Replay:
         raise UsageError(f"{path}: expected one row or more with rising time_s, from 0 on")
     if not all(0.0 <= level <= 1.0 for level in levels) or not max(levels):
         raise UsageError(f"{path}: expected every level between 0 and 1, and one above 0")
-    return Replay(times_s, levels, str(path))
+    return Replay(times_s, levels, path.name)
 
 
 def _full_name(name: str, value: Any, known: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Applications"]
 
 _TIMEOUT_S = 1.0
+_ATTEMPTS = 3
 _BATCH = 128
 """The most that an entity gives at once (ETSI GS QKD 014, max_key_per_request of ours)."""
 
@@ -42,15 +43,19 @@ class Applications:
         return "; ".join(filter(None, (self._ask(number), self._fetch())))
 
     def use_up(self) -> bool:
-        """Ask for everything that is stored until nothing is left; whether that could be done."""
-        with suppress(KeyStoreError):
-            while left := self._delivery.a.status(self._delivery.sae_b).stored_key_count:
-                if self.use(min(left, _BATCH)):
-                    return False
-            if not self._fetch():
-                self._note("drained")
-                return True
+        """Ask for everything that is stored until nothing is left; whether that could be done, in so many attempts."""
+        for _ in range(_ATTEMPTS):
+            with suppress(KeyStoreError):  # an idle connection that the server closed shows so at its next request
+                if self._use_all():
+                    self._note("drained")
+                    return True
         return False
+
+    def _use_all(self) -> bool:
+        while left := self._delivery.a.status(self._delivery.sae_b).stored_key_count:
+            if self.use(min(left, _BATCH)):
+                return False
+        return not self._fetch()
 
     def ask_again(self) -> str:
         """A key that both had is asked for once more: it must be gone; what is wrong in words, or nothing."""

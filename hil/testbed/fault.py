@@ -88,6 +88,7 @@ class Fault:
         self._follower: Follower | None = None
         self._deadline_ns = 0
         self._commanded_ns = 0
+        self._undone_ns: int | None = None
         self._windows = chaos.link.windows
         self._window: int | None = None
         self._handed: set[tuple[str, str]] = set()
@@ -109,6 +110,11 @@ class Fault:
     def levels(self) -> tuple[tuple[float, float], ...]:
         """How strong it was from when on: bench seconds, and the level of its waveform from 0 to 1."""
         return tuple(self._follower.levels) if self._follower is not None else ()
+
+    @property
+    def undone_s(self) -> float | None:
+        """When it was taken back, in bench seconds, which the bench may show later; None before."""
+        return None if self._undone_ns is None else self._undone_ns / _NS_PER_S
 
     @property
     def injected(self) -> bool:
@@ -214,8 +220,10 @@ class Fault:
             return
         self._overdue = bool(self._chaos.above(self))
         if not self._overdue:
-            self._take_back()
-            self._watch()
+            try:
+                self._take_back()
+            finally:
+                self._watch()
 
     def _fire(self) -> None:
         if self.state == "waiting":
@@ -425,10 +433,12 @@ class Fault:
 
     def _take_back(self) -> None:
         """Undo, and from then on look whether the bench shows it."""
-        blind, self._overdue = None, False
+        blind, other, self._overdue = None, None, False
         if self.state == "in":  # on another attempt there is nothing of it left to look at
             try:
                 self._look_before_healing()
+            except FaultWithoutEvidenceError as error:  # another fault's, whose time came during that look
+                other = error
             except _TROUBLE as error:  # what cannot be looked at must be healed all the same
                 blind = error
             if self.state != "in":
@@ -442,6 +452,8 @@ class Fault:
         self._since, self._first = {}, None
         self._deadline_ns = self._chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
         self._since = self._read()
+        if other is not None:
+            raise other
 
     def _look_before_healing(self) -> None:
         if not isinstance(self.waveform, Step):
@@ -454,6 +466,7 @@ class Fault:
     def _undo(self) -> None:
         """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
         bench, troubles, cause = self._chaos.bench, [], None
+        self._undone_ns = self._chaos.clock.now_ns()
         for undo in reversed(self.undos):
             if (undo.device, undo.setting) in self._handed:
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hil.clock import NS_PER_S
@@ -29,7 +30,7 @@ from hil.verdict import Outcome, merge
 
 if TYPE_CHECKING:
     from hil.gamedays.model import Gameday, PlannedFault
-    from hil.ports.run import LinkRun
+    from hil.ports.run import FaultWindow, LinkRun
     from hil.record.series import Series
     from hil.testbed.fault import Fault
     from hil.testbed.link import Link
@@ -165,8 +166,8 @@ class GamedayRun:
         return [
             entry
             for number, (planned, fault) in enumerate(self.faults, start=1)
-            if fault.window is not None
-            for entry in reactions(number, fault.window, planned.expect, seen)
+            if (window := _window(fault)) is not None
+            for entry in reactions(number, window, planned.expect, seen)
         ]
 
     def checks(self) -> list[CheckEntry]:
@@ -206,8 +207,8 @@ class GamedayRun:
         all_of_them = [
             moment
             for number, (_, fault) in enumerate(self.faults, start=1)
-            if fault.window is not None
-            for moment in moments(number, fault.window, [each for each in found if each.number == number])
+            if (window := _window(fault)) is not None
+            for moment in moments(number, window, [each for each in found if each.number == number])
         ]
         if self.aborted:
             all_of_them.append(MomentEntry(time_s=self.looks[-1].time_s, kind="abort", text=self.aborted))
@@ -224,6 +225,13 @@ class GamedayRun:
     def _save_series(self) -> None:
         if self._runs:
             self._testbed.save_series(self.link.name, _joined([run.series for run in self._runs]))
+
+
+def _window(fault: Fault) -> FaultWindow | None:
+    """From the command to the moment it was taken back: how long the bench takes to show that is no time of the link's."""
+    if fault.window is None or fault.undone_s is None:
+        return fault.window
+    return replace(fault.window, end_s=fault.undone_s)
 
 
 def _joined(parts: list[Series]) -> Series:

@@ -55,7 +55,7 @@ class _Reaction:
 
 
 def reactions(number: int, window: FaultWindow, expect: Expectation, seen: Seen) -> tuple[ReactionEntry, ...]:
-    """The reactions to one fault, each judged where something is expected of it."""
+    """The reactions to one fault, each judged where something is expected of it; its window ends when it was taken back."""
     made = (
         _Reaction("detect", _detected(window, expect, seen), window.start_s, expect.detect_within_s),
         _Reaction("stop", _stopped(window, expect, seen), window.start_s, expect.stop_delivery_within_s),
@@ -72,8 +72,10 @@ def moments(number: int, window: FaultWindow, found: Sequence[ReactionEntry]) ->
         if each.measured_s is not None:
             from_s = window.end_s if each.what == "recover" else window.start_s
             yield MomentEntry(time_s=from_s + each.measured_s, kind=each.what, text=each.words, number=number)
-    healed = "healed" if window.healed else "not seen to be healed"
-    yield MomentEntry(time_s=window.end_s, kind="heal", text=f"{window.fault} on {window.target} {healed}", number=number)
+    healed = "and seen healed" if window.healed else "not seen to be healed"
+    yield MomentEntry(
+        time_s=window.end_s, kind="heal", text=f"{window.fault} on {window.target} taken back, {healed}", number=number
+    )
 
 
 def _entry(number: int, window: FaultWindow, made: _Reaction) -> ReactionEntry:
@@ -93,23 +95,26 @@ def _entry(number: int, window: FaultWindow, made: _Reaction) -> ReactionEntry:
 
 
 def _within(window: FaultWindow, looks: Sequence[Look]) -> list[Look]:
-    """Looks at blocks that share time with the fault."""
-    return [look for look in looks if look.end_s > window.start_s + _EARLY and look.start_s < window.end_s - _EARLY]
+    """Looks at blocks that share time with the fault, or whose messages did: those are spoken when a block is over."""
+    return [look for look in looks if look.time_s >= window.start_s - _EARLY and look.start_s < window.end_s - _EARLY]
 
 
 def _detected(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
-    before = [look for look in seen.looks if look.end_s <= window.start_s + _EARLY]
+    before = [look for look in seen.looks if look.time_s < window.start_s - _EARLY]
     quiet = set(expect.detect_by) - (before[-1].signals.keys() if before else set())
     for look in _within(window, seen.looks):
         if on := sorted(quiet & look.signals.keys()):
             return _Found(look.time_s, "; ".join(f"{name}: {look.signals[name]}" for name in on))
-    return _Found(None, f"no signal of {', '.join(sorted(quiet)) or 'none that was quiet before'} came on")
+    listed = ", ".join(sorted(quiet))
+    return _Found(None, f"none of {listed} came on" if listed else f"{', '.join(expect.detect_by)} had been on before")
 
 
 def _stopped(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
     """The last key, or delivery, of the fault's time, if a look after it found none."""
     if expect.stops == "delivery":
-        asked = [step for step in seen.history if step.step == "enc" and window.start_s < step.time_s <= window.end_s]
+        # what is asked at the moment of healing is answered after it
+        during = [step for step in seen.history if window.start_s < step.time_s < window.end_s - _EARLY]
+        asked = [step for step in during if step.step == "enc"]
         turns = [(step.time_s, step.outcome == "ok") for step in asked]
     else:
         # a block that ends after healing is made of later detections too

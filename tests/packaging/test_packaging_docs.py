@@ -108,7 +108,7 @@ def test_pytest_options_exist(said: Said, pytest_options: set[str]) -> None:
     assert _options(_arguments(said)) <= pytest_options
 
 
-@pytest.mark.parametrize("said", _commands("ci/test", "ci/conformance", "ci/benchmark"), ids=lambda said: said.text)
+@pytest.mark.parametrize("said", _commands("ci/test", "ci/conformance", "ci/benchmark", "ci/chaos"), ids=lambda said: said.text)
 def test_commands_of_the_checkout_exist(said: Said, monkeypatch: pytest.MonkeyPatch, pytest_options: set[str]) -> None:
     """Steps and options are those that the commands take; the rest is pytest's."""
     to_pytest: list[str] = []

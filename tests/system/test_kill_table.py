@@ -231,7 +231,7 @@ def as_table(cells: list[Cell]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(500)
 def test_the_kill_table(open_lab: OpenLab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Seventy ends of a run, and each leaves a bench that is dark, without bias, and healed."""
     began_s = time.monotonic()

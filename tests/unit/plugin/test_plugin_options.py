@@ -164,3 +164,11 @@ def test_thinks(bench, request):
 """
     )
     assert project.run().ret == 0
+
+
+def test_the_lease_is_the_testbeds_unless_said_otherwise() -> None:
+    """Said twice, so that an unused plugin need not import the testbed."""
+    from hil.plugin import options
+    from hil.testbed import lease
+
+    assert options.LEASE_S == lease.LEASE_S

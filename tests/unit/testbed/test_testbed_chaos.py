@@ -404,3 +404,15 @@ def trace(testbed: Testbed, link: Link) -> list[tuple[object, ...]]:
 def test_the_same_schedule_gives_the_same_faults(trace: list[tuple[object, ...]]) -> None:
     """Windows, words and counts are a function of the seed and the schedule."""
     assert trace[0] == trace[1] == trace[2]
+
+
+def test_a_fault_that_cannot_come_spoils_no_other_ones_healing(chaos: Chaos, link: Link) -> None:
+    """A second cut that comes during the look before the first one heals finds nothing to cut; the first is healed."""
+    later = chaos.at("550 ms").fiber_cut(duration="1 s")
+    cut = chaos.fiber_cut()
+    with pytest.raises(FaultWithoutEvidenceError, match="already shows no cut"), cut:
+        link.testbed.clock.sleep(0.54 - link.testbed.now_s() + 0.6)  # brought up at 0.6 s; the look takes 250 ms
+    chaos.finish()
+    assert later.state == "never"
+    assert cut.healed
+    assert settings(link) == HEALTHY

@@ -80,6 +80,11 @@ class TestMeasured:
         assert reacted(CUT, looks)["detect"].measured_s is None
         assert reacted(CUT, looks, detect_by=("counts",))["detect"].measured_s is None
 
+    def test_a_block_whose_messages_were_spoken_under_the_fault_counts(self) -> None:
+        """A block that ends at the moment the fault comes is distilled after it: its refusal is the fault's, not one before."""
+        window = FaultWindow("classical_replay", "metro.classical", 3.0, 6.5, "classical_replay", "seen", healed=True)
+        assert reacted(window, story({3, *DARK}))["detect"].measured_s == pytest.approx(0.0)
+
     def test_a_signal_after_healing_is_none(self) -> None:
         """It came too late to be of the fault."""
         assert reacted(CUT, story({8, 9}))["detect"].measured_s is None

@@ -94,7 +94,7 @@ def test_how_a_test_asks(tmp_path: Path) -> None:
     assert asked("random-walk 1 s") == RandomWalk(1.0, 3)
     recorded = tmp_path / "incident.csv"
     recorded.write_text("time_s,level\n0,0.5\n2,1\n", encoding="utf-8")
-    assert asked(f"replay {recorded}") == Replay((0.0, 2.0), (0.5, 1.0), str(recorded))
+    assert asked(f"replay {recorded}") == Replay((0.0, 2.0), (0.5, 1.0), "incident.csv")
     assert waveform_of(SPIKE, _SPIKE, None, seed=3) == Step()
     for text in (
         "ramp",
