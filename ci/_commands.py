@@ -1,4 +1,4 @@
-"""What the checkout's commands do: ``ci/conformance``, ``ci/test``, ``ci/benchmark``, ``ci/error-rates``, ``ci/chaos``, ``ci/fuzz``."""
+"""What the commands of the checkout's ``ci`` do: conformance, test, benchmark, error-rates, chaos and fuzz."""
 
 from __future__ import annotations
 
