@@ -18,7 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from hil.bench import load
 from hil.discovery import find, names
-from hil.errors import DeviceError, EnvelopeError, FaultWithoutEvidenceError, MissingCapabilityError, UsageError
+from hil.errors import (
+    DeviceError,
+    EnvelopeError,
+    FaultWithoutEvidenceError,
+    HealingError,
+    MissingCapabilityError,
+    UsageError,
+)
 from hil.history.checkers import CHECKERS
 from hil.history.checking import check
 from hil.history.steps import History
@@ -93,6 +100,7 @@ class FaultSequences(RuleBasedStateMachine):
 
     # --- what may happen ----------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.faults)
     @rule(data=st.data())
     def inject(self, data: st.DataObject) -> None:
         """Any fault, now; one that cannot be seen or that the bench refuses was taken back."""
@@ -103,6 +111,7 @@ class FaultSequences(RuleBasedStateMachine):
             self.made.append(fault)
             fault.__enter__()
 
+    @precondition(lambda self: self.faults)
     @rule(data=st.data(), wait_s=st.floats(0.01, 2.0), duration_s=st.floats(0.01, 5.0))
     def schedule(self, data: st.DataObject, wait_s: float, duration_s: float) -> None:
         """Any fault, in a while and for a while."""
@@ -118,14 +127,14 @@ class FaultSequences(RuleBasedStateMachine):
         there = [fault for fault in self.made if fault.state in {"in", "coming", "waiting"}]
         fault = data.draw(st.sampled_from(range(len(there))), label="which")
         self._say(f"heal {there[fault].fault}")
-        with suppress(FaultWithoutEvidenceError):
+        with suppress(FaultWithoutEvidenceError, *self._gone()):
             there[fault].end()
 
     @rule()
     def block(self) -> None:
         """One block of the link, and its keys into the stores."""
         self._say("block")
-        with suppress(FaultWithoutEvidenceError):
+        with suppress(FaultWithoutEvidenceError, *self._gone()):
             self.link.run(BLOCK_S)
 
     @rule(number=st.integers(1, 3))
@@ -142,7 +151,7 @@ class FaultSequences(RuleBasedStateMachine):
     def wait(self, wait_s: float) -> None:
         """Nothing, for a while."""
         self._say(f"wait {wait_s:g} s")
-        with suppress(FaultWithoutEvidenceError):
+        with suppress(FaultWithoutEvidenceError, *self._gone()):
             self.testbed.clock.sleep(wait_s)
 
     # --- what must hold -----------------------------------------------------------------------------------------------
@@ -165,8 +174,9 @@ class FaultSequences(RuleBasedStateMachine):
         if not hasattr(self, "made"):
             return
         try:
-            with suppress(FaultWithoutEvidenceError):
+            with suppress(FaultWithoutEvidenceError, *self._gone()):
                 self.chaos.finish()
+            self.chaos.finish()  # what could not be looked at while a device was gone
             self.nothing_is_left_behind()
             if not self.thorough:
                 return
@@ -203,9 +213,9 @@ class FaultSequences(RuleBasedStateMachine):
         return name.replace("-", "_"), how
 
     def _gone(self) -> tuple[type[Exception], ...]:
-        """What asking a device raises while a fault has taken its power: no other fault can be put on it meanwhile."""
-        gone = any(fault.fault == "reboot_mid_block" and fault.state in {"coming", "in", "healing"} for fault in self.made)
-        return (DeviceError,) if gone else ()
+        """What asking a device raises while a fault has taken its power: no other can be put on it or seen to be healed then."""
+        gone = any(fault.fault == "reboot_mid_block" and fault.state not in {"healed", "never"} for fault in self.made)
+        return (DeviceError, HealingError) if gone else ()
 
     def _judge(self, *, unknown: bool = True) -> None:
         good = {"valid", "unknown"} if unknown else {"valid"}
