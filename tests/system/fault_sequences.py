@@ -206,7 +206,7 @@ class FaultSequences(RuleBasedStateMachine):
         name = data.draw(
             st.sampled_from(sorted(name for name, spec in self.faults.items() if spec.target_role == role)), label="fault"
         )
-        spec = self.faults[name]
+        """What asking a device raises while a fault has taken its power: no other can be put on it, or seen healed, then."""
         how = data.draw(_settings_of(spec), label="settings")
         if spec.magnitude:
             how["waveform"] = data.draw(st.sampled_from(_WAVEFORMS), label="waveform")
