@@ -206,14 +206,14 @@ class FaultSequences(RuleBasedStateMachine):
         name = data.draw(
             st.sampled_from(sorted(name for name, spec in self.faults.items() if spec.target_role == role)), label="fault"
         )
-        """What asking a device raises while a fault has taken its power: no other can be put on it, or seen healed, then."""
+        spec = self.faults[name]
         how = data.draw(_settings_of(spec), label="settings")
         if spec.magnitude:
             how["waveform"] = data.draw(st.sampled_from(_WAVEFORMS), label="waveform")
         return name.replace("-", "_"), how
 
     def _gone(self) -> tuple[type[Exception], ...]:
-        """What asking a device raises while a fault has taken its power: no other can be put on it or seen to be healed then."""
+        """What asking a device raises while a fault has taken its power: no other can be put on it, or seen healed, then."""
         gone = any(fault.fault == "reboot_mid_block" and fault.state not in {"healed", "never"} for fault in self.made)
         return (DeviceError, HealingError) if gone else ()
 
