@@ -29,7 +29,7 @@ class KmeFull:
 
 
 def _shown(settings: KmeFull, before: Readings, now: Readings) -> Finding:
-    left = int(before["max_keys"] * (1.0 - settings.fill_ratio))
+    left = before["max_keys"] * (1.0 - settings.fill_ratio)  # not a number where an entity does not answer
     words = f"it may hold {now['max_keys']:.0f} keys, {before['max_keys']:.0f} before, and holds {now['stored_keys']:.0f}"
     return Finding(now["max_keys"] <= left < before["max_keys"], words)
 

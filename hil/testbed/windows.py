@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.ports.run import FaultWindow
+from hil.testbed.classical_channel import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,9 +49,10 @@ class FaultWindows:
         return tuple(window for window in self._windows if window.start_s < end_s and window.end_s > start_s)
 
     def beside(self, number: int, start_s: float, end_s: float) -> tuple[str, ...]:
-        """Other faults that spoil detections and share time with [start, end], by name."""
-        others = (window for other, window in enumerate(self._windows) if other != number and other not in self._harmless)
-        return tuple(dict.fromkeys(one.fault for one in others if one.start_s < end_s and one.end_s > start_s))
+        """Other faults that share time with [start, end], by name; those of messages and keys change nothing of clicks."""
+        others = (one for other, one in enumerate(self._windows) if other != number)
+        there = (one for one in others if one.start_s < end_s and one.end_s > start_s)
+        return tuple(dict.fromkeys(one.fault for one in there if not one.target.endswith(SUFFIX)))
 
     def cover(self, start_s: float, end_s: float) -> bool:
         """Whether some fault that spoils detections was in at every moment of [start, end]."""

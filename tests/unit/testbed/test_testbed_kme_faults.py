@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from hil.discovery import find
 from hil.errors import KeyStoreBusyError, KeyStoreError, MissingCapabilityError, ObjectiveMissedError
 from hil.ports.secret import SecretBytes
+from hil.ports.spec import Span
 from hil.testbed.chaos import Chaos
 from hil.testbed.classical_channel import ClassicalChannel
 from hil.testbed.classical_probe import Echo
@@ -198,3 +200,11 @@ def echoed_s(address: tuple[str, int]) -> float:
         connection.sendall(b"x")
         assert connection.recv(1) == b"x"
     return time.monotonic() - began_s
+
+
+def test_an_entity_that_does_not_answer_is_not_seen_to_be_full() -> None:
+    """Its room is unknown then, which is no number to compare with."""
+    unknown = {"max_keys": float("nan"), "stored_keys": float("nan"), "setting.kme_fill_ratio": 0.5, "set": 1.0}
+    bench, span = cast("Any", None), Span(unknown, unknown)
+    spec = find("fault", "kme-full")
+    assert not spec.shown(bench, "kme_a.classical", spec.settings(0.5), span, span).shown
