@@ -94,6 +94,8 @@ class Fault:
         self._handed: set[tuple[str, str]] = set()
         self._overdue = False
         self._behind = False
+        self._moving = False
+        self._time_was_up = False
 
     def __repr__(self) -> str:
         return f"<{self.commanded} on {self.target}: {self.state}>"
@@ -219,6 +221,9 @@ class Fault:
 
     def time_is_up(self) -> None:
         """The duration is over: heal now, or, while a later fault holds the same setting, as soon as that one is healed."""
+        if self._moving:  # a device that waits for its move is not told another one meanwhile
+            self._time_was_up = True
+            return
         if self.state == "coming":
             self._not_shown(f"it was in for {self.duration_s:g} s only, which was too short to be seen")
         if self.state != "in":
@@ -340,6 +345,7 @@ class Fault:
 
     def _move_on(self, elapsed_s: float) -> None:
         assert self._follower is not None
+        self._moving = True
         try:
             self._follower.follow(self.waveform, elapsed_s, self._chaos.clock.now_ns() / _NS_PER_S)
             if self.state == "coming":
@@ -349,6 +355,11 @@ class Fault:
             self._undo()
             self._close("healed", f"taken back, as its waveform could not be followed: {error}")
             raise
+        finally:
+            self._moving = False
+        if self._time_was_up:
+            self._time_was_up = False
+            self.time_is_up()
 
     def _retreat(self) -> None:
         """Take back what is commanded but was not seen."""
@@ -377,6 +388,8 @@ class Fault:
     def _find(self) -> bool:
         """Whether this look settled what was waited for."""
         chaos, now = self._chaos, self._read()
+        if self._moving:
+            return False
         if not self._since:  # the look after the move failed
             self._since = now
             return False

@@ -425,3 +425,16 @@ def test_a_fault_that_cannot_come_spoils_no_other_ones_healing(chaos: Chaos, lin
     assert later.state == "never"
     assert cut.healed
     assert settings(link) == HEALTHY
+
+
+def test_time_that_is_up_during_a_move_waits_for_it(chaos: Chaos, link: Link) -> None:
+    """A controller takes 100 ms to take a set point: told another one meanwhile, it stands where neither move wanted it."""
+    cut = chaos.fiber_cut()
+    with cut:  # the next burst begins at 3 s, and the time is up 70 ms later, while the controller is being told
+        drift = chaos.at("100 ms").thermal_drift(delta_k=-5.28, duration=3.07, waveform="burst 1 s every 3 s")
+        with pytest.raises(FaultWithoutEvidenceError, match="too short to be seen"):
+            link.testbed.clock.sleep(4.0)
+    assert drift.state == "never"
+    assert cut.healed
+    assert link.temperature_controller is not None
+    assert link.temperature_controller.setpoint_c() == 30.0
