@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hil.transports.fault_proxy import FaultProxy
 
 TIMEOUT_S = 20.0
-GREETING_BYTES = 18
+GREETING_BYTES = 22
 """What each party says first, without TLS: ``hil.pipeline.connecting``."""
 BLOCK = bytes(range(256)) * 256
 
