@@ -42,7 +42,8 @@ BLOCK_S = 0.06
 STEPS = 7
 _REFUSED = (MissingCapabilityError, UsageError, EnvelopeError)
 _WAVEFORMS = ("step", "ramp 2 s", "burst 1 s every 3 s", "random-walk 1 s")
-_COUNTED = ("bytes", "keys", "counts", "bits")
+_COUNTED = ("bytes", "keys", "counts", "bits", "number")
+_WAYS = {"clock_way": ("ahead", "behind"), "cut_way": ("both", "a->b", "b->a"), "reorder_way": ("both", "a->b", "b->a")}
 _STANDS = 1e-9
 _FINE = 1000
 """Parts of a range that settings are drawn in."""
@@ -223,18 +224,24 @@ class FaultSequences(RuleBasedStateMachine):
 
 
 def _settings_of(spec: FaultSpec) -> st.SearchStrategy[dict[str, Any]]:
-    """Every setting out of its declared range; one that may be left out is, now and then."""
-    drawn = {info.name: strategy for info in fields(spec.settings) if (strategy := _setting(spec, info)) is not None}
-    needed = {name for name, info in ((info.name, info) for info in fields(spec.settings)) if info.default is MISSING}
-    return st.fixed_dictionaries(
-        {name: strategy for name, strategy in drawn.items() if name in needed},
-        optional={name: strategy for name, strategy in drawn.items() if name not in needed},
-    )
+    """Every setting out of its declared range; one that may be left out is, now and then; one of those that may be None."""
+    infos = fields(spec.settings)
+    drawn = {info.name: strategy for info in infos if (strategy := _setting(spec, info)) is not None}
+    either = sorted(info.name for info in infos if info.default is None)
+    needed = {info.name for info in infos if info.default is MISSING}
+
+    def of(one: str | None) -> st.SearchStrategy[dict[str, Any]]:
+        return st.fixed_dictionaries(
+            {name: strategy for name, strategy in drawn.items() if name in needed or name == one},
+            optional={name: strategy for name, strategy in drawn.items() if name not in {*needed, *either}},
+        )
+
+    return st.one_of([of(one) for one in either or [None]])
 
 
 def _setting(spec: FaultSpec, info: Field[Any]) -> st.SearchStrategy[Any] | None:
-    if info.name.endswith("_way"):
-        return st.sampled_from(["both", "a->b", "b->a"])
+    if info.name in _WAYS:
+        return st.sampled_from(_WAYS[info.name])
     if info.name not in spec.ranges:
         return None
     limits = spec.ranges[info.name]
