@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 MAPPED = ("device_sims", "fixtures", "suites", "reports", "ci")
-COMMANDS_OF_THE_CHECKOUT = ("conformance", "test", "benchmark", "chaos", "fuzz")
+COMMANDS_OF_THE_CHECKOUT = ("conformance", "test", "benchmark", "error-rates", "chaos", "fuzz")
 
 
 def data_files(folder: Path) -> list[str]:

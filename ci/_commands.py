@@ -1,4 +1,4 @@
-"""What the checkout's commands do: ``ci/conformance``, ``ci/test``, ``ci/benchmark``, ``ci/chaos`` and ``ci/fuzz``."""
+"""What the commands of the checkout's ``ci`` do: conformance, test, benchmark, error-rates, chaos and fuzz."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._steps import STEPS, run_steps, table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["DEFAULT_BENCH", "benchmark", "chaos", "conformance", "fuzz", "test"]
+__all__ = ["DEFAULT_BENCH", "benchmark", "chaos", "conformance", "error_rates", "fuzz", "test"]
 
 DEFAULT_BENCH = "metro-25km"
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -71,6 +71,18 @@ def benchmark(arguments: Sequence[str]) -> int:
             told["HIL_BENCHMARK_PEERS"] = str(peers.python)
         arguments = ("tests/benchmarks", "--benchmark-quiet", "-p", "no:xdist", *to_pytest)
         return _become(environment, "pytest", *arguments, variables=told)
+
+    return _guarded(run)
+
+
+def error_rates(arguments: Sequence[str]) -> int:
+    """Measure the error rates of looking after every block, and with --write make docs/reference/error-rates.md anew."""
+    parser = _parser("ci/error-rates", error_rates, "--runs N and --write go to the measurement.")
+    options, to_measurement = parser.parse_known_args(arguments)
+
+    def run() -> int:
+        environment = prepare("conformance", find_python(options.python))
+        return _become(environment, "hil.ci.error_rates", *to_measurement, variables=dict.fromkeys(_THREADS, "1"))
 
     return _guarded(run)
 

@@ -1,12 +1,17 @@
-"""Simulated S-Fifteen TDC1 time tagger (serial, over USB) in its two counting modes.
+"""Simulated S-Fifteen TDC1 time tagger (serial, over USB): counts, coincidences and time stamps.
 
 ``singles;counts?`` counts four inputs for the set ``time`` (ms) and answers then; ``pairs;counts?`` also the coincidences of
-inputs 1 and 3, 1 and 4, 2 and 3, 2 and 4. Its stream of timestamps is not simulated: asked for it says so.
+inputs 1 and 3, 1 and 4, 2 and 3, 2 and 4. ``timestamp;INPKT;counts?`` streams a word of 32 bits for each event, little endian,
+for that time, or until ``abort`` where it is 0: 27 bits of time in steps of 2 ns, which roll over every 268 ms, and a bit for
+each input that clicked within the step. At each rollover a word without an event (bit 4) lets no turn be missed. Format as in
+the maker's own library (pyS15, usb_counter_fpga.py, read_timestamps_bin); how often words are sent is ours.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from hil.bench.model import TimeTaggerDevice
 from hil.device_sims.spec import Endpoint, Later, Reply, TwinSpec
@@ -23,6 +28,11 @@ FIRMWARE = "2.1"
 _INPUTS = 4
 _PAIRS = ((0, 2), (0, 3), (1, 2), (1, 3))
 _MODES = {"singles": 0, "pairs": 1, "timestamp": 3}
+_STEP_S = 2e-9
+_TURN = 1 << 27
+_NO_EVENT = 0x10
+_EVERY_S = 0.01
+"""How often time stamps are sent."""
 
 
 class SFifteenTdc1:
@@ -34,6 +44,7 @@ class SFifteenTdc1:
         self._serial = serial_number(world, device, "TDC")
         self._mode, self._time_ms, self._level, self._clock = "singles", 1000, "NIM", 0
         self._threshold_v = -0.6
+        self._streams = 0
 
     def execute(self, words: list[str], now_ns: int) -> Reply | Later | None:
         """One command."""
@@ -61,13 +72,15 @@ class SFifteenTdc1:
             self._level = name.upper()
         elif name == "counts?":
             return self._count(now_ns)
-        elif name != "abort":
+        elif name == "abort":
+            self._streams += 1
+        elif name != "inpkt":  # which asks for whole packets over USB, and changes nothing on the line
             return answer("unknown command")
         return None
 
     def _count(self, now_ns: int) -> Reply | Later:
         if self._mode == "timestamp":
-            return answer("timestamps are not simulated")
+            return self._stamp(now_ns)
         beside, pairs = self._world.beside, self._mode == "pairs"
         before = beside.singles(self._device, now_ns)
 
@@ -82,12 +95,43 @@ class SFifteenTdc1:
 
         return Later(self._time_ms / 1e3, tell)
 
+    def _stamp(self, now_ns: int) -> Later:
+        """Time stamps of the set time from now on, in order, until somebody says ``abort`` or asks anew."""
+        self._streams += 1
+        own, sent_ns = self._streams, now_ns
+        end_ns = now_ns + self._time_ms * 1_000_000 if self._time_ms else None
+
+        def tell(then_ns: int) -> tuple[bytes, float | None]:
+            nonlocal sent_ns
+            if own != self._streams:
+                return b"", None
+            until_ns = then_ns if end_ns is None else min(then_ns, end_ns)
+            words = self._words(sent_ns, until_ns, now_ns)
+            sent_ns = until_ns
+            return words, None if until_ns == end_ns else _EVERY_S
+
+        return Later(_EVERY_S, tell)
+
+    def _words(self, from_ns: int, to_ns: int, begin_ns: int) -> bytes:
+        """Events of a stretch, with a word at each rollover of the time since the stream began."""
+        times_s, inputs = self._world.beside.events(self._device, from_ns, to_ns)
+        steps = np.maximum(((times_s - begin_ns / 1e9) / _STEP_S).astype(np.int64), 0)
+        shown = inputs < _INPUTS
+        steps, first = np.unique(steps[shown], return_inverse=True)
+        patterns = np.zeros(len(steps), np.int64)
+        np.bitwise_or.at(patterns, first, 1 << inputs[shown])
+        turn_s = _TURN * _STEP_S
+        turns = np.arange(int((from_ns - begin_ns) / 1e9 / turn_s) + 1, int((to_ns - begin_ns) / 1e9 / turn_s) + 1) * _TURN
+        steps, patterns = np.concatenate([steps, turns]), np.concatenate([patterns, np.full(len(turns), _NO_EVENT)])
+        order = np.argsort(steps, kind="stable")
+        return ((steps[order] % _TURN << 5) | patterns[order]).astype("<u4").tobytes()
+
     def _set(self, name: str, text: str) -> Reply | None:
         try:
             value = float(text) if len(text) < 20 and "_" not in text else -1.0
         except ValueError:
             return answer("unknown command")
-        if name == "time" and 1 <= value <= 65_535:
+        if name == "time" and (0 if self._mode == "timestamp" else 1) <= value <= 65_535:
             self._time_ms = int(value)
         elif name in {"neg", "pos"} and abs(value) <= 3.0:
             self._threshold_v = value

@@ -13,11 +13,12 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find, names
-from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
+from hil.errors import HilError, MissingCapabilityError, UnknownNameError, UsageError
 from hil.seeds import derive
 from hil.testbed._fault_settings import duration_s, settings_of, waveform_of
 from hil.testbed.abort_watch import AbortWatch
@@ -29,7 +30,7 @@ from hil.testbed.fault_bench import TestbedFaultBench
 from hil.testbed.fault_target import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hil.clock import Clock
     from hil.ports.spec import FaultBench, FaultSpec
@@ -68,6 +69,8 @@ class Chaos:
         self._made: list[Fault] = []
         self._active: list[Fault] = []
         self._count = 0
+        self._deep = 0
+        self._put_off: list[Exception] = []
         self._watch = AbortWatch(link, self.bench, testbed.clock, self._abort)
         self._plan = ChaosPlan(link) if testbed.rehearsal else None
 
@@ -106,6 +109,36 @@ class Chaos:
         ends = [partial(self._end, fault) for fault in everything]
         plan = [self._plan.record] if self._plan is not None else []
         all_of([*ends, *plan, *(partial(_complain, fault) for fault in forgotten)])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One fault is injected or healed: trouble of others whose time comes meanwhile is raised when that is done."""
+        self._deep += 1
+        try:
+            yield
+        except BaseException as error:
+            if self._deep == 1:
+                for other in self._put_off:
+                    error.add_note(f"besides: {other}")
+                self._put_off.clear()
+            raise
+        finally:
+            self._deep -= 1
+        if not self._deep and self._put_off:
+            first, *others = self._put_off
+            self._put_off.clear()
+            for other in others:
+                first.add_note(f"besides: {other}")
+            raise first
+
+    def call_back(self, step: Callable[[], None]) -> None:
+        """A fault's own step, as its time has come."""
+        try:
+            step()
+        except (HilError, OSError) as error:
+            if not self._deep:
+                raise
+            self._put_off.append(error)
 
     # --- for faults ---------------------------------------------------------------------------------------------------
 

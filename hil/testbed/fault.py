@@ -136,17 +136,21 @@ class Fault:
         if self.state == "made":
             self.state = "never"  # unless something comes of it
             self._chaos.cool_down(self)
-            self._look()
-            self._chaos.clock.sleep(self._spec.look_s)
-            self._command()
-            try:
-                self._wait("coming")
-            except BaseException:
-                self._retreat()
-                raise
+            with self._chaos.alone():
+                self._inject()
         elif self.state != "waiting":
             raise UsageError(f"{self!r} was entered before; make another one with chaos.{self.fault}(...)")
         return self
+
+    def _inject(self) -> None:
+        self._look()
+        self._chaos.clock.sleep(self._spec.look_s)
+        self._command()
+        try:
+            self._wait("coming")
+        except BaseException:
+            self._retreat()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
@@ -198,10 +202,11 @@ class Fault:
         return legs(self._spec, bench, self.target, self.settings, undos, waveform=self.waveform, duration_s=self.duration_s)
 
     def _heal(self) -> None:
-        self._wait("coming")
-        if self.state in {"in", "broken"}:
-            self._take_back()
-        self._wait("healing")
+        with self._chaos.alone():
+            self._wait("coming")
+            if self.state in {"in", "broken"}:
+                self._take_back()
+            self._wait("healing")
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -232,7 +237,7 @@ class Fault:
             self._watch()
 
     def _at(self, due_ns: int, callback: Any) -> None:
-        self._timers.append(self._chaos.clock.call_at(due_ns, callback))
+        self._timers.append(self._chaos.clock.call_at(due_ns, partial(self._chaos.call_back, callback)))
 
     def _cancel(self) -> None:
         for timer in self._timers:
@@ -433,12 +438,14 @@ class Fault:
 
     def _take_back(self) -> None:
         """Undo, and from then on look whether the bench shows it."""
-        blind, other, self._overdue = None, None, False
+        with self._chaos.alone():
+            self._put_back()
+
+    def _put_back(self) -> None:
+        blind, self._overdue = None, False
         if self.state == "in":  # on another attempt there is nothing of it left to look at
             try:
                 self._look_before_healing()
-            except FaultWithoutEvidenceError as error:  # another fault's, whose time came during that look
-                other = error
             except _TROUBLE as error:  # what cannot be looked at must be healed all the same
                 blind = error
             if self.state != "in":
@@ -452,8 +459,6 @@ class Fault:
         self._since, self._first = {}, None
         self._deadline_ns = self._chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
         self._since = self._read()
-        if other is not None:
-            raise other
 
     def _look_before_healing(self) -> None:
         if not isinstance(self.waveform, Step):

@@ -77,13 +77,14 @@ def resident() -> int:
 
 def throw(ports: Sequence[Target], inputs: int, seed: int) -> int:
     """All inputs, part by part over all ports; a table at the end. 1 where something is not as it should be."""
-    each = max(PARTS, inputs // len(ports))
+    each = -(-inputs // (len(ports) * PARTS)) * PARTS
     counted = {port.name: [0, 0, 0.0, 0.0] for port in ports}
     rss = [0, 0]
     for part in range(PARTS):
         for port in ports:
             faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
-            _part(port, each // PARTS, seed + part, counted[port.name])
+            # each part has a world of its own, as each test has: a world remembers all that ever moved
+            _part(target(port.name), each // PARTS, seed + part, counted[port.name])
         faulthandler.cancel_dump_traceback_later()
         rss = [resident() if part == 0 else rss[0], resident()]
         print(f"  {sum(int(row[0]) for row in counted.values())} inputs", flush=True)

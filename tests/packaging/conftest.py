@@ -31,7 +31,7 @@ def package_files(tree: Path) -> dict[str, Path]:
         for path in root.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    commands = {f"hil/ci/{name}" for name in ("conformance", "test", "benchmark", "chaos", "fuzz")}
+    commands = {f"hil/ci/{name}" for name in ("conformance", "test", "benchmark", "error-rates", "chaos", "fuzz")}
     assert commands <= set(files)
     return {name: path for name, path in files.items() if name not in commands}
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 
 from hil.bench import load
+from hil.device_sims.instruments._s_fifteen import SFifteenSession
+from hil.device_sims.instruments.s_fifteen_tdc1 import SFifteenTdc1
 from hil.device_sims.world.world import World
 
 SECOND = 1_000_000_000
@@ -29,6 +32,18 @@ def spd(world, talk):
 @pytest.fixture
 def tdc1(world, talk):
     return talk(world, "tdc1")
+
+
+def stamps(stream: bytes) -> tuple[list[int], list[int], int]:
+    """Times in ns and patterns of inputs as pyS15's read_timestamps_bin has them, and how often the time rolled over."""
+    times_ns, patterns, turns, last = [], [], 0, -1
+    for (word,) in struct.iter_unpack("<I", stream):
+        turns += word >> 5 < last
+        last = word >> 5
+        if not word & 0x10:
+            times_ns.append((last + turns * (1 << 27)) * 2)
+            patterns.append(word & 0xF)
+    return times_ns, patterns, turns
 
 
 class TestDetector:
@@ -115,7 +130,33 @@ class TestTimeTagger:
     def test_what_is_out_of_range_is_said(self, tdc1, command):
         assert tdc1(command + b";") == b"out of range\r\n"
 
-    def test_time_stamps_are_not_simulated_and_it_says_so(self, tdc1):
-        assert tdc1(b"timestamp;counts?;") == b"timestamps are not simulated\r\n"
-        assert tdc1(b"INPKT;") == b"unknown command\r\n"
-        assert tdc1(b"abort;") == b""
+    def test_time_stamps_are_of_the_clicks_that_it_counts(self, world):
+        """Read as the maker's library reads them; dark counts of 500 Hz, for 600 ms: more than two turns of 268 ms."""
+        session = SFifteenSession(SFifteenTdc1(world, "tdc1").execute)
+        (asked,) = session.received(b"timestamp;INPKT;time 600;counts?;", SECOND)
+        now_ns, again_s, stream = SECOND, asked.delay_s, b""
+        while again_s is not None:
+            now_ns += round(again_s * SECOND)
+            data, again_s = asked.make(now_ns)
+            stream += data
+        assert now_ns == 8 * SECOND // 5
+        times_ns, patterns, turns = stamps(stream)
+        assert turns == 2
+        clicks = [sum(pattern >> number & 1 for pattern in patterns) for number in range(4)]
+        assert clicks[0] == clicks[3] == 0  # their own control units give them no bias
+        for number in (1, 2):
+            assert abs(clicks[number] - 0.6 * DARK_HZ) < SIGMAS * (0.6 * DARK_HZ) ** 0.5
+        assert times_ns == sorted(times_ns)
+        assert 0 <= times_ns[0] <= times_ns[-1] < 600_000_000
+        assert times_ns[-1] > 500_000_000  # 50 dark counts are due in the last 100 ms
+        assert session.received(b"mode?;", now_ns)[0].data == b"3\r\n"
+
+    def test_a_stream_ends_with_abort(self, world):
+        """Asked for without an end (``time 0``), it goes on until then; what is left of it is not sent any more."""
+        session = SFifteenSession(SFifteenTdc1(world, "tdc1").execute)
+        (stream,) = session.received(b"timestamp;time 0;INPKT;counts?;", 0)
+        data, again_s = stream.make(SECOND)
+        assert len(data) > 4
+        assert again_s is not None
+        assert session.received(b"abort;", SECOND) == []
+        assert stream.make(2 * SECOND) == (b"", None)

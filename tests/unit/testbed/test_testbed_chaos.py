@@ -406,6 +406,15 @@ def test_the_same_schedule_gives_the_same_faults(trace: list[tuple[object, ...]]
     assert trace[0] == trace[1] == trace[2]
 
 
+def test_a_fault_too_short_to_be_seen_keeps_no_other_one_from_healing(chaos: Chaos, link: Link) -> None:
+    """Its trouble comes while the switch goes back, and is raised once the cut is seen healed: the cut is not to blame."""
+    cut = chaos.fiber_cut()
+    with pytest.raises(FaultWithoutEvidenceError, match="too short to be seen"), cut:
+        chaos.at("260 ms").dark_count_spike(link.receiver, rate_hz=5_000, duration="20 ms")  # the look takes 250 ms
+    assert cut.healed
+    assert settings(link) == HEALTHY
+
+
 def test_a_fault_that_cannot_come_spoils_no_other_ones_healing(chaos: Chaos, link: Link) -> None:
     """A second cut that comes during the look before the first one heals finds nothing to cut; the first is healed."""
     later = chaos.at("550 ms").fiber_cut(duration="1 s")

@@ -1,0 +1,95 @@
+"""Error rates of looking after every block: the page's own code with fewer runs, and against what users call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from hil import discovery
+from hil.ci import error_rates
+from hil.ci._courses import looked_at, naive_proportions, proportions_of
+from hil.ci.error_rates import FIXED_BITS, PAGE, ROWS, measure
+from hil.ports.objective import Objective
+from hil.seeds import stream
+from hil.statistics.binomial import largest_accepted
+from hil.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from hil.ports.run import LinkRun
+
+RUNS = 100
+MOST = int(stats.binom.ppf(1 - 1e-6, RUNS, 0.05))
+"""False answers of one kind that 5 % give in more than one of a million tests: 17 of 100."""
+
+
+def test_false_answers_keep_within_five_per_cent() -> None:
+    """QBER, dark counts and latency on their limits; the naive look goes beyond 20 %, which this bound notices."""
+    for number in (0, 2, 4):
+        found = measure(ROWS[number], RUNS)
+        assert max(found.course.share(-1), found.course.share(1)) * RUNS <= MOST, ROWS[number].what
+        assert found.naive.share(-1) * RUNS > MOST, ROWS[number].what
+
+
+def test_key_rates_on_their_limit() -> None:
+    found = measure(ROWS[3], 50)
+    assert max(found.course.share(-1), found.course.share(1)) * 50 <= stats.binom.ppf(1 - 1e-6, 50, 0.05)
+    assert found.naive.share(-1) + found.naive.share(1) > 0.4
+
+
+def test_a_clear_answer_takes_sixty_per_cent_of_a_plan_at_most() -> None:
+    """1.0 % against 2 %: the median of 400 runs; a plan for one look is read off the exact interval with scipy's binomial."""
+    accepted = largest_accepted(FIXED_BITS, 0.02)
+    assert accepted is not None
+    assert stats.binom.cdf(accepted, FIXED_BITS, 0.01) >= 0.95
+    found = measure(ROWS[8], 400)
+    assert np.median(found.course.blocks) * 25 <= 0.6 * FIXED_BITS
+    assert found.course.share(1) == 0.0
+
+
+def test_drift_that_nobody_averages_over_is_judged_as_it_was() -> None:
+    found = measure(ROWS[5], RUNS)
+    assert found.against_own is not None
+    assert found.against_own * RUNS <= MOST
+    assert found.course.share(-1) > 0.1  # most runs never see the average
+
+
+def test_courses_are_what_users_get(run_of: Callable[..., LinkRun]) -> None:
+    """Twelve runs, looked at by the indicator after every block: the same answers after the same number of blocks."""
+    errors = stream(9, "courses").binomial(50, np.repeat([[0.004], [0.02], [0.06]], 4, axis=0), (12, 24))
+    course = looked_at(proportions_of(errors.astype(float), 50, 0.02), 12)
+    qber = discovery.find("indicator", "qber")
+    objective = Objective("qber", 0.02, "ratio", rule="sequential")
+    for run, (answer, blocks) in enumerate(zip(course.answers, course.blocks, strict=True)):
+        outcomes = []
+        for seen in range(max(blocks - 1, 1), blocks + 1):
+            (verdict,) = qber.judge(run_of(*[(int(wrong), 50) for wrong in errors[run, :seen]]), objective)
+            outcomes.append(verdict.outcome)
+        assert outcomes[-1] is {-1: Outcome.PASS, 1: Outcome.FAIL, 0: Outcome.INCONCLUSIVE}[int(answer)]
+        assert blocks == 1 or outcomes[0] is Outcome.INCONCLUSIVE
+    assert set(course.answers) == {-1, 0, 1}
+
+
+def test_a_naive_look_is_clopper_pearsons(run_of: Callable[..., LinkRun]) -> None:
+    """One look of the course in which it is tried again and again is the indicator's own."""
+    course = looked_at(naive_proportions(np.array([[0.0], [1.0], [9.0]]), 149, 0.02), 3)
+    assert course.answers.tolist() == [-1, 0, 1]
+    (verdict,) = discovery.find("indicator", "qber").judge(run_of((0, 149)), Objective("qber", 0.02, "ratio"))
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_the_page_has_every_row(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written by the command with 2,000 runs; a run of it with rates beyond 5 % ends with 1."""
+    text = PAGE.read_text("utf-8")
+    assert "`ci/error-rates --runs 2000 --write` made this page" in text
+    assert all(f"| {row.what} |" in text for row in ROWS)
+    monkeypatch.setattr(error_rates, "ROWS", (ROWS[2],))
+    assert error_rates.main(["--runs", "20"]) == 0
+    assert ROWS[2].what in capsys.readouterr().out
+    monkeypatch.setattr(error_rates, "ALPHA", -1.0)
+    assert error_rates.main(["--runs", "5"]) == 1
