@@ -31,6 +31,7 @@ SIGNS = {
 _KINDS = {
     "simulated": "Every device of this bench was simulated: the numbers below say nothing of hardware.",
     "mixed": "Some devices of this bench were simulated: what they fed is marked, and says nothing of hardware.",
+    "rehearsed": "A rehearsal of a chaos plan on twins: nothing below was measured on this bench, and nothing real was moved.",
     "replayed": "The devices of this bench were tapes of an earlier run: nothing below was measured in this one.",
     "real": "Nothing in this run was simulated.",
 }

@@ -55,7 +55,9 @@ def markdown_line(said: str) -> str:
 
 
 def kind_of_bench(record: Record) -> str:
-    """``simulated``, ``real``, ``mixed`` or ``replayed``, from what each device is; from the run where it names no device."""
+    """``simulated``, ``real``, ``mixed``, ``replayed`` or ``rehearsed``, from what each device is, or else from the run."""
+    if "rehearsal" in record.labels:
+        return "rehearsed"
     if any(device.replayed for device in record.devices):
         return "replayed"
     kinds = {device.simulated for device in record.devices}

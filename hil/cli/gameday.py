@@ -18,7 +18,7 @@ HELP = "run a game day: break a bench by a timeline, and measure how it reacts"
 def declare(parser: argparse.ArgumentParser) -> None:
     """The game day, and the bench as for `hil run`."""
     parser.add_argument("gameday", metavar="NAME|FILE", help="game day, as `hil list gamedays` names them, or a file")
-    run.declare_bench(parser)
+    run.declare_bench(parser, bench="the game day's own", seed="the game day's own where it names one")
 
 
 def execute(arguments: argparse.Namespace) -> int:

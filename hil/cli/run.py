@@ -34,16 +34,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
     declare_bench(parser)
 
 
-def declare_bench(parser: argparse.ArgumentParser) -> None:
-    """What every command says of the bench it runs on, and of the run."""
-    parser.add_argument("--bench", action="append", default=[], metavar="NAME|FILE", help=f"bench; default {DEFAULT_BENCH}")
+def declare_bench(
+    parser: argparse.ArgumentParser, bench: str = DEFAULT_BENCH, seed: str = "drawn and shown when not given"
+) -> None:
+    """What every command says of the bench it runs on, and of the run; which bench and seed it takes where none is given."""
+    parser.add_argument("--bench", action="append", default=[], metavar="NAME|FILE", help=f"bench; default {bench}")
     parser.add_argument("--simulate", action="store_true", help="replace every device by its simulated twin")
     parser.add_argument(
         "--chaos-plan",
         action="store_true",
         help="rehearse on twins: list what faults would move, when and how far; nothing real is opened or moved",
     )
-    parser.add_argument("--seed", metavar="N", help="seed of the run; drawn and shown when not given")
+    parser.add_argument("--seed", metavar="N", help=f"seed of the run; {seed}")
     parser.add_argument("--recording", metavar="FILE", help="time-tag file for a bench that is a recording")
     parser.add_argument("--record", metavar="DIR", help="folder for the run record; default .hil/runs/<run id>")
     parser.add_argument("--tape", choices=("record", "replay"), help="record what the devices say, or replay it without them")

@@ -77,6 +77,7 @@ def _load(options: Options) -> dict[str, Bench]:
             troubles.append(f"{name}: a second bench of the name {bench.bench.name!r}; expected a name of its own")
         benches[bench.bench.name] = bench
         troubles += _recording_troubles(bench, options)
+    troubles += _gameday_troubles(options)
     if options.recording is not None and benches and not any(map(has_recording, benches.values())):
         troubles.append(f"--hil-recording {options.recording}: no bench of this run is a recording (recorded-pairs is)")
     if options.tape_dir is not None and not options.tape:
@@ -86,6 +87,19 @@ def _load(options: Options) -> dict[str, Bench]:
     if troubles:
         raise pytest.UsageError("\n".join(troubles))
     return benches
+
+
+def _gameday_troubles(options: Options) -> list[str]:
+    """Of the game days that were named, whether or not a test asks for one."""
+    troubles = []
+    for name in options.gamedays:
+        from hil.testbed.gameday_file import load_gameday
+
+        try:
+            load_gameday(name)
+        except HilError as error:
+            troubles.append(str(error))
+    return troubles
 
 
 def _recording_troubles(bench: Bench, options: Options) -> list[str]:

@@ -138,7 +138,7 @@ class Recording:
             bench_hash=", ".join(hashes),
             exit_code=code,
             command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
-            labels={"bench kind": self._kind()},
+            labels={"bench kind": self._kind()} | ({"rehearsal": "chaos plan"} if run.options.chaos_plan else {}),
             problems=self._outside(),
         )
 

@@ -105,6 +105,8 @@ def waveform_of(spec: FaultSpec, settings: Any, given: str | Waveform | None, se
     if given is None:
         return Step()
     waveform = _waveform(given, seed) if isinstance(given, str) else given
+    if not hasattr(waveform, "next_change_s"):
+        raise UsageError(f"waveform = {given!r}: expected {_WAVEFORMS}")
     missing = [name for name in spec.magnitude if getattr(settings, name) is None]
     if not isinstance(waveform, Step) and (missing or not spec.magnitude):
         word = spec.name.replace("-", "_")

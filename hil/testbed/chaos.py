@@ -92,6 +92,12 @@ class Chaos:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(name.replace("-", "_") for name in names("fault"))]
 
+    def try_out(self, name: str, target: Any = None, /, **given: Any) -> None:
+        """Raise now what making this fault would raise; nothing is made, and nothing is moved."""
+        fault = getattr(self, name)(target, **given)
+        fault.state = "never"
+        self._made.remove(fault)
+
     def at(self, when: str | float) -> Scheduler:
         """Faults that come by themselves, so much bench time from now: ``chaos.at("3 s").fiber_cut(duration="2 s")``."""
         wait_s = 0.0 if when == 0 else duration_s(when)

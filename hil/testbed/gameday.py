@@ -99,6 +99,8 @@ class GamedayRun:
     # --- the day ------------------------------------------------------------------------------------------------------
 
     def _day(self, chaos: Chaos) -> None:
+        for planned in self.gameday.fault:  # before anything is judged: a day that cannot be has no verdicts
+            chaos.try_out(_python_name(planned), planned.target or None, **_given(planned))
         steady = self._steady("before")
         self._begins_s = self._testbed.now_s()
         self._schedule(chaos)
@@ -125,11 +127,8 @@ class GamedayRun:
 
     def _schedule(self, chaos: Chaos) -> None:
         for planned in self.gameday.fault:
-            make = getattr(chaos.at(planned.at_s), planned.fault.replace("-", "_"))
-            more: dict[str, Any] = {} if planned.duration_s is None else {"duration": planned.duration_s}
-            if planned.waveform != "step":
-                more["waveform"] = planned.waveform
-            self.faults.append((planned, make(planned.target or None, **more, **planned.settings)))
+            make = getattr(chaos.at(planned.at_s), _python_name(planned))
+            self.faults.append((planned, make(planned.target or None, **_given(planned))))
 
     def _timeline(self, watch: Watch, aborts: Aborts) -> None:
         """Block after block to the end of the day, or until it is called off."""
@@ -225,6 +224,18 @@ class GamedayRun:
     def _save_series(self) -> None:
         if self._runs:
             self._testbed.save_series(self.link.name, _joined([run.series for run in self._runs]))
+
+
+def _python_name(planned: PlannedFault) -> str:
+    return planned.fault.replace("-", "_")
+
+
+def _given(planned: PlannedFault) -> dict[str, Any]:
+    """What a test would say of it."""
+    more: dict[str, Any] = {} if planned.duration_s is None else {"duration": planned.duration_s}
+    if planned.waveform != "step":
+        more["waveform"] = planned.waveform
+    return more | planned.settings
 
 
 def _window(fault: Fault) -> FaultWindow | None:

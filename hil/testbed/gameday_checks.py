@@ -84,12 +84,17 @@ def _check_spec(where: str, fault: PlannedFault) -> Iterator[Mistake]:
     try:
         settings = settings_of(spec, fault.settings)
     except UsageError as error:
-        yield Mistake(f"{where}.settings", _listed(fault.settings), str(error).partition(": ")[2] or str(error))
+        yield Mistake(f"{where}.settings", _listed(fault.settings), f"what {fault.fault} takes: {_short(error)}")
         return
     try:
         waveform_of(spec, settings, fault.waveform, 0)
     except UsageError as error:
-        yield Mistake(f"{where}.waveform", repr(fault.waveform), str(error))
+        yield Mistake(f"{where}.waveform", repr(fault.waveform), str(error).rpartition("expected ")[2] or str(error))
+
+
+def _short(error: UsageError) -> str:
+    """Without the fault's name before it."""
+    return str(error).partition(": ")[2] or str(error)
 
 
 def _listed(settings: dict[str, Any]) -> str:

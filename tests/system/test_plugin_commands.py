@@ -171,6 +171,19 @@ class TestSim:
         assert not file.exists()
 
 
+class TestGamedayNames:
+    """A game day that is none is a wrong use, said before anything is collected."""
+
+    def test_a_misspelt_one_is_said_and_nothing_runs(self, tmp_path: Path) -> None:
+        """Also where no test asks for a game day."""
+        (tmp_path / "test_link.py").write_text("def test_one(): pass\n")
+        done = run_pytest(tmp_path, "--hil-bench", "metro-25km", "--hil-gameday", "fibre-cutt")
+        assert done.returncode == 4
+        assert "fibre-cutt" in done.stderr
+        assert "fibre-cut" in done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+
+
 class TestChaosPlan:
     """What faults would do on a real bench, from twins that stand for it."""
 
@@ -202,6 +215,7 @@ def test_noise(link, chaos):
                 anybody.accept()
         assert done.returncode == 0, done.stdout + done.stderr
         assert "chaos plan: rehearsed on" in done.stdout
+        assert "(rehearsed)" in done.stdout
         assert "Chaos plan of test_day::test_cut" in done.stdout
         (row,) = [line.split() for line in done.stdout.splitlines() if "fiber_cut" in line and "hardware" in line]
         assert row[3:9] == ["switch", "channel", "1", "4", "1", "move"]

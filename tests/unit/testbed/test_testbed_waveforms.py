@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -118,6 +118,12 @@ def test_how_a_test_asks(tmp_path: Path) -> None:
         recorded.write_text(wrong, encoding="utf-8")
         with pytest.raises(UsageError, match=r"incident\.csv"):
             asked(f"replay {recorded}")
+
+
+def test_a_bare_number_is_no_waveform() -> None:
+    wrong: Any = 3
+    with pytest.raises(UsageError, match=r"waveform = 3: expected 'step', 'ramp 20 s'"):
+        waveform_of(SPIKE, _SPIKE, wrong, seed=0)
 
 
 def test_only_a_magnitude_is_scaled() -> None:
