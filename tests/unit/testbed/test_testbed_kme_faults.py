@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.errors import KeyStoreBusyError, KeyStoreError, MissingCapabilityError, ObjectiveMissedError
+from hil.errors import FaultWithoutEvidenceError, KeyStoreBusyError, KeyStoreError, MissingCapabilityError, ObjectiveMissedError
 from hil.ports.secret import SecretBytes
 from hil.testbed.chaos import Chaos
 from hil.testbed.classical_channel import ClassicalChannel
@@ -110,6 +110,19 @@ def test_a_full_entity_goes_on_delivering_what_it_holds(link: Link, keys: KeyDel
             keys._own_kmes().ingest_all(waiting[:1])
         assert len(drawn(keys)) == number
     assert keys.take_in() == (len(waiting), True)
+
+
+def test_a_full_entity_behind_a_certificate_that_expired_is_not_seen(link: Link, keys: KeyDelivery, chaos: Chaos) -> None:
+    """Nobody gets its status: what it may hold cannot be compared, and it is taken back."""
+    link.run(BLOCK_S)
+    keys.take_in()
+    with (
+        chaos.certificate_expired("kme_a"),
+        pytest.raises(FaultWithoutEvidenceError, match="told nobody before how many keys"),
+        chaos.kme_full("kme_a"),
+    ):
+        pytest.fail("it was not to be seen")
+    assert keys.a.status(keys.sae_b).stored_key_count > 0
 
 
 def test_a_rate_limit_takes_nothing_from_whom_it_turns_away(link: Link, keys: KeyDelivery, chaos: Chaos) -> None:
