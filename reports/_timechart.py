@@ -34,7 +34,8 @@ _BY_DECADES = {"qber_ratio", "counts_hz"}
 _DECADES_FROM = 30.0
 _LEAST = {"temperature_c": 1.0}
 _DOTS_UP_TO = 120
-_TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+_TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200)
+_DAYS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def time_chart(
 def time_ticks(across: Axis) -> list[Tick]:
     """Round bench times, in the unit their extent asks for."""
     extent = across.high - across.low
-    step = next((step for step in _TIMES if extent / step <= 10), None)
+    step = next((step for step in (*_TIMES, *(86_400 * days for days in _DAYS)) if extent / step <= 10), None)
     if step is None or extent < 1:
         values = across.ticks(8)
         step = values[1] - values[0] if len(values) > 1 else extent
@@ -145,6 +146,8 @@ def time_ticks(across: Axis) -> list[Tick]:
         first = math.ceil(across.low / step - 1e-9)
         values = [number * step for number in range(first, math.floor(across.high / step + 1e-9) + 1)]
     factor, unit = symbol_for("s", max(abs(across.low), abs(across.high)))
+    while factor > 1.0 and abs(100 * step / factor - round(100 * step / factor)) > 1e-6:
+        factor, unit = symbol_for("s", factor)  # 70 s rather than 1.166666667 min
     labels = [f"{value / factor:.10g}" for value in values]
     return [
         Tick(at=round(100 * across.at(value), 3), label=f"{label} {unit}", minor=bool(number % 2) and len(values) > 5)

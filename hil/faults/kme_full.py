@@ -6,6 +6,7 @@ of applications there may be. A run that delivers is held back until an applicat
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,9 @@ class KmeFull:
 
 
 def _shown(settings: KmeFull, before: Readings, now: Readings) -> Finding:
-    left = before["max_keys"] * (1.0 - settings.fill_ratio)  # not a number where an entity does not answer
+    if math.isnan(before["max_keys"]):  # another fault of its channel kept the status away
+        return Finding(shown=False, words="it told nobody before how many keys it may hold, so nothing can be compared")
+    left = math.floor(before["max_keys"] * (1.0 - settings.fill_ratio))
     words = f"it may hold {now['max_keys']:.0f} keys, {before['max_keys']:.0f} before, and holds {now['stored_keys']:.0f}"
     return Finding(now["max_keys"] <= left < before["max_keys"], words)
 

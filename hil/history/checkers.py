@@ -116,7 +116,7 @@ def bits_out_at_most_allowed(steps: Sequence[Step]) -> Finding:
     if wrong:
         return Finding("invalid", _some(wrong))
     total = sum(step.bits for step in amplified.values())
-    return Finding("valid", f"{total} secret bits of {len(amplified)} blocks, each within what its proof allows")
+    return Finding("valid", f"{total:,} secret bits of {len(amplified)} blocks, each within what its proof allows")
 
 
 def unique_key_ids(steps: Sequence[Step]) -> Finding:

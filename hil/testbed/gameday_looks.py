@@ -78,11 +78,11 @@ class Watch:
             yield "qber", verdict.reason
         rate_bps = run.net_secret_bits / (block.end_s - block.start_s)
         if rate_bps < _HALF * self._rate_bps and not self._barred(block):
-            yield "key-rate", f"{rate_bps:.0f} bit/s, {self._rate_bps:.0f} bit/s in the steady state"
+            yield "key-rate", f"{rate_bps:,.0f} bit/s, {self._rate_bps:,.0f} bit/s in the steady state"
         counts_hz, counted_s = _counts(run)
         sigma_hz = math.sqrt(max(counts_hz, 1.0 / counted_s) / counted_s + self._counts_hz / self._counted_s)
         if abs(counts_hz - self._counts_hz) > max(_SIGMAS * sigma_hz, _SHARE * self._counts_hz):
-            yield "counts", f"{counts_hz:.0f} clicks a second, {self._counts_hz:.0f} in the steady state"
+            yield "counts", f"{counts_hz:,.0f} clicks a second, {self._counts_hz:,.0f} in the steady state"
         if refused:
             yield "delivery", refused
         yield from self._strangers()

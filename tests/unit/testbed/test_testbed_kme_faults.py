@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.discovery import find
-from hil.errors import KeyStoreBusyError, KeyStoreError, MissingCapabilityError, ObjectiveMissedError
+from hil.errors import FaultWithoutEvidenceError, KeyStoreBusyError, KeyStoreError, MissingCapabilityError, ObjectiveMissedError
 from hil.ports.secret import SecretBytes
-from hil.ports.spec import Span
 from hil.testbed.chaos import Chaos
 from hil.testbed.classical_channel import ClassicalChannel
 from hil.testbed.classical_probe import Echo
@@ -114,6 +112,19 @@ def test_a_full_entity_goes_on_delivering_what_it_holds(link: Link, keys: KeyDel
     assert keys.take_in() == (len(waiting), True)
 
 
+def test_a_full_entity_behind_a_certificate_that_expired_is_not_seen(link: Link, keys: KeyDelivery, chaos: Chaos) -> None:
+    """Nobody gets its status: what it may hold cannot be compared, and it is taken back."""
+    link.run(BLOCK_S)
+    keys.take_in()
+    with (
+        chaos.certificate_expired("kme_a"),
+        pytest.raises(FaultWithoutEvidenceError, match="told nobody before how many keys"),
+        chaos.kme_full("kme_a"),
+    ):
+        pytest.fail("it was not to be seen")
+    assert keys.a.status(keys.sae_b).stored_key_count > 0
+
+
 def test_a_rate_limit_takes_nothing_from_whom_it_turns_away(link: Link, keys: KeyDelivery, chaos: Chaos) -> None:
     """Two requests a second, in bench time: the second at once is turned away, half a second later it is answered."""
     link.run(BLOCK_S)
@@ -200,11 +211,3 @@ def echoed_s(address: tuple[str, int]) -> float:
         connection.sendall(b"x")
         assert connection.recv(1) == b"x"
     return time.monotonic() - began_s
-
-
-def test_an_entity_that_does_not_answer_is_not_seen_to_be_full() -> None:
-    """Its room is unknown then, which is no number to compare with."""
-    unknown = {"max_keys": float("nan"), "stored_keys": float("nan"), "setting.kme_fill_ratio": 0.5, "set": 1.0}
-    bench, span = cast("Any", None), Span(unknown, unknown)
-    spec = find("fault", "kme-full")
-    assert not spec.shown(bench, "kme_a.classical", spec.settings(0.5), span, span).shown
