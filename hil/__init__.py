@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hil.testbed.chaos import Chaos
     from hil.testbed.detector import Detector
+    from hil.testbed.injection.chaos import Chaos
     from hil.testbed.link import Link
     from hil.testbed.slo import Slo
     from hil.testbed.testbed import Testbed as Bench
@@ -23,7 +23,7 @@ __all__ = ["Bench", "Chaos", "Detector", "Link", "Outcome", "Slo", "Verdict"]
 
 _HOMES = {
     "Bench": ("hil.testbed.testbed", "Testbed"),
-    "Chaos": ("hil.testbed.chaos", "Chaos"),
+    "Chaos": ("hil.testbed.injection.chaos", "Chaos"),
     "Detector": ("hil.testbed.detector", "Detector"),
     "Link": ("hil.testbed.link", "Link"),
     "Outcome": ("hil.verdict", "Outcome"),

@@ -7,13 +7,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from hil.statistics.binomial import clopper_pearson
-from hil.testbed.recording_claims import claims_not_supported, findings
+from hil.testbed.recordings.recording_claims import claims_not_supported, findings
 
 if TYPE_CHECKING:
     from hil.drivers.recordings.gather import Gathered
     from hil.drivers.recordings.stream import TagFile
     from hil.pipeline.bell import Chsh
-    from hil.testbed.recording_analysis import RecordingAnalysis
+    from hil.testbed.recordings.recording_analysis import RecordingAnalysis
 
 __all__ = ["as_json"]
 

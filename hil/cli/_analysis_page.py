@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from hil.cli._analysis_tables import tables
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish
-from hil.testbed.recording_tables import correlation_plot, event_fields
+from hil.testbed.recordings.recording_tables import correlation_plot, event_fields
 
 if TYPE_CHECKING:
     from hil.drivers.recordings.gather import Gathered
     from hil.drivers.recordings.stream import TagFile
-    from hil.testbed.recording_analysis import RecordingAnalysis
+    from hil.testbed.recordings.recording_analysis import RecordingAnalysis
 
 __all__ = ["render_page"]
 

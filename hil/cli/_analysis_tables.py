@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.record.model import TableEntry
-from hil.testbed.recording_claims import count_words, rate_words, tick_words, time_words
-from hil.testbed.recording_tables import correlation_table, error_table, matrix_table, window_table
+from hil.testbed.recordings.recording_claims import count_words, rate_words, tick_words, time_words
+from hil.testbed.recordings.recording_tables import correlation_table, error_table, matrix_table, window_table
 
 if TYPE_CHECKING:
     from hil.drivers.recordings.gather import Gathered
     from hil.drivers.recordings.stream import TagFile
-    from hil.testbed.recording_analysis import RecordingAnalysis
+    from hil.testbed.recordings.recording_analysis import RecordingAnalysis
 
 __all__ = ["tables"]
 

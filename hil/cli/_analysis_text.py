@@ -10,12 +10,12 @@ import numpy as np
 
 from hil.cli._analysis_tables import tables
 from hil.pipeline.peak import rebinned
-from hil.testbed.recording_claims import time_words
+from hil.testbed.recordings.recording_claims import time_words
 
 if TYPE_CHECKING:
     from hil.drivers.recordings.gather import Gathered
     from hil.drivers.recordings.stream import TagFile
-    from hil.testbed.recording_analysis import RecordingAnalysis
+    from hil.testbed.recordings.recording_analysis import RecordingAnalysis
 
 __all__ = ["histogram", "print_analysis"]
 

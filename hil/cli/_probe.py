@@ -18,9 +18,9 @@ from hil.clock import SystemClock, VirtualClock
 from hil.discovery import find
 from hil.errors import HilError
 from hil.ports.spec import DeviceSettings, KeyStoreSettings
+from hil.testbed.guard.protection import lease_devices
 from hil.testbed.opening import Address, addresses_of
 from hil.testbed.pins import check_identity
-from hil.testbed.protection import lease_devices
 from hil.testbed.twin import start_twins, twin_addresses
 
 if TYPE_CHECKING:

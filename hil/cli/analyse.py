@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hil.drivers.recordings.gather import Gathered
     from hil.drivers.recordings.stream import TagFile
     from hil.ports.channel_map import ChannelMap
-    from hil.testbed.recording_analysis import RecordingAnalysis
+    from hil.testbed.recordings.recording_analysis import RecordingAnalysis
 
 __all__ = ["HELP", "declare", "execute"]
 
@@ -107,8 +107,8 @@ def _gathered(files: tuple[TagFile, ...], channels: ChannelMap, arguments: argpa
 def _analysed(tags: Gathered, channels: ChannelMap, window_s: float) -> RecordingAnalysis:
     from hil.pipeline.pairs import PairSettings
     from hil.pipeline.synchronisation import SearchLimits, synchronise
-    from hil.testbed.recorded_link import half_window_ticks
-    from hil.testbed.recording_analysis import analyse
+    from hil.testbed.recordings.recorded_link import half_window_ticks
+    from hil.testbed.recordings.recording_analysis import analyse
 
     tick_s = float(tags.tick)
     settings = PairSettings(half_window_ticks(window_s, tick_s) if window_s else None)

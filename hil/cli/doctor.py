@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
     from hil.cli._probe import Probe
-    from hil.testbed.protection import GuardSettings
+    from hil.testbed.guard.protection import GuardSettings
 
 __all__ = ["HELP", "declare", "execute"]
 
@@ -85,7 +85,7 @@ def _guard(bench: Bench, *, simulate: bool) -> str:
     real = [name for name, device in bench.device.items() if name not in twins and not isinstance(device, RecordingDevice)]
     if not real:
         return "nothing real can be left broken: the bench has no real device"
-    from hil.testbed.protection import GuardSettings, unfit_here
+    from hil.testbed.guard.protection import GuardSettings, unfit_here
 
     settings = GuardSettings.of_environment()
     who = _listening(settings) if settings.listening else "each run's guardian process"
@@ -100,7 +100,7 @@ def _guard(bench: Bench, *, simulate: bool) -> str:
 
 def _listening(settings: GuardSettings) -> str:
     """The guardian that listens, as it answers; DeviceError and so on where it does not."""
-    from hil.testbed.guardian import status
+    from hil.testbed.guard.guardian import status
 
     found = status(settings.address, settings.token)
     return f"the guardian at {settings.address} (process {found['ready']}, which guards {found['guards']} runs at present)"
@@ -108,10 +108,10 @@ def _listening(settings: GuardSettings) -> str:
 
 def _left(bench: Bench, *, simulate: bool) -> list[str]:
     """What earlier runs left broken, and what is quarantined for it; nothing is healed here."""
-    from hil.testbed import quarantine
-    from hil.testbed.journal import broken
-    from hil.testbed.shared_file import state_folder
-    from hil.testbed.ward import guarded
+    from hil.testbed.guard import quarantine
+    from hil.testbed.guard.journal import broken
+    from hil.testbed.guard.shared_file import state_folder
+    from hil.testbed.guard.ward import guarded
 
     addresses = guarded(bench, simulated_devices(bench, simulate=simulate))
     left = [f"{words}; the next start heals it first" for words in broken(state_folder(), addresses.values())]

@@ -23,7 +23,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """As `hil run chaos`, on the bench and with the seed that the game day names, unless others are given."""
-    from hil.testbed.gameday_file import load_gameday
+    from hil.testbed.gamedays.gameday_file import load_gameday
 
     info = load_gameday(arguments.gameday).gameday
     if info.bench and not arguments.bench and not os.environ.get("HIL_BENCH"):

@@ -29,12 +29,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Guard; without an address until the holder is gone, and then 1 where not all could be healed."""
     if not arguments.listen:
-        from hil.testbed.guarding import main
+        from hil.testbed.guard.guarding import main
 
         return main()
     from hil.errors import UsageError
-    from hil.testbed.greeting import token_of
-    from hil.testbed.guard_service import GuardService
+    from hil.testbed.guard.greeting import token_of
+    from hil.testbed.guard.guard_service import GuardService
 
     if arguments.token is None:
         raise UsageError("hil guard --listen: say with --token FILE who may use it; the file is made if it is not there")

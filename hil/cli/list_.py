@@ -51,7 +51,7 @@ def _rows(kind: str) -> list[list[str]]:
     if kind == "suites":
         return [[name, title] for name, title in suites().items()]
     if kind == "gamedays":
-        from hil.testbed.gameday_file import load_gameday, shipped_gamedays
+        from hil.testbed.gamedays.gameday_file import load_gameday, shipped_gamedays
 
         return [[name, load_gameday(name).gameday.title] for name in shipped_gamedays()]
     if kind == "calendars":

@@ -29,11 +29,11 @@ def execute(arguments: argparse.Namespace) -> int:
     """Free it, heal it, park it, leave it."""
     bench = load(arguments.bench)
     twins = simulated_devices(bench)
-    from hil.testbed.cold import cool_down
-    from hil.testbed.ending import end_holders
+    from hil.testbed.guard.cold import cool_down
+    from hil.testbed.guard.ending import end_holders
+    from hil.testbed.guard.ward import guarded
     from hil.testbed.opening import several
     from hil.testbed.testbed import Testbed
-    from hil.testbed.ward import guarded
 
     for words in end_holders(guarded(bench, twins), force=arguments.force):
         print(words, flush=True)

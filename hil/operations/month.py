@@ -18,7 +18,7 @@ from hil.errors import UsageError
 from hil.operations.budget import History
 from hil.operations.fault_calendar import occurrences
 from hil.ports.run import Availability
-from hil.testbed.planned_fault import plan_fault
+from hil.testbed.injection.planned_fault import plan_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from hil.device_sims.world.month import Survey
     from hil.operations.fault_calendar import FaultCalendar, Occurrence
+    from hil.testbed.injection.planned_fault import PlannedFault
     from hil.testbed.link import Link
-    from hil.testbed.planned_fault import PlannedFault
 
 __all__ = ["Month", "Share", "changes_of", "live"]
 

@@ -93,7 +93,7 @@ def _gameday_troubles(options: Options) -> list[str]:
     """Of the game days that were named, whether or not a test asks for one."""
     troubles = []
     for name in options.gamedays:
-        from hil.testbed.gameday_file import load_gameday
+        from hil.testbed.gamedays.gameday_file import load_gameday
 
         try:
             load_gameday(name)

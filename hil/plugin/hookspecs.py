@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench
     from hil.record.model import VerdictEntry
     from hil.record.writer import EventLog, RunFolder
-    from hil.testbed.protection import GuardSettings
+    from hil.testbed.guard.protection import GuardSettings
     from hil.testbed.tapes import TapePlan
     from hil.testbed.testbed import Testbed
     from hil.verdict import Outcome

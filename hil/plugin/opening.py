@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hil.bench.model import Bench
     from hil.plugin.session import Run
     from hil.record.writer import EventLog, RunFolder
-    from hil.testbed.protection import GuardSettings
+    from hil.testbed.guard.protection import GuardSettings
     from hil.testbed.tapes import TapePlan
     from hil.testbed.testbed import Testbed
 
@@ -94,7 +94,7 @@ def _tell(config: pytest.Config, testbed: Testbed) -> None:
 
 
 def _guard(run: Run) -> GuardSettings:
-    from hil.testbed.protection import GuardSettings
+    from hil.testbed.guard.protection import GuardSettings
 
     options = run.options
     return GuardSettings(options.guard, str(options.guard_token or ""), options.lease_s)

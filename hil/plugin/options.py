@@ -28,7 +28,7 @@ class Options:
     """What was said; ``seed`` is None where a seed is to be drawn, ``record`` None where runs go to ``.hil/runs``.
 
     ``chaos_plan`` simulates. ``tape_dir`` is None where tapes go to the run's folder, or come from that of the last run.
-    ``guard``, ``guard_token`` and ``lease_s`` are those of :class:`hil.testbed.protection.GuardSettings`.
+    ``guard``, ``guard_token`` and ``lease_s`` are those of :class:`hil.testbed.guard.protection.GuardSettings`.
     """
 
     benches: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _gamedays(given: Sequence[str]) -> list[Gameday]:
     """Those that were named, or every shipped one."""
-    from hil.testbed.gameday_file import load_gameday, shipped_gamedays
+    from hil.testbed.gamedays.gameday_file import load_gameday, shipped_gamedays
 
     try:
         return [load_gameday(name) for name in given or shipped_gamedays()]

@@ -18,7 +18,7 @@ from hil.history.steps import Step
 from hil.keystores.embedded import EmbeddedKeyStore
 from hil.keystores.etsi014 import Etsi014Client
 from hil.ports.run import Latencies
-from hil.testbed.classical_channel import SUFFIX
+from hil.testbed.channel.classical_channel import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

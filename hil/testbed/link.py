@@ -14,11 +14,11 @@ from hil.ports.identity import EvidenceLevel
 from hil.testbed import lighting, measuring, running
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
-from hil.testbed.key_history import note_blocks
+from hil.testbed.gamedays.key_history import note_blocks
+from hil.testbed.injection.windows import FaultWindows
 from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.restarts import Restarts
 from hil.testbed.surveying import survey
-from hil.testbed.windows import FaultWindows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hil.ports.roles import Attenuator, OpticalSwitch, PairSource, PowerMeter, Receiver, TemperatureController, Transmitter
     from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
     from hil.ports.secret import SecretBytes
-    from hil.testbed.classical import TwoParties
+    from hil.testbed.channel.classical import TwoParties
     from hil.testbed.delivery import KeyDelivery
     from hil.testbed.measuring import Condition
     from hil.testbed.released import ReleasedKey

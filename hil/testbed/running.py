@@ -20,8 +20,8 @@ from hil.record.events import STAGE
 from hil.testbed import black_box, counting
 from hil.testbed._quantity import seconds
 from hil.testbed.acquisition import acquire
-from hil.testbed.classical import flowing, wrapped
-from hil.testbed.classical_channel import SUFFIX
+from hil.testbed.channel.classical import flowing, wrapped
+from hil.testbed.channel.classical_channel import SUFFIX
 from hil.testbed.counting import GATE_S, gate_series, gated, joined
 from hil.testbed.restarts import came_back
 from hil.testbed.sampling import Sampler
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from hil.pipeline.transcript import TranscriptWriter
     from hil.ports.run import BlockReport
     from hil.record.series import Series
-    from hil.testbed.classical import Flow
+    from hil.testbed.channel.classical import Flow
     from hil.testbed.delivery import KeyDelivery
     from hil.testbed.link import Link
     from hil.testbed.steps import Steps

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hil.ports.run import Prediction
     from hil.ports.spec import IndicatorSpec
     from hil.testbed.link import Link
-    from hil.testbed.recorded_link import RecordedLink
+    from hil.testbed.recordings.recorded_link import RecordedLink
     from hil.testbed.repeater_link import RepeaterLink
     from hil.verdict import Verdict
 

@@ -8,7 +8,7 @@ from hil.errors import MissingCapabilityError
 from hil.record.model import PlotEntry
 from hil.seeds import derive
 from hil.testbed._quantity import seconds
-from hil.testbed.recording_tables import event_fields
+from hil.testbed.recordings.recording_tables import event_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

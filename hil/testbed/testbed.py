@@ -15,12 +15,12 @@ from hil.errors import BenchError, HilError, MissingCapabilityError, ReplyError,
 from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
-from hil.testbed import safe
-from hil.testbed.chaos_limits import ChaosLimits
+from hil.testbed.guard import safe
+from hil.testbed.guard.protection import GuardSettings, lease_devices, start_guardian
+from hil.testbed.guard.pulse import Pulse, PulseClock
+from hil.testbed.guard.shared_file import state_folder
+from hil.testbed.injection.chaos_limits import ChaosLimits
 from hil.testbed.opening import addresses_of, open_devices, several, shut
-from hil.testbed.protection import GuardSettings, lease_devices, start_guardian
-from hil.testbed.pulse import Pulse, PulseClock
-from hil.testbed.shared_file import state_folder
 from hil.testbed.tapes import NOT_MEASURED, open_tapes, replayed_devices
 from hil.testbed.twin import start_twins, twin_addresses
 from hil.units import parse_duration
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from hil.record.eventlog import EventLog
     from hil.record.folder import RunFolder
     from hil.record.series import Series
-    from hil.testbed.classical_channel import ClassicalChannel
-    from hil.testbed.guardian import Guardian
+    from hil.testbed.channel.classical_channel import ClassicalChannel
+    from hil.testbed.guard.guardian import Guardian
     from hil.testbed.link import Link
     from hil.testbed.opening import Opened
-    from hil.testbed.recorded_link import RecordedLink
+    from hil.testbed.recordings.recorded_link import RecordedLink
     from hil.testbed.relay_chain import RelayChain
     from hil.testbed.repeater_link import RepeaterLink
     from hil.testbed.tapes import TapePlan, Tapes
@@ -230,7 +230,7 @@ class Testbed:
     def classical(self, name: str) -> ClassicalChannel:
         """A classical channel of the present test by its name (``metro.classical``), made when first asked for."""
         if name not in self._channels:
-            from hil.testbed.classical_channel import ClassicalChannel
+            from hil.testbed.channel.classical_channel import ClassicalChannel
 
             self._channels[name] = ClassicalChannel(name, derive(self.seed, self.name, self.case))
             self.on_end(self._channels[name].close)
@@ -407,7 +407,7 @@ class Testbed:
     def _make_link(self, name: str) -> Link | RecordedLink | RepeaterLink:
         protocol = self.bench.link[name].protocol
         if protocol == "recorded-pairs":
-            from hil.testbed.recorded_link import RecordedLink
+            from hil.testbed.recordings.recorded_link import RecordedLink
 
             return RecordedLink.of(self, name)
         if protocol == "bb84-decoy":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from hil.testbed.gameday import GamedayRun
+    from hil.testbed.gamedays.gameday import GamedayRun
 
 pytestmark = pytest.mark.hil_level("L3")
 

@@ -10,7 +10,7 @@ from hil.statistics.sequential.quantiles import BATCH
 
 if TYPE_CHECKING:
     from hil import Link, Slo
-    from hil.testbed.auth_channel import AuthChannel
+    from hil.testbed.channel.auth_channel import AuthChannel
 
 _ATTACKS = ("tampering", "dropping", "replaying", "reflecting")
 

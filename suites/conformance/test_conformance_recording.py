@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hil.testbed.recording_claims import sentences
+from hil.testbed.recordings.recording_claims import sentences
 
 if TYPE_CHECKING:
     from hil import Slo
-    from hil.testbed.recorded_link import RecordedLink
+    from hil.testbed.recordings.recorded_link import RecordedLink
 
 pytestmark = pytest.mark.hil_needs("recording")
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from hil.clock import Clock
     from hil.ports.spec import FaultBench
-    from hil.testbed.chaos import Chaos
-    from hil.testbed.fault import Fault
+    from hil.testbed.injection.chaos import Chaos
+    from hil.testbed.injection.fault import Fault
 
 __all__ = ["FaultContract", "WatchedBench"]
 
@@ -110,7 +110,7 @@ class FaultContract:
     @pytest.fixture
     def chaos(self) -> Chaos:
         """Chaos on a link that the fault can be injected into."""
-        raise NotImplementedError("give the fixture chaos: a hil.testbed.chaos.Chaos")
+        raise NotImplementedError("give the fixture chaos: a hil.testbed.injection.chaos.Chaos")
 
     @pytest.fixture
     def bench(self, chaos: Chaos) -> WatchedBench:

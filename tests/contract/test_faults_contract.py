@@ -61,8 +61,8 @@ from hil.faults import (
     wrong_peer,
 )
 from hil.suites.contracts.fault_contract import FaultContract
-from hil.testbed.chaos import Chaos
 from hil.testbed.delivery import KeyDelivery
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

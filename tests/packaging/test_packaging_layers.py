@@ -50,7 +50,7 @@ def test_the_layers_hold(installed: Path, tree: Path) -> None:
         ("pipeline/settings.py", "import hil.bench", "The key pipeline knows no bench"),
         ("suites/conformance/__init__.py", "import hil.drivers", "Suites reach devices by fixtures only"),
         ("record/model.py", "import pytest", "Only plugin, fixtures and suites know pytest"),
-        ("testbed/windows.py", "import _pytest.config", "Only plugin, fixtures and suites know pytest"),
+        ("testbed/injection/windows.py", "import _pytest.config", "Only plugin, fixtures and suites know pytest"),
         ("newcomer.py", '"""A module that no layer names."""', "newcomer"),
     ],
 )

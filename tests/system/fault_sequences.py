@@ -31,17 +31,17 @@ from hil.errors import (
 from hil.history.checkers import CHECKERS
 from hil.history.checking import check
 from hil.history.steps import History
-from hil.testbed.applications import Applications
-from hil.testbed.chaos import Chaos
-from hil.testbed.classical_channel import KME_CHANNEL
+from hil.testbed.channel.classical_channel import KME_CHANNEL
 from hil.testbed.delivery import KeyDelivery
+from hil.testbed.gamedays.applications import Applications
+from hil.testbed.injection.chaos import Chaos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hil.bench.model import Bench
     from hil.ports.spec import FaultSpec
-    from hil.testbed.fault import Fault
+    from hil.testbed.injection.fault import Fault
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 

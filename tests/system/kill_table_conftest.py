@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hil.testbed.fault_bench import TestbedFaultBench
-from hil.testbed.guardian import Guardian
-from hil.testbed.pulse import PulseClock
+from hil.testbed.guard.guardian import Guardian
+from hil.testbed.guard.pulse import PulseClock
+from hil.testbed.injection.fault_bench import TestbedFaultBench
 from hil.testbed.testbed import Testbed
 
 MOMENT, WAY, TO = os.environ["CELL_MOMENT"], os.environ["CELL_WAY"], os.environ["CELL_SOCKET"]

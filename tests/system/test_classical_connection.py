@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from hil.bench import shipped
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

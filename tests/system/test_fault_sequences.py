@@ -91,7 +91,9 @@ def _forgetful() -> Any:
 def test_a_fault_that_forgets_a_setting_is_found_and_shrunk(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     """To one injection and its healing, whatever else was in the sequence that found it."""
     planted = _forgetful()
-    monkeypatch.setattr("hil.testbed.chaos.find", lambda kind, name: planted if name == "forgetful_spike" else find(kind, name))
+    monkeypatch.setattr(
+        "hil.testbed.injection.chaos.find", lambda kind, name: planted if name == "forgetful_spike" else find(kind, name)
+    )
     machine = sequences.sequence(1, testbed, {"forgetful-spike": planted})
     machine.thorough = False
     with pytest.raises(AssertionError, match=r"left behind by .*x1\.dark_count_rate_hz 0\.0"):

@@ -15,10 +15,10 @@ import pytest
 
 from hil.cli import main
 from hil.errors import BenchError, UsageError
-from hil.testbed import protection
-from hil.testbed.chaos import Chaos
-from hil.testbed.guardian import Guardian, status
-from hil.testbed.protection import GuardSettings
+from hil.testbed.guard import protection
+from hil.testbed.guard.guardian import Guardian, status
+from hil.testbed.guard.protection import GuardSettings
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ LEASE_S = 4.0
 
 _HOLDER = """
 import sys
-from hil.testbed.chaos import Chaos
-from hil.testbed.protection import GuardSettings
+from hil.testbed.injection.chaos import Chaos
+from hil.testbed.guard.protection import GuardSettings
 from hil.testbed.testbed import Testbed
 
 guard = GuardSettings(sys.argv[2], sys.argv[3], float(sys.argv[4]))

@@ -15,8 +15,8 @@ import pytest
 
 from hil.bench import load
 from hil.errors import BenchError, MissingCapabilityError
-from hil.testbed.chaos import Chaos
-from hil.testbed.guardian import HUNTED_BY, Guardian
+from hil.testbed.guard.guardian import HUNTED_BY, Guardian
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _HEALED_WITHIN_S = 2.0  # docs/reference/faults.md
 
 _HOLDER = """
 import sys
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 with Testbed.open(sys.argv[1], seed=1) as testbed:
@@ -158,9 +158,9 @@ def test_the_last_undo_is_carried_out_first(lab: Lab, tmp_path: Path) -> None:
 def test_a_slow_device_has_the_time_its_slew_asks_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Healed step by step, for longer than a device's time box, while the switch and the light do not wait for it."""
     from hil.ports.spec import Undo
-    from hil.testbed import safe
-    from hil.testbed.journal import Held
-    from hil.testbed.ward import Ward, guarded
+    from hil.testbed.guard import safe
+    from hil.testbed.guard.journal import Held
+    from hil.testbed.guard.ward import Ward, guarded
 
     bench = load(lab.file(stage_says='slew = "60 K/min"'))
     with Testbed.open(lab.file(), seed=1) as testbed:

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hil.bench import load
-from hil.testbed.journal import journals_of
-from hil.testbed.ward import guarded
+from hil.testbed.guard.journal import journals_of
+from hil.testbed.guard.ward import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

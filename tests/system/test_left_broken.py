@@ -12,7 +12,7 @@ import pytest
 
 from hil.cli import main
 from hil.errors import BenchError, HealingError
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="ends processes with 
 
 _HOLDER = """
 import os, signal, sys
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 with Testbed.open(sys.argv[1], seed=1) as testbed:

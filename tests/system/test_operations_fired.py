@@ -35,7 +35,7 @@ from hil.record.writer import EventLog, RunFolder, RunHeader, finish
 from hil.telemetry.of_record import telemetry_of
 from hil.telemetry.openmetrics import CONTENT_TYPE, snapshot
 from hil.telemetry.recorder import Recorder
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hil.bench import load
 from hil.clock import SystemClock
 from hil.device_sims.host import TwinHost
 from hil.errors import EnvelopeError, MissingCapabilityError
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

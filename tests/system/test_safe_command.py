@@ -23,8 +23,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="ends proc
 _HUNG = """
 import sys
 from hil.bench import load
-from hil.testbed.lease import Lease
-from hil.testbed.ward import guarded
+from hil.testbed.guard.lease import Lease
+from hil.testbed.guard.ward import guarded
 
 lease = Lease.take("lab", guarded(load(sys.argv[1]), ()), lease_s=60.0)
 lease.beat(float(sys.argv[2]))
@@ -94,8 +94,8 @@ def test_a_number_that_is_somebody_elses_process_is_not_ended(lab: Lab, tmp_path
     from pathlib import Path
 
     from hil.bench import load
-    from hil.testbed import lease as leases
-    from hil.testbed.ward import guarded
+    from hil.testbed.guard import lease as leases
+    from hil.testbed.guard.ward import guarded
 
     addresses = guarded(load(lab.file()), ())
     with (

@@ -16,7 +16,8 @@ from hil.operations.standing import objectives_of
 from hil.record.axis import begun_s, offsets_s
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish, save_series
 from hil.telemetry.of_record import LINK_UP
-from hil.testbed import auth_channel, delivery
+from hil.testbed import delivery
+from hil.testbed.channel import auth_channel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from hil.clock import VirtualClock
 from hil.errors import BenchError, HealingError
 from hil.ports.identity import Identity
-from hil.testbed.pulse import Pulse
+from hil.testbed.guard.pulse import Pulse
 
 class FakeBench:
     """What the plugin needs of an opened bench."""

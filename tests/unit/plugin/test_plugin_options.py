@@ -169,6 +169,6 @@ def test_thinks(bench, request):
 def test_the_lease_is_the_testbeds_unless_said_otherwise() -> None:
     """Said twice, so that an unused plugin need not import the testbed."""
     from hil.plugin import options
-    from hil.testbed import lease
+    from hil.testbed.guard import lease
 
     assert options.LEASE_S == lease.LEASE_S

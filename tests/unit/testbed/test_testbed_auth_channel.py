@@ -8,7 +8,7 @@ import pytest
 
 from hil.errors import FaultWithoutEvidenceError, UsageError
 from hil.pipeline.stepping import Message
-from hil.testbed.auth_channel import Attack, AuthChannel
+from hil.testbed.channel.auth_channel import Attack, AuthChannel
 
 if TYPE_CHECKING:
     from hil.pipeline.party import Direction

@@ -16,7 +16,7 @@ from hil.errors import (
     UsageError,
 )
 from hil.suites.contracts.fault_contract import WatchedBench
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

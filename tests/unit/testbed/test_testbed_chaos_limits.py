@@ -16,10 +16,10 @@ from hil.errors import (
     FaultWithoutEvidenceError,
     MissingCapabilityError,
 )
-from hil.testbed.chaos import Chaos
-from hil.testbed.chaos_limits import ChaosLimits
+from hil.testbed.injection.chaos import Chaos
+from hil.testbed.injection.chaos_limits import ChaosLimits
+from hil.testbed.injection.trajectory import Leg
 from hil.testbed.testbed import Testbed
-from hil.testbed.trajectory import Leg
 from hil.units import parse
 
 if TYPE_CHECKING:

@@ -16,18 +16,18 @@ from hil.errors import (
     UsageError,
 )
 from hil.pipeline.stepping import Message
-from hil.testbed.auth_channel import AuthChannel
-from hil.testbed.chaos import Chaos
-from hil.testbed.classical_channel import ClassicalChannel
-from hil.testbed.classical_steps import SteppedChannel
+from hil.testbed.channel.auth_channel import AuthChannel
+from hil.testbed.channel.classical_channel import ClassicalChannel
+from hil.testbed.channel.classical_steps import SteppedChannel
 from hil.testbed.delivery import KeyDelivery
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.slo import Slo
 from hil.transports.fault_proxy import Latency, Loss, Reflect, Reorder, Replay, ResetPeer, Slicer, Stall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hil.testbed.fault import Fault
+    from hil.testbed.injection.fault import Fault
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
     from hil.transports.fault_proxy import Toxic

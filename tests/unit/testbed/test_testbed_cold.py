@@ -13,7 +13,7 @@ from hil.bench.model import LaserDevice, TemperatureControllerDevice
 from hil.cli import main
 from hil.errors import DeviceError, EnvelopeError
 from hil.ports.ramp import ramp, ramp_s
-from hil.testbed.cold import cool_down
+from hil.testbed.guard.cold import cool_down
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from hil.physics.prediction import tap_power_w
 from hil.ports.objective import Objective
 from hil.slo import photon_counts
 from hil.statistics.counts import fano_factor
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.slo import Slo
 from hil.testbed.testbed import Testbed
 from hil.verdict import Outcome

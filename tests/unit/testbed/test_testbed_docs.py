@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.testbed.auth_channel import AuthChannel
-from hil.testbed.chaos import Chaos
+from hil.testbed.channel.auth_channel import AuthChannel
 from hil.testbed.delivery import KeyDelivery
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.link import Link
 from hil.testbed.slo import Slo
 from hil.testbed.testbed import Testbed

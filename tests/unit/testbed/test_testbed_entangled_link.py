@@ -11,7 +11,7 @@ from hil.errors import MissingCapabilityError, UnknownNameError
 from hil.physics.chsh import QUANTUM_BOUND
 from hil.physics.pair_prediction import pair_rates
 from hil.physics.prediction import detector_counts_hz, predict
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

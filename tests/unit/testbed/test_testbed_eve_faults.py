@@ -10,7 +10,7 @@ import pytest
 from hil.bench import load, shipped
 from hil.errors import MissingCapabilityError
 from hil.faults import intercept_resend, photon_number_splitting, time_shift
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.slo import Slo
 from hil.verdict import Outcome
 

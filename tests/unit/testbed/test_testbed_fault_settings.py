@@ -12,7 +12,7 @@ from hil.faults.dark_count_spike import DarkCountSpike
 from hil.faults.fiber_cut import SPEC as CUT
 from hil.faults.thermal_drift import SPEC as DRIFT
 from hil.faults.thermal_drift import ThermalDrift
-from hil.testbed._fault_settings import duration_s, in_words, settings_of
+from hil.testbed.injection._fault_settings import duration_s, in_words, settings_of
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from hil.bench import load
 from hil.cli._probe import probe_bench
 from hil.errors import BenchError, DeviceUnreachableError, IdentityError, MissingCapabilityError, UsageError
 from hil.faults import counter_rollover, firmware_mismatch, reboot_mid_block
-from hil.testbed.chaos import Chaos
 from hil.testbed.delivery import KeyDelivery
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hil.errors import BenchError, MissingCapabilityError, ObjectiveMissedError
 from hil.gamedays.model import Abort, Alert, Expectation, Gameday, GamedayInfo, Load, PlannedFault, SteadyState
 from hil.history.steps import History
 from hil.keystores.embedded import EmbeddedKeyStore
-from hil.testbed.gameday import GamedayRun
+from hil.testbed.gamedays.gameday import GamedayRun
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:

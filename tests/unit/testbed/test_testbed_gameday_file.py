@@ -12,7 +12,7 @@ import pytest
 from hil.bench import load
 from hil.errors import GamedayFileError, UnknownNameError
 from hil.gamedays.schema import json_schema
-from hil.testbed.gameday_file import load_gameday, shipped_gamedays
+from hil.testbed.gamedays.gameday_file import load_gameday, shipped_gamedays
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 from hil.gamedays.model import Alert, Expectation
 from hil.history.steps import History, Step
 from hil.ports.run import FaultWindow
-from hil.testbed.gameday_looks import Look, firings
-from hil.testbed.gameday_reactions import Seen, moments, reactions
+from hil.testbed.gamedays.gameday_looks import Look, firings
+from hil.testbed.gamedays.gameday_reactions import Seen, moments, reactions
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from hil.bench import load
-from hil.testbed import guarding
-from hil.testbed.guarding import Session
-from hil.testbed.journal import Journal
+from hil.testbed.guard import guarding
+from hil.testbed.guard.guarding import Session
+from hil.testbed.guard.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path

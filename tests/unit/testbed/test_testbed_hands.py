@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from hil.testbed.hands import Hand, wait_for
+from hil.testbed.guard.hands import Hand, wait_for
 
 
 def test_in_order_and_what_is_raised_is_kept() -> None:

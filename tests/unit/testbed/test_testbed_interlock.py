@@ -10,7 +10,7 @@ import pytest
 
 from hil.bench import load
 from hil.errors import DeviceTimeoutError, EnvelopeError, HealingError, InterlockError
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.interlock import Interlock
 from hil.testbed.testbed import Testbed
 

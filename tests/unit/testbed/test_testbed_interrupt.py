@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 
 if TYPE_CHECKING:
     from hil.testbed.link import Link

@@ -12,7 +12,7 @@ import pytest
 from hil.clock import SystemClock, VirtualClock
 from hil.errors import BenchError
 from hil.ports.spec import Undo
-from hil.testbed.journal import Journal, broken, journals_of
+from hil.testbed.guard.journal import Journal, broken, journals_of
 
 if TYPE_CHECKING:
     from pathlib import Path

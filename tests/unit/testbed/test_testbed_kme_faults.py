@@ -10,10 +10,10 @@ import pytest
 
 from hil.errors import FaultWithoutEvidenceError, KeyStoreBusyError, KeyStoreError, MissingCapabilityError, ObjectiveMissedError
 from hil.ports.secret import SecretBytes
-from hil.testbed.chaos import Chaos
-from hil.testbed.classical_channel import ClassicalChannel
-from hil.testbed.classical_probe import Echo
+from hil.testbed.channel.classical_channel import ClassicalChannel
+from hil.testbed.channel.classical_probe import Echo
 from hil.testbed.delivery import KeyDelivery
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.slo import Slo
 
 if TYPE_CHECKING:

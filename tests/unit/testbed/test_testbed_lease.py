@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.errors import BenchError
-from hil.testbed.lease import Lease, holders
+from hil.testbed.guard.lease import Lease, holders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ _DEVICES = {"switch": "ASRL/dev/ttyUSB7::INSTR", "voa": "TCPIP::lab::5025::SOCKE
 _HOLDER = """
 import sys
 from pathlib import Path
-from hil.testbed.lease import Lease
+from hil.testbed.guard.lease import Lease
 lease = Lease.take("night", {"voa": "TCPIP::lab::5025::SOCKET"}, folder=Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hil.errors import MissingCapabilityError, ObjectiveMissedError
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.slo import Slo
 from hil.testbed.testbed import Testbed
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hil.testbed.pulse import Pulse, PulseClock
+from hil.testbed.guard.pulse import Pulse, PulseClock
 
 
 @pytest.fixture

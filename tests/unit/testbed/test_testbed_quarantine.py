@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hil.testbed import quarantine
+from hil.testbed.guard import quarantine
 
 if TYPE_CHECKING:
     from pathlib import Path

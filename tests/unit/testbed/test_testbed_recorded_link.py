@@ -21,8 +21,8 @@ from hil.record.eventlog import EventLog
 from hil.record.events import read_events
 from hil.record.folder import RunFolder
 from hil.slo import entanglement_fidelity, qber
-from hil.testbed.recorded_link import RecordedLink
-from hil.testbed.recording_claims import sentences
+from hil.testbed.recordings.recorded_link import RecordedLink
+from hil.testbed.recordings.recording_claims import sentences
 from hil.verdict import Outcome
 
 FILE = Path(__file__).parents[4] / "shared" / "data" / "photon_pairs.txt"

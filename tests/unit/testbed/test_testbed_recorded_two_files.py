@@ -13,7 +13,7 @@ from hil.bench.model import RecordingDevice
 from hil.clock import VirtualClock
 from hil.drivers.recording import RecordedTags
 from hil.ports.spec import DeviceSettings
-from hil.testbed.recorded_link import RecordedLink
+from hil.testbed.recordings.recorded_link import RecordedLink
 
 DELAY_PS, RATE, ERRORS, PAIRS = 2_750_000, 4e-6, 40, 2000
 

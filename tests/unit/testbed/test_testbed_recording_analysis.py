@@ -17,10 +17,10 @@ from hil.pipeline.pairs import PairSettings
 from hil.pipeline.synchronisation import SearchLimits, synchronise
 from hil.ports.channel_map import default_channels, parse_channels
 from hil.ports.detections import TimeTags
-from hil.testbed.recorded_link import half_window_ticks
-from hil.testbed.recording_analysis import analyse
-from hil.testbed.recording_claims import claims_not_supported, findings, sentences
-from hil.testbed.recording_tables import correlation_plot, correlation_table, error_table, window_table
+from hil.testbed.recordings.recorded_link import half_window_ticks
+from hil.testbed.recordings.recording_analysis import analyse
+from hil.testbed.recordings.recording_claims import claims_not_supported, findings, sentences
+from hil.testbed.recordings.recording_tables import correlation_plot, correlation_table, error_table, window_table
 from hil.units import parse
 
 ALARM = 1e-6

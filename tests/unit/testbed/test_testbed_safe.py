@@ -10,7 +10,7 @@ import pytest
 from hil.bench import load
 from hil.errors import BenchError, DeviceError, InstrumentError
 from hil.ports.identity import Identity
-from hil.testbed import safe
+from hil.testbed.guard import safe
 from hil.testbed.opening import several
 
 if TYPE_CHECKING:

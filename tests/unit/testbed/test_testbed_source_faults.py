@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hil.errors import MissingCapabilityError, ObjectiveMissedError, UsageError
-from hil.testbed.chaos import Chaos
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.slo import Slo
 from hil.testbed.source_checks import intensities_off, settings_off
 from hil.testbed.testbed import Testbed

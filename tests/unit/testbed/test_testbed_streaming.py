@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from hil.errors import KeyStoreError, MissingCapabilityError
-from hil.testbed import classical
+from hil.testbed.channel import classical
 from hil.testbed.delivery import KeyDelivery
 from hil.testbed.testbed import Testbed
 

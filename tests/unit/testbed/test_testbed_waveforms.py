@@ -16,7 +16,7 @@ from hil.faults.classical_partition import ClassicalPartition
 from hil.faults.dark_count_spike import SPEC as SPIKE
 from hil.faults.dark_count_spike import DarkCountSpike
 from hil.ports.waveform import Burst, Ramp, RandomWalk, Replay, Step, Waveform
-from hil.testbed._fault_settings import scaled, waveform_of
+from hil.testbed.injection._fault_settings import scaled, waveform_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,1 @@
+"""Game days: read, run, and what the link made of them."""

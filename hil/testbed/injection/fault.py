@@ -1,0 +1,526 @@
+"""One fault from its command to its healing: commanded, seen, taken back, seen healed, each at its time."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from hil.errors import (
+    ChaosLimitError,
+    EnvelopeError,
+    FaultWithoutEvidenceError,
+    HealingError,
+    HilError,
+    MissingCapabilityError,
+    UsageError,
+)
+from hil.ports.spec import Finding, Span
+from hil.ports.waveform import Step
+from hil.testbed.actuators import stands
+from hil.testbed.injection._fault_settings import in_words
+from hil.testbed.injection.following import Follower
+from hil.testbed.injection.trajectory import legs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from hil.clock import Scheduled
+    from hil.ports.run import FaultWindow
+    from hil.ports.spec import FaultSpec, Readings, Undo
+    from hil.ports.waveform import Waveform
+    from hil.testbed.injection.chaos import Chaos
+    from hil.testbed.injection.trajectory import Leg
+
+__all__ = ["Fault", "all_of"]
+
+_NS_PER_S = 1_000_000_000
+_SHORTEST_POLL_S = 0.05
+_POLLS = 40
+_TROUBLE = (HilError, OSError)
+_NOTHING_SENT = (ChaosLimitError, EnvelopeError, MissingCapabilityError, UsageError)
+
+
+def all_of(steps: Iterable[Callable[[], None]]) -> None:
+    """Do every step, whatever becomes of the ones before; the first trouble is raised, with the others as notes."""
+    troubles: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        except _TROUBLE as error:
+            troubles.append(error)
+    if troubles:
+        for other in troubles[1:]:
+            troubles[0].add_note(f"besides: {other}")
+        raise troubles[0]
+
+
+class Fault:
+    """A handle on one fault.
+
+    ``state``: ``made``, ``waiting`` (for its time), ``coming`` (commanded, not yet seen), ``in``, ``healing`` (taken back, not
+    yet seen), ``healed``, ``broken`` (healing was not seen), ``never`` (did not get its turn, or nothing came of it).
+    ``evidence`` and ``healing`` are words with what the bench showed.
+    """
+
+    def __init__(
+        self, chaos: Chaos, spec: FaultSpec, target: str, settings: Any, *, duration_s: float | None, waveform: Waveform
+    ) -> None:
+        self.fault = spec.name.replace("-", "_")
+        self.target = target
+        self.settings = settings
+        self.duration_s = duration_s
+        self.waveform = waveform
+        self.state = "made"
+        self.evidence = ""
+        self.healing = ""
+        self.undos: tuple[Undo, ...] = ()
+        self._chaos = chaos
+        self._spec = spec
+        self._timers: list[Scheduled] = []
+        self._first: Readings | None = None
+        self._last: Readings | None = None
+        self._before: Span | None = None
+        self._since: Readings = {}
+        self._during: Span | None = None
+        self._seen: Any = settings
+        self._follower: Follower | None = None
+        self._deadline_ns = 0
+        self._commanded_ns = 0
+        self._undone_ns: int | None = None
+        self._windows = chaos.link.windows
+        self._window: int | None = None
+        self._handed: set[tuple[str, str]] = set()
+        self._overdue = False
+        self._behind = False
+        self._moving = False
+        self._time_was_up = False
+
+    def __repr__(self) -> str:
+        return f"<{self.commanded} on {self.target}: {self.state}>"
+
+    # --- what a test asks ---------------------------------------------------------------------------------------------
+
+    @property
+    def commanded(self) -> str:
+        """The fault, its settings and its waveform in words."""
+        words = f"{self.fault} {in_words(self.settings)}".rstrip()
+        return words if isinstance(self.waveform, Step) else f"{words}, {self.waveform}"
+
+    @property
+    def levels(self) -> tuple[tuple[float, float], ...]:
+        """How strong it was from when on: bench seconds, and the level of its waveform from 0 to 1."""
+        return tuple(self._follower.levels) if self._follower is not None else ()
+
+    @property
+    def undone_s(self) -> float | None:
+        """When it was taken back, in bench seconds, which the bench may show later; None before."""
+        return None if self._undone_ns is None else self._undone_ns / _NS_PER_S
+
+    @property
+    def injected(self) -> bool:
+        """Whether the bench showed it."""
+        return bool(self.evidence)
+
+    @property
+    def healed(self) -> bool:
+        """Whether the bench showed it gone."""
+        return self.state == "healed"
+
+    @property
+    def window(self) -> FaultWindow | None:
+        """From the command to the confirmed healing; None before, ending at infinity while it is in."""
+        return None if self._window is None else list(self._windows)[self._window]
+
+    def __enter__(self) -> Self:
+        """Inject it now and wait until the bench shows it; a scheduled one keeps its time."""
+        if self.state == "made":
+            self.state = "never"  # unless something comes of it
+            self._chaos.cool_down(self)
+            with self._chaos.alone():
+                self._inject()
+        elif self.state != "waiting":
+            raise UsageError(f"{self!r} was entered before; make another one with chaos.{self.fault}(...)")
+        return self
+
+    def _inject(self) -> None:
+        self._look()
+        self._chaos.clock.sleep(self._spec.look_s)
+        self._command()
+        try:
+            self._wait("coming")
+        except BaseException:
+            self._retreat()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Heal what is not healed, whatever happened inside; trouble in that comes with what happened inside as its cause."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self._chaos.interrupt()
+        try:
+            self.end()
+        except _TROUBLE as trouble:
+            if error is None:
+                raise
+            if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+                error.add_note(f"besides, {trouble}")
+                return
+            trouble.add_note(f"this came after {type(error).__name__} inside the with block: {error}")
+            raise trouble from error
+
+    def end(self) -> None:
+        """Heal, with every later fault on the same settings first, and wait until it shows; done twice it does nothing."""
+        if self.state in {"made", "waiting"}:
+            self._cancel()
+            self.state = "never"
+            self._chaos.note_never(self)
+        if self.state in {"never", "healed"}:
+            return
+        all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
+
+    def take_back_at_once(self) -> None:
+        """Undo it and read back: the run is being ended, in the dark, and nobody waits until counts show it."""
+        if self.state == "coming":
+            self._retreat()
+        elif self.state in {"in", "healing"}:
+            self._cancel()
+            self._undo()
+            self._close("healed", "put back and read back; the run was being ended, so nobody waited for the bench to show it")
+
+    def abort(self) -> None:
+        """Heal it at once, seen or not."""
+        if self.state == "coming":
+            self._retreat()
+        self.end()
+
+    def plan(self) -> tuple[Undo, ...]:
+        """How it would be healed, from what stands now."""
+        return self._spec.plan(self._chaos.bench, self.target, self.settings)
+
+    def way(self, undos: tuple[Undo, ...]) -> tuple[Leg, ...]:
+        """Every move it would make from where these stand."""
+        bench = self._chaos.bench
+        return legs(self._spec, bench, self.target, self.settings, undos, waveform=self.waveform, duration_s=self.duration_s)
+
+    def _heal(self) -> None:
+        with self._chaos.alone():
+            self._wait("coming")
+            if self.state in {"in", "broken"}:
+                self._take_back()
+            self._wait("healing")
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def schedule(self, due_ns: int) -> None:
+        """Inject at that bench time, in whatever waits for the clock then; the look before it begins in time for it."""
+        self.state = "waiting"
+        early_ns = max(due_ns - round(self._spec.look_s * _NS_PER_S), self._chaos.clock.now_ns())
+        self._at(early_ns, partial(self._look_ahead, due_ns))
+        self._at(due_ns, self._fire)
+
+    def time_is_up(self) -> None:
+        """The duration is over: heal now, or, while a later fault holds the same setting, as soon as that one is healed."""
+        if self._moving:  # a device that waits for its move is not told another one meanwhile
+            self._time_was_up = True
+            return
+        if self.state == "coming":
+            self._not_shown(f"it was in for {self.duration_s:g} s only, which was too short to be seen")
+        if self.state != "in":
+            return
+        self._overdue = bool(self._chaos.above(self))
+        if not self._overdue:
+            try:
+                self._take_back()
+            finally:
+                self._watch()
+
+    def _fire(self) -> None:
+        if self.state == "waiting":
+            self.state = "never"  # unless something comes of it
+            self._command()
+            self._watch()
+
+    def _at(self, due_ns: int, callback: Any) -> None:
+        self._timers.append(self._chaos.clock.call_at(due_ns, partial(self._chaos.call_back, callback)))
+
+    def _cancel(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    @property
+    def _poll_s(self) -> float:
+        return max(self._patience_s / _POLLS, _SHORTEST_POLL_S)
+
+    @property
+    def _patience_s(self) -> float:
+        return self._spec.patience_s(self._chaos.bench, self.target)
+
+    def _watch(self) -> None:
+        """Look until there is a finding, between what else happens on the bench."""
+        if self.state in {"coming", "healing"} and not self._find():
+            self._at(self._chaos.clock.now_ns() + round(self._poll_s * _NS_PER_S), self._watch)
+
+    def _wait(self, state: str) -> None:
+        """Look until there is a finding, and do nothing else."""
+        while self.state == state and not self._find():
+            self._chaos.clock.sleep(self._poll_s)
+
+    # --- injecting ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Begin the look that comes before moving something."""
+        self._first = self._read()
+
+    def _look_ahead(self, due_ns: int) -> None:
+        """Of a scheduled fault; where looking takes bench time the second look begins in time as well."""
+        clock = self._chaos.clock
+        begun_ns = clock.now_ns()
+        self._look()
+        if taken_ns := clock.now_ns() - begun_ns:
+            self._at(max(due_ns - taken_ns, clock.now_ns()), self._look_again)
+
+    def _look_again(self) -> None:
+        self._last = self._read()
+
+    def _read(self) -> Readings:
+        return self._spec.read(self._chaos.bench, self.target, self.settings)
+
+    def _command(self) -> None:
+        chaos, last = self._chaos, self._last or self._read()
+        self._before = Span(self._first or last, last)
+        self._since, self._first, self._last = last, None, None
+        self.undos = self.plan()
+        chaos.hold(self)
+        self._commanded_ns = chaos.clock.now_ns()
+        self.state = "coming"
+        try:
+            self._follower = Follower(self._spec, chaos.bench, self.target, self.settings, self.undos)
+            self._follower.follow(self.waveform, 0.0, self._commanded_ns / _NS_PER_S)
+            self._since = self._read()
+            patience_s = self._patience_s
+        except BaseException as error:
+            if isinstance(error, _NOTHING_SENT):
+                self._close("never", "refused, nothing was moved")
+            else:
+                self._retreat()
+            raise
+        self._windows = chaos.link.windows
+        self._window = self._windows.open(
+            self.fault,
+            self.target,
+            self._commanded_ns / _NS_PER_S,
+            commanded=self.commanded,
+            evidence="",
+            spoils_detections=self._spec.spoils_detections and self._moves_anything(),
+        )
+        self._deadline_ns = chaos.clock.now_ns() + round((self.waveform.tops_s + patience_s) * _NS_PER_S)
+        self._follow_after(0.0)
+        if self.duration_s is not None:
+            due_ns = self._commanded_ns + round(self.duration_s * _NS_PER_S)
+            self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._look)
+            self._at(due_ns, self.time_is_up)
+
+    def _moves_anything(self) -> bool:
+        """False for a fault of zero."""
+        return bool(self._spec.moves(self._chaos.bench, self.target, self.settings, self.undos))
+
+    def _follow_after(self, time_s: float) -> None:
+        """Be there for the next change of the waveform."""
+        next_s = self.waveform.next_change_s(time_s)
+        if math.isfinite(next_s):
+            due_ns = self._commanded_ns + round(next_s * _NS_PER_S)
+            self._at(due_ns, partial(self._follow, next_s))
+
+    def _follow(self, due_s: float) -> None:
+        """A change is due; while a later fault holds the same setting, it waits for that one."""
+        if self.state not in {"coming", "in"}:
+            return
+        elapsed_s = max(due_s, (self._chaos.clock.now_ns() - self._commanded_ns) / _NS_PER_S)
+        self._behind = bool(self._chaos.above(self))
+        if not self._behind:
+            self._move_on(elapsed_s)
+        self._follow_after(elapsed_s)
+
+    def _move_on(self, elapsed_s: float) -> None:
+        assert self._follower is not None
+        self._moving = True
+        try:
+            self._follower.follow(self.waveform, elapsed_s, self._chaos.clock.now_ns() / _NS_PER_S)
+            if self.state == "coming":
+                self._since = self._read()
+        except BaseException as error:
+            self._cancel()
+            self._undo()
+            self._close("healed", f"taken back, as its waveform could not be followed: {error}")
+            raise
+        finally:
+            self._moving = False
+        if self._time_was_up:
+            self._time_was_up = False
+            self.time_is_up()
+
+    def _retreat(self) -> None:
+        """Take back what is commanded but was not seen."""
+        if self.state == "coming":
+            self._cancel()
+            self._hand_up()
+            self._undo()
+            self._close("never", "taken back, as the bench did not show it")
+
+    def _hand_up(self) -> None:
+        """What a later fault holds, that one heals, and to where this one found it."""
+        mine = {(undo.device, undo.setting): undo for undo in self.undos}
+        for other in self._chaos.above(self):
+            handed = [key for undo in other.undos if (key := (undo.device, undo.setting)) in mine.keys() - self._handed]
+            other.heal_to([mine[key] for key in handed])
+            self._handed.update(handed)
+
+    def heal_to(self, undos: Iterable[Undo]) -> None:
+        """Heal these settings to where they stood before the fault below this one, which is gone."""
+        instead = {(undo.device, undo.setting): undo for undo in undos}
+        self.undos = tuple(instead.get((undo.device, undo.setting), undo) for undo in self.undos)
+        if self._follower is not None:
+            self._follower.stood_at(self.undos)
+        self._chaos.hold_again(self)
+
+    def _find(self) -> bool:
+        """Whether this look settled what was waited for."""
+        chaos, now = self._chaos, self._read()
+        if self._moving:
+            return False
+        if not self._since:  # the look after the move failed
+            self._since = now
+            return False
+        expired = chaos.clock.now_ns() >= self._deadline_ns
+        if self.state == "coming":
+            span = Span(self._since, now)
+            finding = self._shown(span)
+            if finding.shown:
+                self.state, self.evidence = "in", finding.words
+                self._during = span  # until there is a later one
+                assert self._window is not None
+                self._windows.seen(self._window, finding.words)
+            elif expired:
+                self._not_shown(f"within {self.waveform.tops_s + self._patience_s:g} s: {finding.words}")
+            return finding.shown
+        if self.state != "healing":
+            return True
+        assert self._during is not None
+        finding = self._spec.healed(chaos.bench, self.target, self._seen, self._during, Span(self._since, now))
+        if finding.shown:
+            self._close("healed", finding.words)
+        elif expired and (others := self._others()):
+            # what was undone reads back as it stood; what else the bench shows is those others' as well
+            self._close("healed", f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told")
+            return True
+        elif expired:
+            self._close("broken", finding.words)
+            raise HealingError(
+                f"{self.fault} on {self.target}: healing was commanded, but the bench does not show it within"
+                f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
+            )
+        return finding.shown
+
+    def _others(self) -> tuple[str, ...]:
+        """Faults of what is detected that were in at any time while this one was."""
+        assert self._window is not None
+        now_s = self._chaos.clock.now_ns() / _NS_PER_S
+        return self._windows.beside(self._window, self._commanded_ns / _NS_PER_S, now_s)
+
+    def _shown(self, span: Span) -> Finding:
+        """What the bench shows of it at its present level."""
+        follower = self._follower
+        assert follower is not None
+        assert self._before is not None
+        if not follower.level:
+            return Finding(shown=False, words="its waveform is at nothing just now")
+        self._seen = follower.settings
+        return self._spec.shown(self._chaos.bench, self.target, follower.settings, self._before, span)
+
+    def _not_shown(self, words: str) -> None:
+        """Take it back and say that it was never seen."""
+        self._retreat()
+        raise FaultWithoutEvidenceError(
+            f"{self.commanded} on {self.target}: commanded, but the bench does not show it {words}. It was taken back, and what"
+            " was measured meanwhile says nothing about this fault"
+        )
+
+    # --- healing ------------------------------------------------------------------------------------------------------
+
+    def _take_back(self) -> None:
+        """Undo, and from then on look whether the bench shows it."""
+        with self._chaos.alone():
+            self._put_back()
+
+    def _put_back(self) -> None:
+        blind, self._overdue = None, False
+        if self.state == "in":  # on another attempt there is nothing of it left to look at
+            try:
+                self._look_before_healing()
+            except _TROUBLE as error:  # what cannot be looked at must be healed all the same
+                blind = error
+            if self.state != "in":
+                return  # its time was up during that look
+        self._cancel()
+        self._undo()
+        self.state = "healing"
+        if blind is not None:
+            self._close("broken", f"put back, but the bench could not be looked at: {blind}")
+            raise HealingError(f"{self.fault} on {self.target} was {self.healing}") from blind
+        self._since, self._first = {}, None
+        self._deadline_ns = self._chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
+        self._since = self._read()
+
+    def _look_before_healing(self) -> None:
+        if not isinstance(self.waveform, Step):
+            return  # it may be at any level by now: healing is judged by the level at which it was seen
+        if self._first is None:
+            self._look()
+            self._chaos.clock.sleep(self._spec.look_s)
+        self._during = Span(self._first or {}, self._read())
+
+    def _undo(self) -> None:
+        """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
+        bench, troubles, cause = self._chaos.bench, [], None
+        self._undone_ns = self._chaos.clock.now_ns()
+        for undo in reversed(self.undos):
+            if (undo.device, undo.setting) in self._handed:
+                continue
+            try:
+                bench.write(undo.device, undo.setting, float(undo.value))
+                found = bench.read(undo.device, undo.setting)
+                if not stands(undo.setting, found, float(undo.value)):
+                    troubles.append(f"{undo.device} reads back {undo.setting} {found:g}, expected {undo.value}")
+            except _TROUBLE as error:
+                troubles.append(str(error))
+                cause = error
+        if troubles:
+            self._close("broken", "; ".join(troubles))
+            raise HealingError(
+                f"{self.fault} on {self.target} could not be healed: {'; '.join(troubles)}. Heal it by hand"
+                " before anything else runs on this bench"
+            ) from cause
+
+    def _close(self, state: str, words: str) -> None:
+        """The end of it, good or bad, as the record keeps it."""
+        chaos = self._chaos
+        end_s = chaos.clock.now_ns() / _NS_PER_S
+        recorded = self.state == "broken"
+        self.state, self.healing = state, words
+        healed = state != "broken"
+        if self._window is not None:
+            self._windows.close(self._window, end_s, healed=healed)
+            if healed or not recorded:
+                chaos.record(self, self._commanded_ns / _NS_PER_S, end_s, healed=healed)
+        if healed:
+            chaos.release(self)
+
+    def resume(self) -> None:
+        """A later fault on the same setting was healed: what is overdue heals now, what is behind its waveform catches up."""
+        if self._overdue:
+            self.time_is_up()
+        elif self._behind and self.state in {"coming", "in"} and not self._chaos.above(self):
+            self._behind = False
+            self._move_on((self._chaos.clock.now_ns() - self._commanded_ns) / _NS_PER_S)

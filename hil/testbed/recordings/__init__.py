@@ -1,0 +1,1 @@
+"""Recordings of time tags as links, and what they show."""
