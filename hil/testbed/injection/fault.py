@@ -20,6 +20,7 @@ from hil.ports.waveform import Step
 from hil.testbed.actuators import stands
 from hil.testbed.injection._fault_settings import in_words
 from hil.testbed.injection.following import Follower
+from hil.testbed.injection.steady_look import LOOK_S as STEADY_S
 from hil.testbed.injection.trajectory import legs
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Fault:
 
     ``state``: ``made``, ``waiting`` (for its time), ``coming`` (commanded, not yet seen), ``in``, ``healing`` (taken back, not
     yet seen), ``healed``, ``broken`` (healing was not seen), ``never`` (did not get its turn, or nothing came of it).
-    ``evidence`` and ``healing`` are words with what the bench showed.
+    ``evidence`` and ``healing`` are words with what the bench showed. ``of_hardware``: it moves a real device.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Fault:
         self.settings = settings
         self.duration_s = duration_s
         self.waveform = waveform
+        self.of_hardware = False
         self.state = "made"
         self.evidence = ""
         self.healing = ""
@@ -145,8 +147,9 @@ class Fault:
         return self
 
     def _inject(self) -> None:
+        steady_s = self._chaos.look(self)
         self._look()
-        self._chaos.clock.sleep(self._spec.look_s)
+        self._chaos.clock.sleep(max(self._spec.look_s, steady_s))
         self._command()
         try:
             self._wait("coming")
@@ -186,7 +189,8 @@ class Fault:
         elif self.state in {"in", "healing"}:
             self._cancel()
             self._undo()
-            self._close("healed", "put back and read back; the run was being ended, so nobody waited for the bench to show it")
+            words = "put back and read back; the run was being ended, so nobody waited for the bench to show it"
+            self._close("healed", words, seen=False)
 
     def abort(self) -> None:
         """Heal it at once, seen or not."""
@@ -215,7 +219,8 @@ class Fault:
     def schedule(self, due_ns: int) -> None:
         """Inject at that bench time, in whatever waits for the clock then; the look before it begins in time for it."""
         self.state = "waiting"
-        early_ns = max(due_ns - round(self._spec.look_s * _NS_PER_S), self._chaos.clock.now_ns())
+        look_s = max(self._spec.look_s, STEADY_S if self.of_hardware else 0.0)
+        early_ns = max(due_ns - round(look_s * _NS_PER_S), self._chaos.clock.now_ns())
         self._at(early_ns, partial(self._look_ahead, due_ns))
         self._at(due_ns, self._fire)
 
@@ -277,6 +282,7 @@ class Fault:
         """Of a scheduled fault; where looking takes bench time the second look begins in time as well."""
         clock = self._chaos.clock
         begun_ns = clock.now_ns()
+        self._chaos.look(self)
         self._look()
         if taken_ns := clock.now_ns() - begun_ns:
             self._at(max(due_ns - taken_ns, clock.now_ns()), self._look_again)
@@ -353,7 +359,7 @@ class Fault:
         except BaseException as error:
             self._cancel()
             self._undo()
-            self._close("healed", f"taken back, as its waveform could not be followed: {error}")
+            self._close("healed", f"taken back, as its waveform could not be followed: {error}", seen=False)
             raise
         finally:
             self._moving = False
@@ -367,7 +373,7 @@ class Fault:
             self._cancel()
             self._hand_up()
             self._undo()
-            self._close("never", "taken back, as the bench did not show it")
+            self._close("never", "taken back, as the bench did not show it", seen=False)
 
     def _hand_up(self) -> None:
         """What a later fault holds, that one heals, and to where this one found it."""
@@ -410,10 +416,12 @@ class Fault:
         assert self._during is not None
         finding = self._spec.healed(chaos.bench, self.target, self._seen, self._during, Span(self._since, now))
         if finding.shown:
-            self._close("healed", finding.words)
+            # counts of a bench that is dark by now told nothing
+            self._close("healed", finding.words, seen=not self.of_hardware or chaos.lit)
         elif expired and (others := self._others()):
             # what was undone reads back as it stood; what else the bench shows is those others' as well
-            self._close("healed", f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told")
+            words = f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told"
+            self._close("healed", words, seen=False)
             return True
         elif expired:
             self._close("broken", finding.words)
@@ -503,8 +511,8 @@ class Fault:
                 " before anything else runs on this bench"
             ) from cause
 
-    def _close(self, state: str, words: str) -> None:
-        """The end of it, good or bad, as the record keeps it."""
+    def _close(self, state: str, words: str, *, seen: bool = True) -> None:
+        """The end of it, good or bad, as the record keeps it; whether the bench showed that it is gone."""
         chaos = self._chaos
         end_s = chaos.clock.now_ns() / _NS_PER_S
         recorded = self.state == "broken"
@@ -515,7 +523,7 @@ class Fault:
             if healed or not recorded:
                 chaos.record(self, self._commanded_ns / _NS_PER_S, end_s, healed=healed)
         if healed:
-            chaos.release(self)
+            chaos.release(self, seen=seen)
 
     def resume(self) -> None:
         """A later fault on the same setting was healed: what is overdue heals now, what is behind its waveform catches up."""
