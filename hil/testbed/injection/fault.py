@@ -381,7 +381,7 @@ class Fault:
         finding = self._looks.healed(span)
         if finding.shown:
             # counts of a bench that is dark by now told nothing
-            self._close("healed", finding.words, seen=not self.of_hardware or chaos.lit)
+            self._close("healed", finding.words, seen=not self.of_hardware or self._chaos.lit)
         elif expired and (others := self._others()):
             # what was undone reads back as it stood; what else the bench shows is those others' as well
             words = f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told"
