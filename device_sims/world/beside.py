@@ -10,6 +10,7 @@ from hil.bench.model import DetectorDevice, LaserDevice, PowerOutletDevice, Time
 from hil.errors import UsageError
 
 from .parameters import BREAKDOWN
+from .recordings import Recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ class Beside:
     def __init__(self, world: World) -> None:
         self._world = world
         self._power_watchers: list[Callable[[str, bool], None]] = []
+        self.recordings = Recordings(world)
 
     # --- laser drivers ------------------------------------------------------------------------------------------------
 
@@ -112,15 +114,6 @@ class Beside:
         half_s = (declared.window_s if window_s is None else window_s) / 2.0
         return tuple(_within(times[first] + delay_s, times[second], half_s) for first, second in pairs)
 
-    def events(self, device: str, from_ns: int, to_ns: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Clicks at all inputs, in the order of their times: seconds of world time, and the input of each (from 0), sampled."""
-        inputs = self._declared(device, TimeTaggerDevice).inputs
-        each = [self._times_s(name, from_ns, to_ns) + self._begin_s(name, from_ns) for name in inputs]
-        times_s = np.concatenate([np.empty(0), *each])
-        numbers = np.repeat(np.arange(len(inputs)), [len(times) for times in each])
-        order = np.argsort(times_s, kind="stable")
-        return times_s[order], numbers[order]
-
     # --- power --------------------------------------------------------------------------------------------------------
 
     def powered(self, device: str) -> bool:
@@ -154,11 +147,6 @@ class Beside:
     def _count(self, detector: str, now_ns: int) -> int:
         receiver, _, name = detector.partition(".")
         return int(self._world.counters(receiver, now_ns).counts[self._number(receiver, name)])
-
-    def _begin_s(self, detector: str, from_ns: int) -> float:
-        """World time of the pulse that times of clicks from then on are counted from."""
-        pulses = self._world.scene(detector.partition(".")[0]).pulses
-        return pulses.index_at(from_ns) / pulses.rate_hz
 
     def _times_s(self, detector: str, from_ns: int, to_ns: int) -> npt.NDArray[np.float64]:
         """When the detector clicked, in seconds from the beginning."""
