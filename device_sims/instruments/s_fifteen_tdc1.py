@@ -136,9 +136,7 @@ class SFifteenTdc1:
         return None
 
 
-def _words(
-    times_s: npt.NDArray[np.float64], inputs: npt.NDArray[np.int64], turns: int, until_s: float
-) -> tuple[bytes, int]:
+def _words(times_s: npt.NDArray[np.float64], inputs: npt.NDArray[np.int64], turns: int, until_s: float) -> tuple[bytes, int]:
     """Events of a piece, seconds since the stream began, and how often the time has rolled over by its end.
 
     At each rollover a word without an event, unless a click that comes late in the stream was told before it.

@@ -114,6 +114,15 @@ class Beside:
         half_s = (declared.window_s if window_s is None else window_s) / 2.0
         return tuple(_within(times[first] + delay_s, times[second], half_s) for first, second in pairs)
 
+    def events(self, device: str, from_ns: int, to_ns: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Clicks at all inputs, in the order of their times: seconds of world time, and the input of each (from 0), sampled."""
+        inputs = self._declared(device, TimeTaggerDevice).inputs
+        each = [self._times_s(name, from_ns, to_ns) + self._begin_s(name, from_ns) for name in inputs]
+        times_s = np.concatenate([np.empty(0), *each])
+        numbers = np.repeat(np.arange(len(inputs)), [len(times) for times in each])
+        order = np.argsort(times_s, kind="stable")
+        return times_s[order], numbers[order]
+
     # --- power --------------------------------------------------------------------------------------------------------
 
     def powered(self, device: str) -> bool:
@@ -147,6 +156,11 @@ class Beside:
     def _count(self, detector: str, now_ns: int) -> int:
         receiver, _, name = detector.partition(".")
         return int(self._world.counters(receiver, now_ns).counts[self._number(receiver, name)])
+
+    def _begin_s(self, detector: str, from_ns: int) -> float:
+        """World time of the pulse that times of clicks from then on are counted from."""
+        pulses = self._world.scene(detector.partition(".")[0]).pulses
+        return pulses.index_at(from_ns) / pulses.rate_hz
 
     def _times_s(self, detector: str, from_ns: int, to_ns: int) -> npt.NDArray[np.float64]:
         """When the detector clicked, in seconds from the beginning."""
