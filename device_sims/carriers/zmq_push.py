@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PushPort"]
 
 _LINGER_MS = 500
-"""Messages that were sent still reach a client that is there."""
+"""Messages that were sent still reach a client that is there; the port is freed much sooner."""
 
 
 class PushPort:
@@ -43,22 +43,32 @@ class PushPort:
         self._conversation = Conversation(Port(of.device, endpoint, of.clock, of.loop, of.speed), lambda _data: None)
 
     def flush(self) -> None:
-        """Send what can be sent; the rest waits until a client has come."""
+        """Send what can be sent; the rest waits until a client has come. When there will be no more, the port is closed."""
         import zmq
 
         while self.is_open and self._wanted.outbox:
             try:
                 self._socket.send(self._wanted.outbox[0], zmq.DONTWAIT)
             except zmq.Again:
-                return
+                break
             self._wanted.outbox.popleft()
+        if self._wanted.ended:
+            self.close()
 
     def close(self) -> None:
-        """No more; a second call does nothing."""
-        if self.is_open:
-            self.is_open = False
-            self._conversation.end()
-            self._socket.close()
+        """No more, and the port is free for others; a second call does nothing."""
+        import zmq
+
+        if not self.is_open:
+            return
+        self.is_open = False
+        self._conversation.end()
+        closed = self._socket.get_monitor_socket(zmq.EVENT_CLOSED)
+        self._socket.unbind(self._socket.last_endpoint.decode("ascii").rstrip("\0"))
+        closed.poll(_LINGER_MS)
+        self._socket.disable_monitor()
+        closed.close()
+        self._socket.close()
 
 
 class _Clockwork:
@@ -80,7 +90,4 @@ class _Clockwork:
         if not wanted.ended:
             wanted.advance(now_ns)
         self._port.flush()
-        if not wanted.ended:
-            return b"", wanted.every_s
-        self._port.close()
-        return b"", None
+        return b"", wanted.every_s if self._port.is_open else None

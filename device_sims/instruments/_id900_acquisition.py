@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._id900_blocks import Histogram, Raw
+from ._scpi_tree import ScpiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,8 @@ __all__ = ["CHANNELS", "Acquisition", "Record"]
 CHANNELS = 4
 _DEAD_PS = 40_000
 """Least time between two records."""
+_SHORTEST_PS = 10_000_000_000
+"""Least period of several records, which is ours: what comes faster would keep a simulated device from answering."""
 _CERTAIN_NS = 1_000_000
 """Later than this no jitter brings a click into a record that is over."""
 
@@ -80,6 +83,8 @@ class Acquisition:
         self.stop(now_ns)
         if self.record.enabled == "OFF":
             return
+        if self.record.number != 1 and self.record.every_ps < _SHORTEST_PS:
+            raise ScpiError(-221)
         self._playing = Record(self.record.width_ps, self.record.every_ps, self.record.number)
         self._began_ns, self._done = now_ns, 0
         self._times_s, self._inputs = np.empty(0), np.empty(0, dtype=np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._id900_acquisition import CHANNELS
 from ._id900_blocks import MOST_BINS
@@ -165,7 +165,7 @@ def _combiner(number: int) -> Commands:
     return found
 
 
-def _attribute(of: Callable[[IdqId900], object], name: str, instrument: IdqId900) -> object:
+def _attribute(of: Callable[[IdqId900], object], name: str, instrument: IdqId900) -> Any:
     return getattr(of(instrument), name)
 
 

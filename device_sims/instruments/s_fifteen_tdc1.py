@@ -3,8 +3,8 @@
 ``singles;counts?`` counts four inputs for the set ``time`` (ms) and answers then; ``pairs;counts?`` also the coincidences of
 inputs 1 and 3, 1 and 4, 2 and 3, 2 and 4. ``timestamp;INPKT;counts?`` streams a word of 32 bits for each event, little endian,
 for that time, or until ``abort`` where it is 0: 27 bits of time in steps of 2 ns, which roll over every 268 ms, and a bit for
-each input that clicked within the step. At each rollover a word without an event (bit 4) lets no turn be missed. Format as in
-the maker's own library (pyS15, usb_counter_fpga.py, read_timestamps_bin); how often words are sent is ours.
+each input that clicked within the step. Words without an event (bit 4) at every half turn let no rollover be missed. Format as
+in the maker's own library (pyS15, usb_counter_fpga.py, read_timestamps_bin); how often words are sent is ours.
 """
 
 from __future__ import annotations
@@ -103,22 +103,25 @@ class SFifteenTdc1:
     def _stamp(self, now_ns: int) -> Later:
         """Time stamps of the set time from now on, in order, until somebody says ``abort`` or asks anew."""
         self._streams += 1
-        own, turns = self._streams, 0
+        own, halves = self._streams, 0
         recordings = self._world.beside.recordings
         end_ns = now_ns + self._time_ms * 1_000_000 if self._time_ms else None
         recordings.begin(self._device, now_ns, end_ns)
 
         def tell(then_ns: int) -> tuple[bytes, float | None]:
-            nonlocal turns
+            nonlocal halves
             if own != self._streams:
                 return b"", None
             over = end_ns is not None and then_ns >= end_ns
             times_s, inputs = recordings.take(self._device, then_ns, last=over)
             until_s = (min(then_ns, end_ns or then_ns) - now_ns) / 1e9
-            words, turns = _words(times_s, inputs, turns, until_s)
-            return words, None if over else _EVERY_S
+            words, halves = _words(times_s, inputs, halves, until_s)
+            return words, None if over else next_s(then_ns)
 
-        return Later(_EVERY_S, tell)
+        def next_s(then_ns: int) -> float:
+            return _EVERY_S if end_ns is None else max(min(_EVERY_S, (end_ns - then_ns) / 1e9), 0.0)
+
+        return Later(next_s(now_ns), tell)
 
     def _set(self, name: str, text: str) -> Reply | None:
         try:
@@ -136,20 +139,18 @@ class SFifteenTdc1:
         return None
 
 
-def _words(times_s: npt.NDArray[np.float64], inputs: npt.NDArray[np.int64], turns: int, until_s: float) -> tuple[bytes, int]:
-    """Events of a piece, seconds since the stream began, and how often the time has rolled over by its end.
-
-    At each rollover a word without an event, unless a click that comes late in the stream was told before it.
-    """
+def _words(times_s: npt.NDArray[np.float64], inputs: npt.NDArray[np.int64], halves: int, until_s: float) -> tuple[bytes, int]:
+    """Events of a piece, seconds since the stream began, and how many half turns of the time have been told by its end."""
     steps = np.maximum((times_s / _STEP_S).astype(np.int64), 0)
     shown = inputs < _INPUTS
     steps, first = np.unique(steps[shown], return_inverse=True)
     patterns = np.zeros(len(steps), np.int64)
     np.bitwise_or.at(patterns, first, 1 << inputs[shown])
-    # the last clicks before now may not be known yet: a rollover is told with the next clicks, or a step later
-    known = max(int((until_s - _HELD_BACK_S) / (_TURN * _STEP_S)), turns, int(steps[-1] // _TURN) if len(steps) else 0)
-    rollovers = np.arange(turns + 1, known + 1) * _TURN
-    steps, patterns = np.concatenate([steps, rollovers]), np.concatenate([patterns, np.full(len(rollovers), _NO_EVENT)])
+    # the last clicks before now may not be known yet: a half turn is told with the next clicks, or a little later
+    half = _TURN // 2
+    known = max(int((until_s - _HELD_BACK_S) / (half * _STEP_S)), halves, int(steps[-1] // half) if len(steps) else 0)
+    empty = np.arange(halves + 1, known + 1) * half
+    steps, patterns = np.concatenate([steps, empty]), np.concatenate([patterns, np.full(len(empty), _NO_EVENT)])
     order = np.argsort(steps, kind="stable")
     return ((steps[order] % _TURN << 5) | patterns[order]).astype("<u4").tobytes(), known
 

@@ -17,12 +17,13 @@ from hil.errors import InstrumentError, ReplyError
 from hil.transports import Exactly, Until, over_zmq, over_zmq_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     import numpy.typing as npt
 
     from hil.ports.spec import DeviceSettings
+    from hil.transports import Transport
 
 __all__ = ["DataLink"]
 
@@ -36,14 +37,20 @@ _LOOK_S, _PATIENCE_S = 0.05, 10.0
 class DataLink:
     """The service beside one instrument, for some of its channels."""
 
-    def __init__(self, settings: DeviceSettings, channels: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        channels: tuple[int, ...],
+        requests: Transport | None = None,
+        streams: Mapping[int, Transport] | None = None,
+    ) -> None:
         self.name, self._settings = settings.name, settings
         host = urlsplit(settings.data_resource).hostname or ""
         self._address = urlsplit(settings.resource).hostname or ""
-        self._requests = over_zmq(settings.name, settings.data_resource, timeout_s=settings.timeout_s)
+        self._requests = requests or over_zmq(settings.name, settings.data_resource, timeout_s=settings.timeout_s)
         self._ports = {channel: _stream_port(host, channel) for channel in channels}
         # what is streamed may be raw key
-        self._streams = {
+        self._streams = streams or {
             channel: over_zmq_pair(settings.name, f"tcp://{host}:{port}", timeout_s=settings.timeout_s, secret=(b"",))
             for channel, port in self._ports.items()
         }

@@ -45,12 +45,14 @@ _TICKS_PER_S = 10**12
 class IdqId900:
     """Counter of four inputs and of their coincidences, two by two, and time stamps of their clicks in ps."""
 
-    def __init__(self, settings: DeviceSettings, transport: Transport | None = None) -> None:
+    def __init__(self, settings: DeviceSettings, transport: Transport | None = None, link: DataLink | None = None) -> None:
         self.name = settings.name
         self.capabilities = CAPABILITIES
         self._settings = settings
         self._transport = transport or over_zmq(settings.name, settings.resource, timeout_s=settings.timeout_s)
-        self._link = DataLink(settings, tuple(_PASSING)) if settings.data_resource else None
+        self._link = link
+        if link is None and settings.data_resource:
+            self._link = DataLink(settings, tuple(_PASSING))
 
     def open(self) -> None:
         """Connect."""
