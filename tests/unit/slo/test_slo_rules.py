@@ -132,6 +132,16 @@ def test_guard_band_of_a_tolerance() -> None:
     assert dead.margin is not None
 
 
+def test_guard_band_of_a_rate_moves_its_limits_apart(run_of: RunOf) -> None:
+    """5,000 bit/s in every block, without spread: within 100 of the limit on either side it is undecided, beyond it is not."""
+    run = run_of(*[(1, 100)] * 3, secret_bits=5000)
+    guarded = Objective("key_rate", 0.0, "bit/s", guard_band=100.0)
+    found = [
+        judged("key_rate", run, replace(guarded, limit=limit)).outcome for limit in (4899.0, 4901.0, 5000.0, 5099.0, 5101.0)
+    ]
+    assert found == [Outcome.PASS, *[Outcome.INCONCLUSIVE] * 3, Outcome.FAIL]
+
+
 def test_guard_bands_as_they_are_written() -> None:
     """A number, a quantity, multiples of U."""
     assert guard_band(0.001, "ratio") == (0.001, 1.0)
