@@ -200,7 +200,7 @@ class TestEveryWay:
         assert caught.value.power_w == pytest.approx(BRIGHT_W * 10.0 ** (-losses_db[endangered] / 10.0), rel=1e-6)
 
     def test_the_brightest_pulses_count(self, tmp_path: Path) -> None:
-        """Where a pilot is 1e-18 W: 0.55 photons of h c / 1550 nm, a billion a second, are 70.5 pW; the vacuum state is none."""
+        """Where a pilot is 1e-18 W: 0.55 photons of h c / 1550 nm, a billion a second, are 70.5 pW; vacuum is none."""
         text = shipped()["metro-25km"].read_text(encoding="utf-8").replace('"-20 dBm"', '"-150 dBm"')
         file = tmp_path / "pulses.toml"
         file.write_text(text, encoding="utf-8")
