@@ -13,7 +13,9 @@ from hil.errors import UsageError
 from hil.ports.objective import Objective, guard_band
 from hil.ports.run import CountGates, InterClickGaps, Latencies
 from hil.record.model import DeclaredRule, VerdictEntry
-from hil.slo import compare, declared_rule, ruled
+from hil.seeds import stream
+from hil.slo import compare, declared_rule, latency_excess, ruled
+from hil.statistics.comparison import quantile_difference
 from hil.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -214,3 +216,12 @@ def test_new_against_old(
         compare(spec, *arms, margin=-1.0)
     with pytest.raises(UsageError, match="no better and worse"):
         compare(discovery.find("indicator", "dead_time"), *arms, margin=1.0)
+
+
+def test_latencies_are_compared_by_bursts() -> None:
+    """Twenty in a row are fast or slow together, so that they are drawn together: split by hand it is the same interval."""
+    rng = stream(10, "bursts")
+    new, old = (Latencies("round trip", np.repeat(rng.exponential(1e-3, 12), 20), simulated=True) for _ in range(2))
+    by_burst = (np.split(times.durations_s, 12) for times in (new, old))
+    expected = quantile_difference(*by_burst, 0.95, stream(10, "bootstrap"))
+    assert latency_excess(new, old, 0.95, stream(10, "bootstrap")) == expected
