@@ -64,7 +64,7 @@ class PushPort:
         self.is_open = False
         self._conversation.end()
         closed = self._socket.get_monitor_socket(zmq.EVENT_CLOSED)
-        self._socket.unbind(self._socket.last_endpoint.decode("ascii").rstrip("\0"))
+        self._socket.unbind(self._socket.getsockopt_string(zmq.LAST_ENDPOINT))
         closed.poll(_LINGER_MS)
         self._socket.disable_monitor()
         closed.close()

@@ -8,7 +8,7 @@ examples (``coincidences.py``), whose windows say which block feeds which.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    Times = npt.NDArray[np.int64]
+__all__ = ["COMBINERS", "CONFIGURATIONS", "Combiner", "Routing", "Times"]
 
-__all__ = ["COMBINERS", "CONFIGURATIONS", "Combiner", "Routing"]
+Times: TypeAlias = "npt.NDArray[np.int64]"
+"""When events were, in ps, ascending; shape (n,)."""
 
 CONFIGURATIONS = ("COUNT", "HISTO")
 COMBINERS = 24
