@@ -60,7 +60,8 @@ class TwinHost:
     ``devices`` names those to serve; KMEs and recordings among them are not its business. ``ports`` gives fixed TCP ports by
     device (``"alice"``, ``"alice.data"``); all others are free ones. ``speed`` is how much faster than real a real-time
     clock runs; on a virtual clock devices answer at once. ``serial_lines="tcp"`` serves serial devices as a device server
-    would, as on Windows, which has no ptys. ``paced``: bytes on a pty take the time of the line's baud rate, on a real clock.
+    would, as on Windows, which has no ptys. ``paced``: bytes to and from a serial device take the time of its baud rate, on a
+    real clock, over whichever carrier.
     """
 
     def __init__(
@@ -200,7 +201,7 @@ class TwinHost:
             from .carriers.zmq import ZmqCarrier
 
             return ZmqCarrier(port, _HOST, self._ports.pop(key, 0))
-        return TcpCarrier(port, listen(port.device, _HOST, self._ports.pop(key, 0)))
+        return TcpCarrier(port, listen(port.device, _HOST, self._ports.pop(key, 0)), paced=self._paced)
 
     def _drop_carriers(self) -> None:
         async def close() -> None:
@@ -274,10 +275,10 @@ def _for_good(endpoint: Endpoint) -> Endpoint:
 def _with(address: TwinAddress, endpoint: Endpoint, carrier: Carrier) -> TwinAddress:
     if hasattr(carrier, "path"):
         return replace(address, resource=f"ASRL{carrier.path}::INSTR", path=carrier.path)
-    resource = f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
+    at = f"{carrier.host}:{carrier.number}"
+    resource = f"ASRLsocket://{at}::INSTR" if endpoint.carrier == "pty" else f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
     if scheme := {"http": "http", "zmq": "tcp"}.get(endpoint.carrier):
-        host, port = carrier.host, carrier.number
-        resource = f"{scheme}://{host}:{port}"
+        resource = f"{scheme}://{at}"
     if endpoint.name == "data":
         return replace(address, data_resource=resource, data_port=carrier.number)
     return replace(address, resource=resource, host=carrier.host, port=carrier.number)
