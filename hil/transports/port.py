@@ -77,7 +77,7 @@ def tcp_address(resource: str) -> tuple[str, int] | None:
 
 
 def server_address(resource: str) -> tuple[str, int] | None:
-    """Host and port of ``ASRLsocket://host:port::INSTR``, a serial line behind a device server, or None for any other resource."""
+    """Host and port of ``ASRLsocket://host:port::INSTR``, a serial line behind a device server; None for anything else."""
     match = _SERVER.fullmatch(resource)
     return (match["host"].strip("[]"), int(match["port"])) if match else None
 

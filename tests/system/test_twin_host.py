@@ -300,7 +300,7 @@ class TestPacing:
         assert len(set(answers.split(b"Done\r\n\r\n"))) == 2
 
     def test_a_client_that_left_with_a_message_on_the_line(self, serve, on_socket) -> None:
-        """Behind a device server its last words still reach the device; its answer goes nowhere, and the next client is served."""
+        """Behind a device server its last words reach the device, the answers go nowhere, and the next client is served."""
         host = serve(SystemClock(), paced=True, serial_lines="tcp")
         at = host.addresses["voa"]
         with socket.create_connection(("127.0.0.1", at.port), timeout=20) as leaving:

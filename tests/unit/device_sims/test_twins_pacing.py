@@ -1,4 +1,4 @@
-"""Bytes on a paced serial line arrive when their last bit does: start bit, eight of data, stop bit at the device's baud rate."""
+"""Bytes on a paced serial line arrive when their last bit does: start bit, eight of data, stop bit, at the baud rate."""
 
 from __future__ import annotations
 
