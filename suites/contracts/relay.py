@@ -1,7 +1,8 @@
 """Stands between a driver and its device: writes down what both say and, on request, does to it what bad lines do.
 
 A relay is reached the way the device is: over TCP (also below HTTP, or before a device server), over a pseudo terminal where
-the device is on one, or over ZMQ. What it passes on goes through two filters, :attr:`Relay.to_device` and :attr:`Relay.to_driver`, piece by piece as it came.
+the device is on one, or over ZMQ. What it passes on goes through two filters, :attr:`Relay.to_device` and
+:attr:`Relay.to_driver`, piece by piece as it came.
 """
 
 from __future__ import annotations
