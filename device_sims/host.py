@@ -17,10 +17,12 @@ from hil.errors import UnknownNameError, UsageError
 from .carriers._conversation import Port
 from .carriers._loop import LoopThread
 from .carriers.tcp import TcpCarrier, listen
+from .world.time_of_day import EPOCH
 from .world.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
     from typing import Self
 
     from hil.bench.model import Bench
@@ -61,7 +63,8 @@ class TwinHost:
     device (``"alice"``, ``"alice.data"``); all others are free ones. ``speed`` is how much faster than real a real-time
     clock runs; on a virtual clock devices answer at once. ``serial_lines="tcp"`` serves serial devices as a device server
     would, as on Windows, which has no ptys. ``paced``: bytes to and from a serial device take the time of its baud rate, on a
-    real clock, over whichever carrier.
+    real clock, over whichever carrier. ``epoch`` is the date at time zero, with its zone, which devices with a
+    calendar tell.
     """
 
     def __init__(
@@ -75,9 +78,10 @@ class TwinHost:
         speed: float = 1.0,
         serial_lines: str = "tcp" if sys.platform == "win32" else "pty",
         paced: bool = False,
+        epoch: datetime = EPOCH,
     ) -> None:
         specs = _twins_of(bench, devices)
-        self.world = World(bench, seed)
+        self.world = World(bench, seed, epoch)
         self.addresses: dict[str, TwinAddress] = {}
         self._specs = specs
         self._carriers: dict[str, list[Carrier]] = {}
