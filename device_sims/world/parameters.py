@@ -13,6 +13,7 @@ from hil.bench.model import (
     DetectorDevice,
     Dispersion,
     Drift,
+    Eve,
     Fibre,
     FreeSpace,
     LaserDevice,
@@ -171,6 +172,7 @@ EVE = {
     "intercept_fraction": Bounds(0.0, 1.0),
     "splitting_fraction": Bounds(0.0, 1.0),
     "time_shift_s": Bounds(0.0, 1e-8),
+    "late_fraction": Bounds(0.0, 1.0),
     "blinding_power_w": Bounds(0.0, 1.0),
 }
 """What an eavesdropper does on a link, which is injected on the link's name."""
@@ -201,6 +203,7 @@ _NOT_DECLARED = {
 _NM_PER_K = 0.09
 """By which a laser's wavelength grows with its temperature: 0.08 to 0.10 nm/K of distributed-feedback lasers at 1550 nm."""
 _NO_TRAFFIC = Traffic(launch_power_w=0.0)
+_NOBODY = Eve()
 
 
 class Parameters:
@@ -223,7 +226,7 @@ class Parameters:
         self._ways = {way.name: way.link for way in ways(bench)}
         for name, link in self._ways.items():
             if not link.entangled:
-                self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
+                self._base |= {(name, parameter): float(getattr(link.eve or _NOBODY, parameter)) for parameter in EVE}
             for table in _tables(link):
                 actual = actual_of(table)
                 for parameter in OF_LINKS[type(table)]:
