@@ -24,7 +24,8 @@ from hil.seeds import stream
 
 from .beside import Beside
 from .optics import Optics
-from .parameters import Parameters, initial_state
+from .parameters import Parameters
+from .power_up import initial_state
 from .source import Habits, PulseClock, Source
 from .thermal import Stage
 from .timeline import Key, State, Timeline
