@@ -164,8 +164,9 @@ class CountGates:
 class BasisBalance:
     """Clicks of the two detectors of one basis in n equal stretches, under light.
 
-    ``ones`` of bit 1 among ``clicks``, int64 (n,). ``subject`` names them, and which half by time of arrival, where there are halves. ``declared_share`` of bit 1 is what the
-    link as declared gives, ``mismatch`` how far from it detectors come to lie that differ as much as they may.
+    ``ones`` of bit 1 among ``clicks``, int64 (n,). ``subject`` names them, and which half by time of arrival, where there are
+    halves. ``declared_share`` of bit 1 is what the link as declared gives, ``mismatch`` how far from it detectors come to lie
+    that differ as much as they may.
     """
 
     subject: str
