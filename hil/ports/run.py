@@ -92,9 +92,10 @@ class Prediction:
     dark_counts_hz: float
     qber_ratio: float
     key_rate_bps: float
+    """After authentication keys were paid for."""
     block_s: float
     first_key_block_s: float
-    """Shortest block, in seconds, that would give any key; inf when none would."""
+    """Shortest block, in seconds, that would give any key, authentication not yet paid; inf when none would."""
 
 
 @dataclass(frozen=True)
