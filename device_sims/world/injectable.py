@@ -162,6 +162,7 @@ EVE = {
     "intercept_fraction": Bounds(0.0, 1.0),
     "splitting_fraction": Bounds(0.0, 1.0),
     "time_shift_s": Bounds(0.0, 1e-8),
+    "late_fraction": Bounds(0.0, 1.0),
     "blinding_power_w": Bounds(0.0, 1.0),
 }
 """What an eavesdropper does on a link, which is injected on the link's name."""
