@@ -370,9 +370,9 @@ class Fault:
         if self.state == "coming":
             finding = self._shown(span)
             if finding.shown:
-                self.state, self.evidence = "in", finding.words
+                self.state, self.evidence = "in", finding.words + self._level_in_words
                 assert self._window is not None
-                self._windows.seen(self._window, finding.words)
+                self._windows.seen(self._window, self.evidence)
             elif expired:
                 self._not_shown(f"within {self.waveform.tops_s + self._patience_s:g} s: {finding.words}")
             return finding.shown
@@ -394,6 +394,12 @@ class Fault:
                 f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
             )
         return finding.shown
+
+    @property
+    def _level_in_words(self) -> str:
+        """At which level of its waveform a look judged it; nothing for a step, which has one."""
+        assert self._follower is not None
+        return "" if isinstance(self.waveform, Step) else f" (at level {self._follower.level:g} of its waveform)"
 
     def _others(self) -> tuple[str, ...]:
         """Faults of what is detected that were in at any time while this one was."""
