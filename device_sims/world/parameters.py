@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -13,179 +12,38 @@ from hil.bench.model import (
     DetectorDevice,
     Dispersion,
     Drift,
+    Eve,
     Fibre,
     FreeSpace,
     LaserDevice,
-    PairSourceDevice,
     Polarisation,
-    PowerMeterDevice,
-    PowerOutletDevice,
     ReceiverDevice,
-    RepeaterNodeDevice,
-    SwitchDevice,
-    TemperatureControllerDevice,
     Traffic,
     TransmitterDevice,
 )
 from hil.errors import UnknownNameError, UsageError
 
+from .injectable import EVE, INJECTABLE, LOSS, OF_LINKS, OF_WAYS, PER_DETECTOR, SEGMENT
+from .time_of_day import OFFSET
 from .ways import ways
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hil.bench.model import Bench, Device, Link
 
     LinkTable = Fibre | Dispersion | Traffic | Polarisation | FreeSpace | Background | Drift
 
+    from .injectable import Bounds
     from .timeline import Key, State
 
-__all__ = ["BREAKDOWN", "INJECTABLE", "SEGMENT", "Bounds", "Parameters", "initial_state", "traffic_of"]
+__all__ = ["BREAKDOWN", "Parameters", "traffic_of"]
 
 BREAKDOWN = 0.9
 """Of a detector's declared bias. Above it efficiency and dark counts grow in proportion, as of InGaAs diodes at a few volts
 of excess bias they nearly do (J. Zhang et al., Light: Science & Applications 4, e286 (2015))."""
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """The physically sensible interval of a parameter, ends included."""
-
-    low: float
-    high: float
-
-
-PER_DETECTOR = {
-    "dark_count_rate_hz": Bounds(0.0, 1e8),
-    "efficiency": Bounds(0.0, 1.0),
-    "dead_time_s": Bounds(0.0, 1e-2),
-    "afterpulse_probability": Bounds(0.0, 0.5),
-    "afterpulse_decay_s": Bounds(1e-9, 1e-2),
-    "recovery_time_s": Bounds(0.0, 1e-3),
-}
-
-_FIRMWARE = {"firmware_code": Bounds(0.0, 999_999_999.0)}
-"""Another version that a transceiver tells, as :func:`hil.ports.identity.firmware_code`; 0 for its own."""
-
-INJECTABLE: dict[type, dict[str, Bounds]] = {
-    TransmitterDevice: {
-        **_FIRMWARE,
-        "intensity_scale": Bounds(0.0, 100.0),
-        "pilot_power_w": Bounds(0.0, 1.0),
-        "key_basis_probability": Bounds(0.01, 0.99),
-        "repeat_probability": Bounds(0.0, 0.95),
-        "detuning_nm": Bounds(-20.0, 20.0),
-    },
-    PairSourceDevice: {
-        "mean_pairs": Bounds(0.0, 100.0),
-        "visibility_key": Bounds(0.0, 1.0),
-        "visibility_test": Bounds(0.0, 1.0),
-        "pilot_power_w": Bounds(0.0, 1.0),
-    },
-    ReceiverDevice: {
-        **PER_DETECTOR,
-        **_FIRMWARE,
-        "counter_bits": Bounds(0.0, 63.0),
-        "misalignment": Bounds(0.0, 0.5),
-        "insertion_loss_db": Bounds(0.0, 100.0),
-        "detector_temperature_c": Bounds(-273.0, 100.0),
-        "phase_error_rad": Bounds(-100.0, 100.0),
-        "efficiency_ageing": Bounds(0.0, 0.999),
-        "dark_count_ageing": Bounds(0.0, 10.0),
-        "efficiency_offset_s": Bounds(0.0, 1e-8),
-        "blinding_threshold_w": Bounds(0.0, 1.0),
-        "latching_threshold_w": Bounds(0.0, 1.0),
-        "clock_offset_s": Bounds(0.0, 1e9),
-        "clock_error_ppm": Bounds(-1000.0, 1000.0),
-        "clock_drift_ppm_per_h": Bounds(-1e5, 1e5),
-        "clock_noise": Bounds(0.0, 1e-6),
-        "jitter_sigma_s": Bounds(0.0, 1e-6),
-        "latch_rate_hz": Bounds(0.0, 1e10),
-        "latch_reset_s": Bounds(0.0, 10.0),
-        "sync_signal": Bounds(0.0, 1.0),
-    },
-    AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
-    SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
-    PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
-    TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
-    LaserDevice: {"ambient_c": Bounds(-50.0, 100.0), "threshold_a": Bounds(0.0, 10.0)},
-    RepeaterNodeDevice: {
-        "coherence_time_s": Bounds(1e-9, 1e9),
-        "swap_success": Bounds(0.0, 1.0),
-        "swap_fidelity": Bounds(0.25, 1.0),
-    },
-}
-"""Parameters that can be injected, by class of device; those of a receiver's detectors also as ``<detector>.<parameter>``,
-the intensity of a transmitter's settings as ``<number>.intensity_scale``."""
-
-_LOSS = Bounds(0.0, 200.0)
-
-OF_LINKS: dict[type, dict[str, Bounds]] = {
-    Fibre: {
-        "excess_loss_db": _LOSS,
-        "length_km": Bounds(0.0, 2000.0),
-        "attenuation_db_per_km": Bounds(0.0, 100.0),
-        "temperature_c": Bounds(-60.0, 100.0),
-        "splice_loss_db": _LOSS,
-        "connector_loss_db": _LOSS,
-    },
-    Dispersion: {"dispersion_ps_per_nm_km": Bounds(-1000.0, 1000.0), "line_width_nm": Bounds(0.0, 100.0)},
-    Traffic: {"launch_power_w": Bounds(0.0, 10.0), "raman_per_km_nm": Bounds(0.0, 1e-6)},
-    Polarisation: {"drift_rad_per_s": Bounds(0.0, 1000.0)},
-    FreeSpace: {
-        "range_km": Bounds(0.0, 1e6),
-        "divergence_urad": Bounds(1e-3, 1e5),
-        "pointing_jitter_urad": Bounds(0.0, 1e5),
-        "atmosphere_loss_db": _LOSS,
-        "optics_loss_db": _LOSS,
-        "excess_loss_db": _LOSS,
-        "scintillation_index": Bounds(0.0, 4.0),
-        "rytov_variance": Bounds(0.0, 100.0),
-    },
-    Background: {
-        "day_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
-        "night_radiance_w_per_m2_sr_nm": Bounds(0.0, 1e3),
-    },
-    Drift: {
-        "day_night_k": Bounds(0.0, 100.0),
-        "weather_k": Bounds(0.0, 30.0),
-        "misalignment_per_k": Bounds(0.0, 0.5),
-        "misalignment_per_day": Bounds(0.0, 0.5),
-        "loss_db_per_k": Bounds(0.0, 10.0),
-        "laser_db": Bounds(0.0, 3.0),
-        "laser_loss_per_day_db": Bounds(0.0, 10.0),
-    },
-}
-"""Parameters of a link's tables that can be injected; its passive elements have ``<element>.loss_db``."""
-
-SEGMENT = {
-    **{key: OF_LINKS[Fibre][key] for key in ("length_km", "attenuation_db_per_km", "excess_loss_db")},
-    "attempt_rate_hz": Bounds(1e-3, 1e12),
-    "pair_probability": Bounds(0.0, 1.0),
-    "efficiency": Bounds(0.0, 1.0),
-    "fidelity": Bounds(0.25, 1.0),
-}
-"""Of the elementary links of a repeater chain, as ``segment1.<parameter>`` of the link, counted from its end a."""
-
-EVE = {
-    "intercept_fraction": Bounds(0.0, 1.0),
-    "splitting_fraction": Bounds(0.0, 1.0),
-    "time_shift_s": Bounds(0.0, 1e-8),
-    "blinding_power_w": Bounds(0.0, 1.0),
-}
-"""What an eavesdropper does on a link, which is injected on the link's name."""
-
 _ENOUGH = 0.5
 """Of its declared strength a synchronisation signal is still followed."""
-
-OF_WAYS = {
-    "rotation_rad": Bounds(-100.0, 100.0),
-    "burst_rate_rad_per_s": Bounds(0.0, 1e8),
-    "burst_s": Bounds(0.0, 10.0),
-    "burst_every_s": Bounds(1e-3, 1e6),
-}
-"""What turns the polarisation on the way to a receiver, beyond what its controller holds back, by an angle on the Poincaré
-sphere all the time, and in bursts that begin at every whole multiple of a time."""
 
 _NOT_DECLARED = {
     "intensity_scale": 1.0,
@@ -196,11 +54,13 @@ _NOT_DECLARED = {
     "burst_every_s": 1.0,
     "sync_signal": 1.0,
     "firmware_code": 0.0,
+    OFFSET: 0.0,
     "counter_bits": 0.0,
 }
 _NM_PER_K = 0.09
 """By which a laser's wavelength grows with its temperature: 0.08 to 0.10 nm/K of distributed-feedback lasers at 1550 nm."""
 _NO_TRAFFIC = Traffic(launch_power_w=0.0)
+_NOBODY = Eve()
 
 
 class Parameters:
@@ -223,7 +83,7 @@ class Parameters:
         self._ways = {way.name: way.link for way in ways(bench)}
         for name, link in self._ways.items():
             if not link.entangled:
-                self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
+                self._base |= {(name, parameter): float(getattr(link.eve or _NOBODY, parameter)) for parameter in EVE}
             for table in _tables(link):
                 actual = actual_of(table)
                 for parameter in OF_LINKS[type(table)]:
@@ -344,7 +204,7 @@ class Parameters:
                     f"segment{number}.{parameter}": bounds for number in numbers for parameter, bounds in SEGMENT.items()
                 }
             of_tables = {name: bounds for table in _tables(link) for name, bounds in OF_LINKS[type(table)].items()}
-            parts = {f"{part}.loss_db": _LOSS for part in link.element}
+            parts = {f"{part}.loss_db": LOSS for part in link.element}
             return found, of_tables | OF_WAYS | parts | ({} if link.entangled else EVE)
         everything = ", ".join([*self._bench.device, *self._ways])
         raise UnknownNameError(f"no device or link {name!r} on bench {self._bench.bench.name!r}; known: {everything}")
@@ -373,35 +233,3 @@ def _true_value(device: Device, parameter: str) -> float:
         return actual.get("attenuation_db", device.attenuation_db) - device.attenuation_db
     default = _NOT_DECLARED.get(parameter)
     return float(actual.get(parameter, getattr(device, parameter) if default is None else default))
-
-
-def initial_state(bench: Bench) -> State:
-    """What is set at time zero."""
-    return {(name, setting): value for name, device in bench.device.items() for setting, value in _settings(device)}
-
-
-def _settings(device: object) -> Iterator[tuple[str, float]]:
-    if isinstance(device, AttenuatorDevice):
-        yield "attenuation_db", device.attenuation_db
-    elif isinstance(device, SwitchDevice):
-        yield "channel", float(device.through_channel)
-    elif isinstance(device, TemperatureControllerDevice):
-        yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
-        yield "heater", 1.0
-    elif isinstance(device, LaserDevice):
-        yield "setpoint_c", actual_of(device).get("setpoint_c", device.setpoint_c)
-        yield "heater", 1.0
-        yield "current_a", device.current_a
-        yield "lasing", 0.0
-    elif isinstance(device, DetectorDevice):
-        yield "biased", 0.0
-        yield "bias_v", device.bias_v
-        yield "setpoint_c", device.setpoint_c
-    elif isinstance(device, PowerOutletDevice):
-        yield "powered", 1.0
-    elif isinstance(device, (TransmitterDevice, PairSourceDevice)):
-        yield "emitting", 0.0
-    elif isinstance(device, ReceiverDevice):
-        yield "biased", 0.0
-    elif isinstance(device, RepeaterNodeDevice):
-        yield "repeating", 0.0

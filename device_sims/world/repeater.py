@@ -22,7 +22,7 @@ from hil.errors import UsageError
 from hil.ports.repeater import BASES, PairRecords, SwapCounts
 from hil.seeds import stream
 
-from .parameters import INJECTABLE, SEGMENT
+from .injectable import INJECTABLE, SEGMENT
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -101,6 +101,9 @@ class FaultContract:
     """Settings of zero; None for a fault that has none."""
     beyond: ClassVar[dict[str, Any] | None] = None
     """Settings outside the envelope, or impossible; None for a fault without a range."""
+    stands: ClassVar[dict[tuple[str, str], float] | None] = None
+    """Where each setting it moves stands under ``arguments``, by device and name, worked out by hand from what the bench file
+    declares and what the settings mean; None where nobody did, and then how far it goes is not checked."""
 
     @pytest.fixture
     def spec(self) -> FaultSpec:
@@ -146,8 +149,11 @@ class FaultContract:
         )
 
     def test_shows_and_heals(self, chaos: Chaos, spec: FaultSpec, bench: WatchedBench) -> None:
-        """The bench shows it in, then out, in words with what was read; the window is closed by the confirmed healing."""
+        """The bench shows it in, as far as asked, then out, in words with what was read; confirmed healing ends its window."""
         with self.make(chaos, spec, **self.arguments) as fault:
+            if self.stands is not None:
+                there = {(move.device, move.setting): bench.read(move.device, move.setting) for move in bench.moves}
+                assert there == pytest.approx(self.stands)
             assert fault.injected
             assert any(character.isdigit() for character in fault.evidence)
             assert bench.moves, "it shows without having moved anything"

@@ -18,15 +18,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find, names
-from hil.errors import HilError, MissingCapabilityError, UnknownNameError, UsageError
+from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
 from hil.seeds import derive
 from hil.testbed.channel.classical_channel import SUFFIX
 from hil.testbed.injection._fault_settings import duration_s, settings_of, together
 from hil.testbed.injection._fault_waveforms import magnitudes_given, waveform_of
+from hil.testbed.injection._troubles import TROUBLE, all_of
 from hil.testbed.injection.abort_watch import AbortWatch
 from hil.testbed.injection.admission import admit, is_real
 from hil.testbed.injection.chaos_plan import ChaosPlan
-from hil.testbed.injection.fault import Fault, all_of
+from hil.testbed.injection.fault import Fault
 from hil.testbed.injection.fault_bench import TestbedFaultBench
 from hil.testbed.injection.fault_target import target_of
 
@@ -142,7 +143,7 @@ class Chaos:
         """A fault's own step, as its time has come."""
         try:
             step()
-        except (HilError, OSError) as error:
+        except TROUBLE as error:
             if not self._deep:
                 raise
             self._put_off.append(error)

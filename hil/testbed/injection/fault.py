@@ -11,49 +11,35 @@ from hil.errors import (
     EnvelopeError,
     FaultWithoutEvidenceError,
     HealingError,
-    HilError,
     MissingCapabilityError,
     UsageError,
 )
-from hil.ports.spec import Finding, Span
+from hil.ports.spec import Finding
 from hil.ports.waveform import Step
-from hil.testbed.actuators import stands
 from hil.testbed.injection._fault_settings import in_words
+from hil.testbed.injection._troubles import TROUBLE, all_of
+from hil.testbed.injection.evidence import Evidence
 from hil.testbed.injection.following import Follower
 from hil.testbed.injection.trajectory import legs
+from hil.testbed.injection.undoing import Undoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
 
     from hil.clock import Scheduled
     from hil.ports.run import FaultWindow
-    from hil.ports.spec import FaultSpec, Readings, Undo
+    from hil.ports.spec import FaultSpec, Span, Undo
     from hil.ports.waveform import Waveform
     from hil.testbed.injection.chaos import Chaos
     from hil.testbed.injection.trajectory import Leg
 
-__all__ = ["Fault", "all_of"]
+__all__ = ["Fault"]
 
 _NS_PER_S = 1_000_000_000
 _SHORTEST_POLL_S = 0.05
 _POLLS = 40
-_TROUBLE = (HilError, OSError)
 _NOTHING_SENT = (ChaosLimitError, EnvelopeError, MissingCapabilityError, UsageError)
-
-
-def all_of(steps: Iterable[Callable[[], None]]) -> None:
-    """Do every step, whatever becomes of the ones before; the first trouble is raised, with the others as notes."""
-    troubles: list[Exception] = []
-    for step in steps:
-        try:
-            step()
-        except _TROUBLE as error:
-            troubles.append(error)
-    if troubles:
-        for other in troubles[1:]:
-            troubles[0].add_note(f"besides: {other}")
-        raise troubles[0]
 
 
 class Fault:
@@ -75,23 +61,17 @@ class Fault:
         self.state = "made"
         self.evidence = ""
         self.healing = ""
-        self.undos: tuple[Undo, ...] = ()
         self._chaos = chaos
         self._spec = spec
         self._timers: list[Scheduled] = []
-        self._first: Readings | None = None
-        self._last: Readings | None = None
-        self._before: Span | None = None
-        self._since: Readings = {}
-        self._during: Span | None = None
-        self._seen: Any = settings
+        self._looks = Evidence(spec, chaos, target, settings)
+        self._undoing = Undoing(chaos)
         self._follower: Follower | None = None
         self._deadline_ns = 0
         self._commanded_ns = 0
         self._undone_ns: int | None = None
         self._windows = chaos.link.windows
         self._window: int | None = None
-        self._handed: set[tuple[str, str]] = set()
         self._overdue = False
         self._behind = False
         self._moving = False
@@ -107,6 +87,11 @@ class Fault:
         """The fault, its settings and its waveform in words."""
         words = f"{self.fault} {in_words(self.settings)}".rstrip()
         return words if isinstance(self.waveform, Step) else f"{words}, {self.waveform}"
+
+    @property
+    def undos(self) -> tuple[Undo, ...]:
+        """What heals it; nothing before it is commanded."""
+        return self._undoing.undos
 
     @property
     def levels(self) -> tuple[tuple[float, float], ...]:
@@ -145,7 +130,7 @@ class Fault:
         return self
 
     def _inject(self) -> None:
-        self._look()
+        self._looks.begin()
         self._chaos.clock.sleep(self._spec.look_s)
         self._command()
         try:
@@ -160,7 +145,7 @@ class Fault:
             self._chaos.interrupt()
         try:
             self.end()
-        except _TROUBLE as trouble:
+        except TROUBLE as trouble:
             if error is None:
                 raise
             if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
@@ -271,36 +256,25 @@ class Fault:
 
     # --- injecting ----------------------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        """Begin the look that comes before moving something."""
-        self._first = self._read()
-
     def _look_ahead(self, due_ns: int) -> None:
         """Of a scheduled fault; where looking takes bench time the second look begins in time as well."""
         clock = self._chaos.clock
         begun_ns = clock.now_ns()
-        self._look()
+        self._looks.begin()
         if taken_ns := clock.now_ns() - begun_ns:
-            self._at(max(due_ns - taken_ns, clock.now_ns()), self._look_again)
-
-    def _look_again(self) -> None:
-        self._last = self._read()
-
-    def _read(self) -> Readings:
-        return self._spec.read(self._chaos.bench, self.target, self.settings)
+            self._at(max(due_ns - taken_ns, clock.now_ns()), self._looks.end)
 
     def _command(self) -> None:
-        chaos, last = self._chaos, self._last or self._read()
-        self._before = Span(self._first or last, last)
-        self._since, self._first, self._last = last, None, None
-        self.undos = self.plan()
+        chaos = self._chaos
+        self._looks.commanded()
+        self._undoing.undos = self.plan()
         chaos.hold(self)
         self._commanded_ns = chaos.clock.now_ns()
         self.state = "coming"
         try:
             self._follower = Follower(self._spec, chaos.bench, self.target, self.settings, self.undos)
             self._follower.follow(self.waveform, 0.0, self._commanded_ns / _NS_PER_S)
-            self._since = self._read()
+            self._looks.followed()
             patience_s = self._patience_s
         except BaseException as error:
             if isinstance(error, _NOTHING_SENT):
@@ -321,7 +295,7 @@ class Fault:
         self._follow_after(0.0)
         if self.duration_s is not None:
             due_ns = self._commanded_ns + round(self.duration_s * _NS_PER_S)
-            self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._look)
+            self._at(due_ns - round(self._spec.look_s * _NS_PER_S), self._looks.begin)
             self._at(due_ns, self.time_is_up)
 
     def _moves_anything(self) -> bool:
@@ -351,7 +325,7 @@ class Fault:
         try:
             self._follower.follow(self.waveform, elapsed_s, self._chaos.clock.now_ns() / _NS_PER_S)
             if self.state == "coming":
-                self._since = self._read()
+                self._looks.followed()
         except BaseException as error:
             self._cancel()
             self._undo()
@@ -373,35 +347,26 @@ class Fault:
 
     def _hand_up(self) -> None:
         """What a later fault holds, that one heals, and to where this one found it."""
-        mine = {(undo.device, undo.setting): undo for undo in self.undos}
         for other in self._chaos.above(self):
-            handed = [key for undo in other.undos if (key := (undo.device, undo.setting)) in mine.keys() - self._handed]
-            other.heal_to([mine[key] for key in handed])
-            self._handed.update(handed)
+            other.heal_to(self._undoing.hand_to(other.undos))
 
     def heal_to(self, undos: Iterable[Undo]) -> None:
         """Heal these settings to where they stood before the fault below this one, which is gone."""
-        instead = {(undo.device, undo.setting): undo for undo in undos}
-        self.undos = tuple(instead.get((undo.device, undo.setting), undo) for undo in self.undos)
+        self._undoing.take_over(undos)
         if self._follower is not None:
             self._follower.stood_at(self.undos)
         self._chaos.hold_again(self)
 
     def _find(self) -> bool:
         """Whether this look settled what was waited for."""
-        chaos, now = self._chaos, self._read()
-        if self._moving:
+        now = self._looks.read()
+        if self._moving or (span := self._looks.since(now)) is None:
             return False
-        if not self._since:  # the look after the move failed
-            self._since = now
-            return False
-        expired = chaos.clock.now_ns() >= self._deadline_ns
+        expired = self._chaos.clock.now_ns() >= self._deadline_ns
         if self.state == "coming":
-            span = Span(self._since, now)
             finding = self._shown(span)
             if finding.shown:
                 self.state, self.evidence = "in", finding.words
-                self._during = span  # until there is a later one
                 assert self._window is not None
                 self._windows.seen(self._window, finding.words)
             elif expired:
@@ -409,8 +374,7 @@ class Fault:
             return finding.shown
         if self.state != "healing":
             return True
-        assert self._during is not None
-        finding = self._spec.healed(chaos.bench, self.target, self._seen, self._during, Span(self._since, now))
+        finding = self._looks.healed(span)
         if finding.shown:
             self._close("healed", finding.words)
         elif expired and (others := self._others()):
@@ -435,11 +399,9 @@ class Fault:
         """What the bench shows of it at its present level."""
         follower = self._follower
         assert follower is not None
-        assert self._before is not None
         if not follower.level:
             return Finding(shown=False, words="its waveform is at nothing just now")
-        self._seen = follower.settings
-        return self._spec.shown(self._chaos.bench, self.target, follower.settings, self._before, span)
+        return self._looks.shown(follower.settings, span)
 
     def _not_shown(self, words: str) -> None:
         """Take it back and say that it was never seen."""
@@ -461,7 +423,7 @@ class Fault:
         if self.state == "in":  # on another attempt there is nothing of it left to look at
             try:
                 self._look_before_healing()
-            except _TROUBLE as error:  # what cannot be looked at must be healed all the same
+            except TROUBLE as error:  # what cannot be looked at must be healed all the same
                 blind = error
             if self.state != "in":
                 return  # its time was up during that look
@@ -471,37 +433,26 @@ class Fault:
         if blind is not None:
             self._close("broken", f"put back, but the bench could not be looked at: {blind}")
             raise HealingError(f"{self.fault} on {self.target} was {self.healing}") from blind
-        self._since, self._first = {}, None
         self._deadline_ns = self._chaos.clock.now_ns() + round(self._patience_s * _NS_PER_S)
-        self._since = self._read()
+        self._looks.moved()
 
     def _look_before_healing(self) -> None:
         if not isinstance(self.waveform, Step):
             return  # it may be at any level by now: healing is judged by the level at which it was seen
-        if self._first is None:
-            self._look()
+        if not self._looks.begun:
+            self._looks.begin()
             self._chaos.clock.sleep(self._spec.look_s)
-        self._during = Span(self._first or {}, self._read())
+        self._looks.healing()
 
     def _undo(self) -> None:
         """Carry out every undo, last one first; HealingError, once all were tried, for what does not stand as it should."""
-        bench, troubles, cause = self._chaos.bench, [], None
         self._undone_ns = self._chaos.clock.now_ns()
-        for undo in reversed(self.undos):
-            if (undo.device, undo.setting) in self._handed:
-                continue
-            try:
-                bench.write(undo.device, undo.setting, float(undo.value))
-                found = bench.read(undo.device, undo.setting)
-                if not stands(undo.setting, found, float(undo.value)):
-                    troubles.append(f"{undo.device} reads back {undo.setting} {found:g}, expected {undo.value}")
-            except _TROUBLE as error:
-                troubles.append(str(error))
-                cause = error
-        if troubles:
-            self._close("broken", "; ".join(troubles))
+        if troubles := self._undoing.put_back():
+            words = "; ".join(text for text, _ in troubles)
+            cause = next((error for _, error in reversed(troubles) if error is not None), None)
+            self._close("broken", words)
             raise HealingError(
-                f"{self.fault} on {self.target} could not be healed: {'; '.join(troubles)}. Heal it by hand"
+                f"{self.fault} on {self.target} could not be healed: {words}. Heal it by hand"
                 " before anything else runs on this bench"
             ) from cause
 

@@ -13,8 +13,9 @@ from hil.bench import load
 from hil.bench.model import Bench, ReceiverDevice
 from hil.device_sims.world.clocks import ReceiverClock
 from hil.device_sims.world.optics import Optics
-from hil.device_sims.world.parameters import Parameters, initial_state
+from hil.device_sims.world.parameters import Parameters
 from hil.device_sims.world.path_delay import PathDelay
+from hil.device_sims.world.power_up import initial_state
 from hil.device_sims.world.source import PulseClock
 from hil.device_sims.world.timeline import Timeline
 from hil.ports.detections import DetectionRecords

@@ -104,8 +104,26 @@ def a_key_of_an_aborted_block(steps: list[Step]) -> list[Step]:
     return [*steps[:at], Step(time_s=steps[at].time_s, step="aborted", side="b", block=steps[at].block), *steps[at:]]
 
 
+def a_block_that_one_end_aborted(steps: list[Step]) -> list[Step]:
+    """Its peer released it, and its keys went out."""
+    at = first(steps, "released", "b")
+    return [*steps[:at], Step(time_s=steps[at].time_s, step="aborted", side="b", block=steps[at].block), *steps[at + 1 :]]
+
+
+def a_block_that_its_own_end_gave_up(steps: list[Step]) -> list[Step]:
+    """Released all the same, though no key of it was stored."""
+    kept = [step for step in steps if step.step not in {"stored", "enc", "dec"}]
+    return a_key_of_an_aborted_block(kept)
+
+
 def ends_that_differ(steps: list[Step]) -> list[Step]:
     return changed(steps, first(steps, "released", "b"), digests=(digest("another"),))
+
+
+def ends_that_name_a_key_differently(steps: list[Step]) -> list[Step]:
+    """The same keys, one of them under another ID."""
+    at = first(steps, "released", "b")
+    return changed(steps, at, key_ids=(key_id(98, 1), *steps[at].key_ids[1:]))
 
 
 def peers_that_differ(steps: list[Step]) -> list[Step]:
@@ -123,6 +141,11 @@ def a_peer_that_gets_it_twice(steps: list[Step]) -> list[Step]:
     return [*steps[: at + 1], steps[at], *steps[at + 1 :]]
 
 
+def a_key_fetched_where_it_was_asked_for(steps: list[Step]) -> list[Step]:
+    """By the side that has it already, so that it has it twice and its peer never."""
+    return changed(steps, first(steps, "dec"), side="a")
+
+
 def a_stored_key_that_is_lost(steps: list[Step]) -> list[Step]:
     return [step for at, step in enumerate(steps) if at not in {first(steps, "enc"), first(steps, "dec")}]
 
@@ -135,6 +158,15 @@ def a_key_that_only_one_side_has(steps: list[Step]) -> list[Step]:
 def more_bits_than_allowed(steps: list[Step]) -> list[Step]:
     at = first(steps, "amplified")
     return changed(steps, at, bits=(steps[at].allowed_bits or 0) + 1)
+
+
+def bits_that_no_proof_allowed(steps: list[Step]) -> list[Step]:
+    return changed(steps, first(steps, "amplified"), allowed_bits=None)
+
+
+def more_bits_allowed_than_reconciled(steps: list[Step]) -> list[Step]:
+    reconciled = steps[first(steps, "reconciled")].bits
+    return changed(steps, first(steps, "amplified"), allowed_bits=reconciled + 1)
 
 
 def more_key_than_secret_bits(steps: list[Step]) -> list[Step]:
@@ -152,18 +184,42 @@ def a_key_from_nowhere(steps: list[Step]) -> list[Step]:
     return [*steps[:at], *steps[at + 1 :]]
 
 
+def a_key_that_was_never_stored(steps: list[Step]) -> list[Step]:
+    at = first(steps, "stored")
+    return [*steps[:at], *steps[at + 1 :]]
+
+
+def a_key_that_only_the_peer_got(steps: list[Step]) -> list[Step]:
+    """Nobody had asked for it."""
+    at = first(steps, "enc")
+    return [*steps[:at], *steps[at + 1 :]]
+
+
+def a_step_out_of_time(steps: list[Step]) -> list[Step]:
+    return changed(steps, first(steps, "released", "b"), time_s=0.0)
+
+
 PLANTED = {
     a_key_of_an_aborted_block: "no-key-from-aborted-block",
+    a_block_that_one_end_aborted: "no-key-from-aborted-block",
+    a_block_that_its_own_end_gave_up: "no-key-from-aborted-block",
     ends_that_differ: "both-ends-equal",
+    ends_that_name_a_key_differently: "both-ends-equal",
     peers_that_differ: "both-ends-equal",
     a_key_handed_out_twice: "delivered-once",
     a_peer_that_gets_it_twice: "delivered-once",
+    a_key_fetched_where_it_was_asked_for: "delivered-once",
     a_stored_key_that_is_lost: "nothing-acknowledged-is-lost",
     a_key_that_only_one_side_has: "nothing-acknowledged-is-lost",
     more_bits_than_allowed: "bits-out-at-most-allowed",
+    bits_that_no_proof_allowed: "bits-out-at-most-allowed",
+    more_bits_allowed_than_reconciled: "bits-out-at-most-allowed",
     more_key_than_secret_bits: "bits-out-at-most-allowed",
     an_id_given_twice: "unique-key-ids",
     a_key_from_nowhere: "every-key-has-a-past",
+    a_key_that_was_never_stored: "every-key-has-a-past",
+    a_key_that_only_the_peer_got: "every-key-has-a-past",
+    a_step_out_of_time: "every-key-has-a-past",
 }
 
 
@@ -186,6 +242,24 @@ def test_a_lost_answer_excuses_as_many_keys_as_were_asked_for() -> None:
     for asked, verdict in ((2, "valid"), (1, "invalid")):
         steps = [*lost[:-1], Step(time_s=9e5, step="enc", outcome="info", side="a", keys=asked), lost[-1]]
         assert found(steps)["nothing-acknowledged-is-lost"] == verdict
+
+
+def test_a_refusal_excuses_no_lost_key() -> None:
+    """What was refused for sure took no key with it: whoever counts it hides a loss."""
+    lost = a_stored_key_that_is_lost(written([Lived(3, 2)]))
+    steps = [*lost[:-1], Step(time_s=9e5, step="enc", outcome="fail", side="a", keys=2), lost[-1]]
+    assert found(steps)["nothing-acknowledged-is-lost"] == "invalid"
+
+
+def test_a_lost_answer_excuses_a_peer_for_the_keys_it_asked_for() -> None:
+    """It may have them, or not; but not for another key, and to ask again is no second delivery."""
+    whole = written([Lived(3, 2)])
+    at = first(whole, "dec")
+    unsure = Step(time_s=1.0, step="dec", outcome="info", side="b", key_ids=whole[at].key_ids)
+    assert found([*whole[:at], unsure, *whole[at + 1 :]])["nothing-acknowledged-is-lost"] == "valid"
+    half = msgspec.structs.replace(unsure, key_ids=unsure.key_ids[:1])
+    assert found([*whole[:at], half, *whole[at + 1 :]])["nothing-acknowledged-is-lost"] == "invalid"
+    assert found([*whole[:at], unsure, *whole[at:]])["delivered-once"] == "valid"
 
 
 def test_what_was_never_asked_for_is_unknown() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import yaml
 
 from hil.bench import load
 from hil.errors import OperationsFileError, UsageError
-from hil.operations.objective import Ratio, Threshold
+from hil.operations.objective import Decision, Ratio, Threshold
 from hil.operations.openslo_read import parse, read
 from hil.operations.openslo_write import documents, dump
 from hil.operations.standing import labels_of, objectives_of
@@ -142,6 +142,15 @@ def test_whatever_a_decision_declares_goes_along() -> None:
     first, second = parse(FOREIGN.replace("openslo.com/key1: value1", "qkd-hil/guard-band: '0.002'"))
     assert first.decision.settings == second.decision.settings == {"guard-band": "0.002"}
     assert parse(dump([first, second])) == (first, second)
+
+
+def test_every_part_of_a_decision_comes_back(up: Callable[..., ServiceObjective]) -> None:
+    """None of them as it is when nothing is said, so that one which is lost on the way shows."""
+    rule = Decision("qber", "at 99 %", 0.99, 0.015, "ratio", "contract", "exclude", {"guard-band": "0.002", "n-max": "5000"})
+    plain = Decision()
+    assert all(getattr(rule, part.name) != getattr(plain, part.name) for part in fields(Decision))
+    (back,) = parse(dump([up(decision=rule)]))
+    assert back.decision == rule
 
 
 WRONG = {

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 STARTED = 1_767_225_600.0
 
 
-def _block(log: EventLog, case: str, number: int, *, released: bool = True, errors: int | None = 150) -> None:
+def _block(
+    log: EventLog, case: str, number: int, *, released: bool = True, errors: int | None = 150, bits: int = 5_000
+) -> None:
     log.append(
         "block",
         case,
@@ -38,7 +40,7 @@ def _block(log: EventLog, case: str, number: int, *, released: bool = True, erro
         test_errors=400,
         key_errors=errors,
         authentication_bits=512,
-        secret_bits=5_000 if released else 0,
+        secret_bits=bits if released else 0,
         released=released,
         sentence="a block",
     )
@@ -69,6 +71,19 @@ def test_tests_are_laid_end_to_end(run: tuple[Path, Any]) -> None:
     """Each begins where the one before it ended, the first when the run did."""
     assert offsets_s(run[1]) == {"a::steady": 0.0, "b::broken": 90.0}
     assert begun_s(run[1]) == STARTED
+
+
+def test_a_block_that_gave_no_bit_is_not_up(tmp_path: Path) -> None:
+    """Its key was released, and there was none: nobody could use the link in that minute."""
+    folder = RunFolder.create(tmp_path)
+    log = EventLog(folder, "main")
+    for number, bits in enumerate((5_000, 5_000, 0, 0)):
+        _block(log, "a::empty", number, bits=bits)
+    log.append("test", "a::empty", outcome="PASS")
+    record = finish(folder, RunHeader(bench="metro-25km", simulated=True, seed=1, started=STARTED, finished=STARTED + 9.0))
+    history = history_of(folder.path, record, _by_name()["link_availability"])
+    assert history is not None
+    assert history.bad.tolist() == [0.0, 1.0]
 
 
 def test_slices_of_blocks(run: tuple[Path, Any]) -> None:

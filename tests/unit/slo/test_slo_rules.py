@@ -13,7 +13,9 @@ from hil.errors import UsageError
 from hil.ports.objective import Objective, guard_band
 from hil.ports.run import CountGates, InterClickGaps, Latencies
 from hil.record.model import DeclaredRule, VerdictEntry
-from hil.slo import compare, declared_rule, ruled
+from hil.seeds import stream
+from hil.slo import compare, declared_rule, latency_excess, ruled
+from hil.statistics.comparison import quantile_difference
 from hil.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -132,6 +134,16 @@ def test_guard_band_of_a_tolerance() -> None:
     assert dead.margin is not None
 
 
+def test_guard_band_of_a_rate_moves_its_limits_apart(run_of: RunOf) -> None:
+    """5,000 bit/s in every block, without spread: within 100 of the limit on either side it is undecided, beyond it is not."""
+    run = run_of(*[(1, 100)] * 3, secret_bits=5000)
+    guarded = Objective("key_rate", 0.0, "bit/s", guard_band=100.0)
+    found = [
+        judged("key_rate", run, replace(guarded, limit=limit)).outcome for limit in (4899.0, 4901.0, 5000.0, 5099.0, 5101.0)
+    ]
+    assert found == [Outcome.PASS, *[Outcome.INCONCLUSIVE] * 3, Outcome.FAIL]
+
+
 def test_guard_bands_as_they_are_written() -> None:
     """A number, a quantity, multiples of U."""
     assert guard_band(0.001, "ratio") == (0.001, 1.0)
@@ -204,3 +216,12 @@ def test_new_against_old(
         compare(spec, *arms, margin=-1.0)
     with pytest.raises(UsageError, match="no better and worse"):
         compare(discovery.find("indicator", "dead_time"), *arms, margin=1.0)
+
+
+def test_latencies_are_compared_by_bursts() -> None:
+    """Twenty in a row are fast or slow together, so that they are drawn together: split by hand it is the same interval."""
+    rng = stream(10, "bursts")
+    new, old = (Latencies("round trip", np.repeat(rng.exponential(1e-3, 12), 20), simulated=True) for _ in range(2))
+    by_burst = (np.split(times.durations_s, 12) for times in (new, old))
+    expected = quantile_difference(*by_burst, 0.95, stream(10, "bootstrap"))
+    assert latency_excess(new, old, 0.95, stream(10, "bootstrap")) == expected

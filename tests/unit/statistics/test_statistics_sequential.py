@@ -19,7 +19,7 @@ from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import proportion_interval, proportion_views
 from hil.statistics.sequential.quantiles import CAUTION, WIDEST, always_valid_quantile, slow_by_batch
 from hil.statistics.sequential.rates import rate_interval, rate_views
-from hil.statistics.sequential.sprt import decide
+from hil.statistics.sequential.sprt import decide, decide_all
 
 
 def test_weights_are_shares() -> None:
@@ -65,6 +65,16 @@ def test_t_wealth_is_a_ratio_of_t_densities(n: int, t: float) -> None:
     ours = means._log_integral(n, effects * tau) - means._log_integral(n, np.zeros(1)) - n * effects**2 / 2
     assert np.exp(ours) == pytest.approx(ratios, rel=1e-5, abs=1e-9)
     assert float(log_t_wealth(n, np.array(tau))) >= math.log(ratios.sum() / 14) - 1e-6
+
+
+@pytest.mark.parametrize("n", [2, 5, 30])
+def test_t_wealth_is_fair_whatever_the_spread(n: int) -> None:
+    """Its expectation under the mean to be refuted is 1: by the trapezium rule over asinh t, with scipy's density of t."""
+    u = np.linspace(-20.0, 20.0, 8001)
+    t = np.sinh(u)
+    wealth = np.exp(log_t_wealth(n, math.sqrt(n) * t / np.sqrt(n - 1 + t * t)))
+    fair = integrate.trapezoid(wealth * stats.t.pdf(t, n - 1) * np.cosh(u), u)
+    assert fair == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("slope", [-30.0, 0.0, 4.0, 150.0])
@@ -210,6 +220,14 @@ def test_an_unbounded_side_stays_unbounded() -> None:
 def test_walds_bounds() -> None:
     """At 5 % each, ln 19 either way: 2.944."""
     assert [decide(ratio) for ratio in (2.95, 2.94, -2.94, -2.95)] == ["accept", "continue", "continue", "refuse"]
+
+
+def test_wald_waits_where_single_and_pooled_blocks_disagree() -> None:
+    """One that says stop and one that does not, or says the opposite, are no answer."""
+    assert decide_all([2.95, 3.5]) == "accept"
+    assert decide_all([-2.95, -3.5]) == "refuse"
+    for ratios in ([2.95, 2.94], [2.95, -2.95], [-2.95, 0.0], [0.0, 0.0]):
+        assert decide_all(ratios) == "continue"
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.0, -0.1])

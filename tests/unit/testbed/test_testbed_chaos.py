@@ -244,6 +244,19 @@ class TestOnTopOfEachOther:
         assert left.healed
         assert len(notebook.of("fault")) == 1
 
+    def test_what_came_last_goes_first(self, testbed: Testbed, link: Link) -> None:
+        """Of two faults that have no setting in common, and of one fault's own moves: healed in the order they did not come."""
+        chaos = Chaos(testbed, link)
+        link.up()
+        watched = chaos.bench = WatchedBench(chaos.bench)
+        chaos.at(0).thermal_drift(delta="2 K")
+        chaos.at("1 s").saturation(gain="10 dB")  # 3 dB of the attenuator, then 7 dB of the source
+        testbed.clock.sleep(20.0)
+        came = [(move.device, move.setting) for move in watched.moves]
+        assert came == [("stage", "setpoint_c"), ("voa", "attenuation_db"), ("alice", "intensity_scale")]
+        testbed.end()
+        assert [(move.device, move.setting) for move in watched.moves[3:]] == came[::-1]
+
 
 class TestTrouble:
     """What a fault does when the bench, or the test, does not do its part."""

@@ -68,6 +68,11 @@ def test_a_day_is_measured_and_recorded(link: Link, notebook: Notebook) -> None:
     kinds = [moment.kind for moment in entry["moments"]]
     assert kinds[0] == "fault"
     assert set(kinds) == {"fault", "detect", "alert", "stop", "heal", "recover"}
+    # taken back at 4.5 blocks of the day; the switch and the look take longer, and that is no time of the link's
+    (broken,) = [fault for _, fault in run.faults]
+    (healed_s,) = [moment.time_s for moment in entry["moments"] if moment.kind == "heal"]
+    assert broken.window is not None
+    assert entry["begins_s"] + 4.5 * BLOCK_S <= healed_s == broken.undone_s < broken.window.end_s
     steps = {step.step for step in run.history}
     assert steps == {"sifted", "reconciled", "amplified", "aborted", "released", "stored", "enc", "dec", "destroyed", "drained"}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hil.bench import load
+from hil.bench import load, shipped
 from hil.errors import DeviceTimeoutError, EnvelopeError, HealingError, InterlockError
 from hil.testbed.injection.chaos import Chaos
 from hil.testbed.interlock import Interlock
@@ -173,3 +174,54 @@ class TestWithoutAnswers:
         assert once > 0.0
         assert interlock.power_w("bob", state | {("ldc500", "current_a"): double}) == pytest.approx(2.0 * once)
         assert interlock.power_w("bob", state | {("ldc500", "emitting"): 0.0}) == 0.0
+
+
+def standing(**settings: float) -> SimpleNamespace:
+    """A driver that tells these."""
+    return SimpleNamespace(**{name: (lambda value=value: value) for name, value in settings.items()})
+
+
+class TestEveryWay:
+    """Of light to every receiver."""
+
+    @pytest.mark.parametrize(("spared", "endangered"), [("alice", "bob"), ("bob", "alice")])
+    def test_both_receivers_of_a_pair_source(self, spared: str, endangered: str, tmp_path: Path) -> None:
+        """100 mW leave 60 mW behind alice's 2.2 dB, and 3.9 mW behind bob's 34 km at 0.35 dB, 0.7 and 1.5 dB."""
+        text = shipped()["entangled-metro"].read_text(encoding="utf-8")
+        for table, line in (("source", 'pilot_power = "20 dBm"'), (spared, 'damage_threshold = "1 W"')):
+            assert f"[device.{table}]\n" in text
+            text = text.replace(f"[device.{table}]\n", f"[device.{table}]\n{line}\n")
+        file = tmp_path / "bright.toml"
+        file.write_text(text, encoding="utf-8")
+        interlock = Interlock(load(file), {})
+        with pytest.raises(InterlockError, match=f"of {endangered} ") as caught:
+            interlock.check("source", "emitting", 1.0)
+        losses_db = {"alice": 2.2, "bob": 34.0 * 0.35 + 0.7 + 1.5}
+        assert caught.value.power_w == pytest.approx(BRIGHT_W * 10.0 ** (-losses_db[endangered] / 10.0), rel=1e-6)
+
+    def test_the_brightest_pulses_count(self, tmp_path: Path) -> None:
+        """Where a pilot is 1e-18 W: 0.55 photons of h c / 1550 nm, a billion a second, are 70.5 pW; vacuum is none."""
+        text = shipped()["metro-25km"].read_text(encoding="utf-8").replace('"-20 dBm"', '"-150 dBm"')
+        file = tmp_path / "pulses.toml"
+        file.write_text(text, encoding="utf-8")
+        interlock = Interlock(load(file), {})
+        state = {("alice", "emitting"): 1.0, ("voa", "attenuation_db"): 3.0, ("switch", "channel"): 1.0}
+        sent_w = 0.55 * 1e9 * 6.62607015e-34 * 299_792_458.0 / 1550e-9  # SI: h and c
+        assert sent_w == pytest.approx(70.5e-12, rel=1e-3)
+        assert interlock.power_w("bob", state) == pytest.approx(at_detector_w(3.0, sent_w), rel=1e-6)
+
+    def test_light_of_two_links_adds_up(self, bright_file: Path) -> None:
+        """11 dB of attenuation let 0.8 mW of one source through, which is borne, and of two 1.6 mW, which is not."""
+        text = bright_file.read_text(encoding="utf-8")
+        for name in ("device.alice", "link.metro", "link.metro.fibre", "link.metro.proof"):
+            (table,) = re.findall(rf"\n\[{name}\]\n.*?(?=\n\[|\Z)", text, re.DOTALL)
+            text += "\n" + re.sub(r"kmes.*\n|auxiliary.*\n", "", table.replace("alice", "carol").replace("metro", "second"))
+        file = bright_file.with_name("two.toml")
+        file.write_text(text, encoding="utf-8")
+        bench = load(file)
+        assert at_detector_w(11.0) < 1e-3 < 2.0 * at_detector_w(11.0)
+        devices = {"alice": standing(emitting=0.0), "voa": standing(attenuation_db=11.0), "switch": standing(channel=1.0)}
+        Interlock(bench, devices).check("carol", "emitting", 1.0)
+        with pytest.raises(InterlockError) as caught:
+            Interlock(bench, devices | {"alice": standing(emitting=1.0)}).check("carol", "emitting", 1.0)
+        assert caught.value.power_w == pytest.approx(2.0 * at_detector_w(11.0), rel=1e-6)
