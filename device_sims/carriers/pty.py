@@ -8,7 +8,7 @@ import tty
 from typing import TYPE_CHECKING
 
 from ._conversation import Conversation
-from ._pacing import Pacing
+from ._pacing import paced_line
 
 if TYPE_CHECKING:
     from hil.device_sims.spec import Endpoint
@@ -36,8 +36,7 @@ class PtyCarrier:
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
         self._unsent = bytearray()
-        baud_rate = port.endpoint.baud_rate if paced and port.seconds_per_delay else 0
-        self._in, self._out = (Pacing(port.loop, baud_rate, port.seconds_per_delay) for _ in range(2))
+        self._in, self._out = paced_line(port, paced=paced)
         self._conversation = Conversation(port, self._send)
 
     async def start(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from hil.seeds import derive
 
-from .dynamics import Dynamics, dark_count_factor, dynamics_of
+from .dynamics import TICKS, Dynamics, dark_count_factor, dynamics_of
 from .eve import Eve, attack_of, faked_clicks
 from .photons import photon_tables
 from .source import hash_indices
@@ -177,6 +177,8 @@ class Receiver:
         quiet = latched or blinded
         awake = 0.0 if quiet else 1.0
         dynamics = dynamics_of(self.device, self.rate_hz, each, lambda parameter: parameters.value(state, self.name, parameter))
+        if attack is not None and attack.shift_s:
+            dynamics = replace(dynamics, early_ticks=round(attack.shift_s * self.rate_hz * TICKS))
         return replace(
             light,
             proposals_per_pulse=0.0 if latched else light.proposals_per_pulse,
@@ -336,7 +338,7 @@ class Receiver:
         mean = (1.0 - split) * tables.mean[0] + split * tables.mean[1]
         averages = []
         for routed in (straight, tilt):
-            state_wise = (1.0 - taken) * routed[0].mean(axis=0) + taken * self._resent(routed[1].mean(axis=0))
+            state_wise = (1.0 - taken) * self._timely(routed[0], attack) + taken * self._resent(self._timely(routed[1], attack))
             if faked is not None:
                 often = np.array(
                     [1.0] if len(faked) == 1 else [self.device.key_basis_probability, 1.0 - self.device.key_basis_probability]
@@ -345,6 +347,12 @@ class Receiver:
             averages.append(np.multiply.outer(mean / tables.most, state_wise).reshape(-1, len(self.device.detectors)))
         empty = np.zeros(len(self.device.detectors))
         return Reception(tables.most, averages[0], averages[1], empty, _UNDECIDED, 0.0, 0.0, headroom, routes=routes)
+
+    def _timely(self, routed: npt.NDArray[np.float64], attack: Attack | None) -> npt.NDArray[np.float64]:
+        """The average over early and late pulses (first axis), as often as an eavesdropper makes them."""
+        late = 0.5 if attack is None else attack.late_fraction
+        result: npt.NDArray[np.float64] = (1.0 - late) * routed[0] + late * routed[1]
+        return result
 
     def _resent(self, routed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """What comes of Alice's states on average when Eve measured them: half as sent, half random in the other basis."""

@@ -28,11 +28,13 @@ from .parameters import Parameters
 from .power_up import initial_state
 from .source import Habits, PulseClock, Source
 from .thermal import Stage
+from .time_of_day import EPOCH
 from .timeline import Key, State, Timeline
 from .ways import ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     import numpy as np
     import numpy.typing as npt
@@ -81,12 +83,13 @@ class World:
     call. ``device`` is a name of the bench file. All randomness is keyed by (seed, component, time window).
 
     At time zero transmitters do not emit, receivers have no bias, actuators stand at their operating points, and stages are
-    settled at their set points.
+    settled at their set points. ``epoch`` is the date of time zero, with its zone.
     """
 
-    def __init__(self, bench: Bench, seed: int) -> None:
+    def __init__(self, bench: Bench, seed: int, epoch: datetime = EPOCH) -> None:
         self.bench = bench
         self.seed = seed
+        self.epoch = epoch
         self._lock = RLock()
         self._parameters = Parameters(bench)
         self._optics = Optics(bench, self._parameters)

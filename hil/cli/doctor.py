@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.bench import load, simulated_devices
 from hil.bench.model import RecordingDevice
+from hil.cli._device_clocks import CLOCKS_AGREE_S, ClockOffset
 from hil.cli._tables import columns
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = ["HELP", "declare", "execute"]
 HELP = "say what is connected, what answers, what is out of date, what guards the bench"
 PACKAGES = ("qkd-hil", "pytest", "pytest-xdist", "numpy", "scipy", "pyvisa", "pyvisa-py", "pyserial", "cryptography", "msgspec")
 _BROKEN = 10
+_CLOCK_WRONG = f"WARNING: {{}} against this machine, more than {CLOCKS_AGREE_S:g} s; set it, or have it follow a time server"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -139,8 +141,8 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
             print(f"\n{probe.trouble}")
         notes = [f"error queue: {text}" for text in probe.errors] + [text for text in (probe.permissions,) if text]
         notes += [f"calibration: {probe.calibration}"] if probe.calibration else []
-        notes += [f"clock: {probe.clock_skew_ppm:+g} ppm against ours"] if probe.clock_skew_ppm is not None else []
-        notes += [f"clock: {probe.clock_offset_s:+g} s against ours"] if probe.clock_offset_s is not None else []
+        notes += [f"clock rate: {probe.clock_skew_ppm:+g} ppm against ours"] if probe.clock_skew_ppm is not None else []
+        notes += [_CLOCK_WRONG.format(_clock(probe))] if probe.clock_wrong else []
         for note in notes:
             print(f"{probe.device}: {note}")
     print(f"\nguard: {guard}")
@@ -151,4 +153,11 @@ def _row(probe: Probe) -> list[str]:
     latency = f"{probe.latency_ms:.1f} ms" if probe.latency_ms is not None else "–"
     firmware = f"firmware {probe.firmware or 'not told'}, required {probe.required}" if probe.required else probe.firmware
     where = "simulated" if probe.simulated else probe.address
-    return [answers, probe.device, probe.role, where, latency, firmware or "–", probe.identity or probe.driver]
+    return [answers, probe.device, probe.role, where, latency, _clock(probe), firmware or "–", probe.identity or probe.driver]
+
+
+def _clock(probe: Probe) -> str:
+    """How far its date and time are off."""
+    if probe.clock_offset_s is None or probe.clock_uncertainty_s is None:
+        return "–" if probe.latency_ms is None else "no clock"
+    return f"clock {ClockOffset(probe.clock_offset_s, probe.clock_uncertainty_s)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
         speed=arguments.speed,
         ports=ports,
         paced=arguments.paced,
+        epoch=datetime.now().astimezone(),
         ready=tell,
     )
     return 0

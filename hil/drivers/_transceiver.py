@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hil.bench.model import ReceiverDevice, TransmitterDevice
 from hil.drivers._transceiver_control import Control
 from hil.drivers._transceiver_data import DataPlane
-from hil.errors import IdentityError, MissingCapabilityError, ReplyError
+from hil.errors import IdentityError, InstrumentError, MissingCapabilityError, ReplyError
 from hil.ports.identity import Capabilities, EvidenceLevel, Identity
 from hil.ports.secret import SecretBytes
+from hil.ports.time_of_day import TimeOfDay
 from hil.transports import Transport, over_raw, over_visa
 
 if TYPE_CHECKING:
@@ -77,6 +79,17 @@ class Transceiver:
     def device_time_ns(self) -> int:
         """The device's own clock: nanoseconds since its power-up."""
         return self._control.integer("TIME?")
+
+    def time_of_day(self) -> TimeOfDay:
+        """``DATE?``: ISO 8601 to the millisecond. MissingCapabilityError where the device has no calendar."""
+        try:
+            text = self._control.text("DATE?")
+        except InstrumentError as error:
+            raise MissingCapabilityError(f"{self.name}: knows no DATE?, so it tells no time of day") from error
+        try:
+            return TimeOfDay(datetime.fromisoformat(text), 1e-3)
+        except ValueError:
+            raise ReplyError(self.name, f"DATE? was answered {text[:40]!r}; expected 2026-01-31T12:00:00.000Z") from None
 
     def telemetry(self) -> dict[str, float]:
         """What a black box claims of itself; nan for what it does not know at present."""

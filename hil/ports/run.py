@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Availability",
+    "BasisBalance",
     "BellCounts",
     "BlockReport",
     "CalibrationLog",
@@ -91,9 +92,10 @@ class Prediction:
     dark_counts_hz: float
     qber_ratio: float
     key_rate_bps: float
+    """After authentication keys were paid for."""
     block_s: float
     first_key_block_s: float
-    """Shortest block, in seconds, that would give any key; inf when none would."""
+    """Shortest block, in seconds, that would give any key, authentication not yet paid; inf when none would."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,23 @@ class CountGates:
     predicted_hz: float | None = None
     predicted_relative_uncertainty: float = 0.0
     """Expanded (95 %) relative uncertainty of the prediction, from the calibrations it rests on."""
+
+
+@dataclass(frozen=True)
+class BasisBalance:
+    """Clicks of the two detectors of one basis in n equal stretches, under light.
+
+    ``ones`` of bit 1 among ``clicks``, int64 (n,). ``subject`` names them, and which half by time of arrival, where there are
+    halves. ``declared_share`` of bit 1 is what the link as declared gives, ``mismatch`` how far from it detectors come to lie
+    that differ as much as they may.
+    """
+
+    subject: str
+    ones: npt.NDArray[np.int64]
+    clicks: npt.NDArray[np.int64]
+    declared_share: float
+    mismatch: float
+    simulated: bool
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hil.errors import UsageError
-from hil.ports.run import BellCounts, CountGates, Latencies, LinkRun, StageTimes, VisibilityCounts
+from hil.ports.run import BasisBalance, BellCounts, CountGates, Latencies, LinkRun, StageTimes, VisibilityCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,6 +113,19 @@ def _gates(parts: Sequence[CountGates]) -> CountGates:
     return replace(first, gate_s=gate_s, counts=counts)
 
 
+def _balances(parts: Sequence[BasisBalance]) -> BasisBalance:
+    import numpy as np
+
+    first = parts[0]
+    if any(part.subject != first.subject for part in parts):
+        raise UsageError("clicks of one basis are counted on; these are of several")
+    return replace(
+        first,
+        ones=np.concatenate([part.ones for part in parts]),
+        clicks=np.concatenate([part.clicks for part in parts]),
+    )
+
+
 def _latencies(parts: Sequence[Latencies]) -> Latencies:
     import numpy as np
 
@@ -122,4 +135,9 @@ def _latencies(parts: Sequence[Latencies]) -> Latencies:
     return replace(first, durations_s=np.concatenate([part.durations_s for part in parts]))
 
 
-_JOINS: dict[type, Callable[[Any], Any]] = {LinkRun: _runs, CountGates: _gates, Latencies: _latencies}
+_JOINS: dict[type, Callable[[Any], Any]] = {
+    LinkRun: _runs,
+    CountGates: _gates,
+    BasisBalance: _balances,
+    Latencies: _latencies,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hil.transports.port import Port, SerialLine, tcp_address
+from hil.transports.port import Port, SerialLine, server_address, tcp_address
 from hil.transports.serial import SerialPort
 from hil.transports.taping import port_or_tape
 from hil.transports.tcp import TcpPort
@@ -30,9 +30,16 @@ def over_visa(
 ) -> Transport:
     """A transport over pyvisa; ``line`` sets a serial line, ``library`` is pyvisa's (``@py``, ``file.yaml@sim``).
 
-    ``secret``: what requests begin with whose replies hold key material; they never get on a tape.
+    A line behind a device server (``ASRLsocket://``) is reached without pyvisa. ``secret``: what requests begin with whose
+    replies hold key material; they never get on a tape.
     """
-    port = port_or_tape(lambda: VisaPort(device, resource, library=library, line=line), resource, secret)
+
+    def make() -> Port:
+        if server_address(resource) is not None:
+            return TcpPort(device, resource)
+        return VisaPort(device, resource, library=library, line=line)
+
+    port = port_or_tape(make, resource, secret)
     return Transport(port, timeout_s=timeout_s, markers=markers)
 
 
@@ -45,13 +52,13 @@ def over_raw(
     markers: tuple[Marker, ...] = (),
     secret: tuple[bytes, ...] = (),
 ) -> Transport:
-    """A transport over a plain socket (``TCPIP::…::SOCKET``, also a serial device behind a device server) or pyserial.
+    """A transport over a plain socket (``TCPIP::…::SOCKET``, ``ASRLsocket://…`` behind a device server) or pyserial.
 
     ``secret``: as in :func:`over_visa`; an empty one stands for every request.
     """
 
     def make() -> Port:
-        streams = tcp_address(resource) is not None
+        streams = tcp_address(resource) is not None or server_address(resource) is not None
         return TcpPort(device, resource) if streams else SerialPort(device, resource, line or SerialLine())
 
     port = port_or_tape(make, resource, secret)

@@ -1,7 +1,8 @@
 """Stands between a driver and its device: writes down what both say and, on request, does to it what bad lines do.
 
-A relay is reached the way the device is: over TCP (also below HTTP), over a pseudo terminal where the device is on one, or over
-ZMQ. What it passes on goes through two filters, :attr:`Relay.to_device` and :attr:`Relay.to_driver`, piece by piece as it came.
+A relay is reached the way the device is: over TCP (also below HTTP, or before a device server), over a pseudo terminal where
+the device is on one, or over ZMQ. What it passes on goes through two filters, :attr:`Relay.to_device` and
+:attr:`Relay.to_driver`, piece by piece as it came.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _CHUNK = 1 << 16
 _PATIENCE_S = 10.0
 _ANSWER_S = 2.0
 _TCP = re.compile(r"TCPIP\d*::(?P<host>.+)::(?P<port>\d+)::SOCKET", re.IGNORECASE)
+_SERVER = re.compile(r"ASRLsocket://(?P<host>[^/]+):(?P<port>\d+)(::INSTR)?", re.IGNORECASE)
 _URL = re.compile(r"(?P<scheme>http|tcp)://(?P<host>[^:/]+):(?P<port>\d+)")
 _PTY = re.compile(r"ASRL(?P<path>/dev/(pts/|ttys|hil-).+?)(::INSTR)?")
 
@@ -457,13 +459,15 @@ class ZmqRelay(Relay):
 def can_relay(resource: str) -> bool:
     """Whether something can be put between this device and its driver."""
     pty = _PTY.fullmatch(resource) is not None and os.name == "posix"
-    return pty or any(pattern.fullmatch(resource) for pattern in (_TCP, _URL))
+    return pty or any(pattern.fullmatch(resource) for pattern in (_TCP, _SERVER, _URL))
 
 
 def relay_to(resource: str) -> Relay:
     """A relay to the device at this resource, reached by the same carrier; ValueError where there is none for it."""
     if (found := _TCP.fullmatch(resource)) is not None:
         return TcpRelay((found["host"], int(found["port"])), "TCPIP::127.0.0.1::{port}::SOCKET")
+    if (found := _SERVER.fullmatch(resource)) is not None:
+        return TcpRelay((found["host"], int(found["port"])), "ASRLsocket://127.0.0.1:{port}::INSTR")
     if (found := _URL.fullmatch(resource)) is not None:
         if found["scheme"] == "tcp":
             return ZmqRelay(resource, found["host"])
