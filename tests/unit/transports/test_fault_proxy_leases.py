@@ -1,16 +1,18 @@
-"""Leases of toxics, by a loop whose time can be put forward: each ends when it says, and one that was renewed not before."""
+"""Leases of toxics, in a loop whose time can be put forward: each ends when it says, and one that was renewed not before."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import pytest
 
 from hil.clock import NS_PER_S, VirtualClock
 from hil.transports.fault_proxy.proxy import ActiveToxic, Proxy
 from hil.transports.fault_proxy.toxics import Stall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Iterator
 
 
 class Ahead(asyncio.SelectorEventLoop):
@@ -21,62 +23,60 @@ class Ahead(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() + self.ahead_s
 
-    async def go_on_to(self, ahead_s: float) -> None:
-        """What was due until then is done."""
-        self.ahead_s = ahead_s
+    def carry_out(self, what: Callable[[], None]) -> None:
+        """In the loop, with whatever is due by now."""
+        self.call_soon(what)
         for _ in range(3):
-            await asyncio.sleep(0)
+            self.call_soon(self.stop)
+            self.run_forever()
+
+    def go_on_to(self, ahead_s: float) -> None:
+        """What is due until then is done."""
+        self.ahead_s = ahead_s
+        self.carry_out(lambda: None)
 
 
-def told(story: Callable[[Ahead, Proxy], Coroutine[Any, Any, None]]) -> None:
-    loop = Ahead()
-    try:
-        loop.run_until_complete(story(loop, Proxy("p", ("127.0.0.1", 9), "chunks", 1, VirtualClock())))
-    finally:
-        loop.close()
+@pytest.fixture
+def loop() -> Iterator[Ahead]:
+    made = Ahead()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def proxy() -> Proxy:
+    """Its own clock stands at zero."""
+    return Proxy("p", ("127.0.0.1", 9), "chunks", 1, VirtualClock())
 
 
 def cut(name: str, lease_s: float) -> ActiveToxic:
-    """The proxy's own clock stands at zero."""
     return ActiveToxic(name, Stall(), "downstream", expires_ns=round(lease_s * NS_PER_S))
 
 
-def test_a_toxic_ends_with_its_lease() -> None:
+def test_a_toxic_ends_with_its_lease(loop: Ahead, proxy: Proxy) -> None:
     """And no other with it."""
-
-    async def story(loop: Ahead, proxy: Proxy) -> None:
-        proxy.add(cut("short", 100.0))
-        proxy.add(cut("long", 300.0))
-        await loop.go_on_to(99.0)
-        assert set(proxy.toxics) == {"short", "long"}
-        await loop.go_on_to(101.0)
-        assert set(proxy.toxics) == {"long"}
-
-    told(story)
+    loop.carry_out(lambda: proxy.add(cut("short", 100.0)))
+    loop.carry_out(lambda: proxy.add(cut("long", 300.0)))
+    loop.go_on_to(90.0)
+    assert set(proxy.toxics) == {"short", "long"}
+    loop.go_on_to(101.0)
+    assert set(proxy.toxics) == {"long"}
 
 
-def test_a_renewed_lease_ends_when_the_new_one_does() -> None:
+def test_a_renewed_lease_ends_when_the_new_one_does(loop: Ahead, proxy: Proxy) -> None:
     """The old one's end takes nothing away that was set anew."""
-
-    async def story(loop: Ahead, proxy: Proxy) -> None:
-        proxy.add(cut("cut", 100.0))
-        proxy.replace(cut("cut", 300.0))
-        await loop.go_on_to(200.0)
-        assert set(proxy.toxics) == {"cut"}
-        await loop.go_on_to(301.0)
-        assert not proxy.toxics
-
-    told(story)
+    loop.carry_out(lambda: proxy.add(cut("cut", 100.0)))
+    loop.carry_out(lambda: proxy.replace(cut("cut", 300.0)))
+    loop.go_on_to(200.0)
+    assert set(proxy.toxics) == {"cut"}
+    loop.go_on_to(301.0)
+    assert not proxy.toxics
 
 
-def test_the_end_of_a_lease_does_not_take_a_later_toxic_of_that_name() -> None:
+def test_the_end_of_a_lease_takes_no_later_toxic_of_that_name(loop: Ahead, proxy: Proxy) -> None:
     """Taken out and set anew without a lease, it stays."""
-
-    async def story(loop: Ahead, proxy: Proxy) -> None:
-        proxy.add(cut("cut", 100.0))
-        proxy.remove("cut")
-        proxy.add(ActiveToxic("cut", Stall(), "downstream"))
-        await loop.go_on_to(1000.0)
-        assert set(proxy.toxics) == {"cut"}
-
-    told(story)
+    loop.carry_out(lambda: proxy.add(cut("cut", 100.0)))
+    loop.carry_out(lambda: proxy.remove("cut"))
+    loop.carry_out(lambda: proxy.add(ActiveToxic("cut", Stall(), "downstream")))
+    loop.go_on_to(1000.0)
+    assert set(proxy.toxics) == {"cut"}
