@@ -59,7 +59,7 @@ class Slo:
         Each rule is recorded before it is applied, each verdict after. ``when`` tells subjects apart that are judged twice.
         """
         if not indicators:
-            raise UsageError(f"name the indicators to judge by: {', '.join(discovery.names('indicator'))}")
+            raise UsageError(f"name the indicators to judge by: {_known()}")
         objectives = [self._declare(name) for name in indicators]
         found = (verdict for spec, objective in objectives for verdict in spec.judge(observation, objective))
         return self._recorded(replace(each, subject=f"{each.subject}, {when}") if when else each for each in found)
@@ -90,7 +90,7 @@ class Slo:
         :meth:`check` does, unless ``check`` is off.
         """
         if not indicators:
-            raise UsageError(f"name the indicators to decide: {', '.join(discovery.names('indicator'))}")
+            raise UsageError(f"name the indicators to decide: {_known()}")
         questions = [Question(*self._declare(name, "sequential", budget=budget, **rule)) for name in indicators]
         take = measure or self._next_block(questions)
         answered = list(decide(questions, take, self.link.testbed.now_s))
@@ -157,7 +157,7 @@ class Slo:
         self, name: str, default: RuleKind = "fixed", budget: str | float | None = None, **rule: Any
     ) -> tuple[IndicatorSpec, Objective]:
         """The indicator and its objective, recorded the first time; from then on it stands."""
-        spec: IndicatorSpec = discovery.find("indicator", name)
+        spec: IndicatorSpec = discovery.find("indicator", name, python=True)
         known = self._declared.get(spec.name)
         if known is not None and not rule:
             return known
@@ -195,6 +195,10 @@ class Slo:
             conditional=objective.conditional,
         )
         return spec, objective
+
+
+def _known() -> str:
+    return ", ".join(name.replace("-", "_") for name in discovery.names("indicator"))
 
 
 def _passed(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
