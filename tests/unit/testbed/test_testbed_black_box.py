@@ -9,8 +9,8 @@ import pytest
 
 from hil.errors import MissingCapabilityError
 from hil.ports.identity import EvidenceLevel
-from hil.testbed.slo import Slo
 from hil.testbed.injection.chaos import Chaos
+from hil.testbed.slo import Slo
 from hil.testbed.testbed import Testbed
 from hil.verdict import Outcome
 
