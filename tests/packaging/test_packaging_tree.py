@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections import Counter
 from pathlib import Path
@@ -182,6 +183,29 @@ def test_no_test_sleeps() -> None:
             if isinstance(node, ast.ImportFrom) and node.module == "time" and "sleep" in {alias.name for alias in node.names}:
                 sleeping.append(f"{_name(path)}:{node.lineno}")
     assert not sleeping
+
+
+def test_what_tests_would_skip_without_is_there() -> None:
+    """Extra ``dev`` brings it: a wheel that broke would turn every test of it into a skip, and nothing red."""
+    wanted = {
+        str(node.args[0].value)
+        for path in PYTHON
+        if path.relative_to(CHECKOUT).parts[0] == "tests"
+        for node in ast.walk(_parse(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "pytest.importorskip"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert "numba" in wanted
+    assert [name for name in sorted(wanted) if _cannot_import(name)] == []
+
+
+def _cannot_import(name: str) -> str:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        return str(error)
+    return ""
 
 
 def test_simulators_read_no_wall_clock() -> None:
