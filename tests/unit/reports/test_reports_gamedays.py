@@ -12,10 +12,10 @@ import pytest
 from hil.record.model import CheckEntry, GamedayEntry, MomentEntry, ReactionEntry
 from hil.record.reader import read_record
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish, save_series
+from hil.reports import post_mortem
 from hil.reports._gamedays import gameday_sections
 from hil.reports._link_runs import link_runs
 from hil.reports.html import render
-from hil.reports import post_mortem
 from hil.reports.post_mortem import SPEC as POST_MORTEM
 from hil.verdict import Outcome
 
