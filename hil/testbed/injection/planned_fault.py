@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find
 from hil.ports.waveform import Step
-from hil.testbed.injection._fault_settings import in_words, scaled, settings_of, waveform_of
+from hil.testbed.injection._fault_settings import in_words, scaled, settings_of, together, waveform_of
 from hil.testbed.injection.chaos import Chaos
 from hil.testbed.injection.fault_target import target_of
 
@@ -43,8 +44,7 @@ def plan_fault(link: Link, name: str, target: str, settings: Mapping[str, Any], 
     """
     spec = find("fault", name)
     chaos = Chaos(link.testbed, link)
-    own = target_of(chaos, spec, target or None)
-    chosen = settings_of(spec, settings)
+    chosen, own = together(spec, partial(settings_of, spec, settings), partial(target_of, chaos, spec, target or None))
     undos = spec.plan(chaos.bench, own, chosen)
     words = " ".join(filter(None, [spec.name, in_words(chosen)]))
 
