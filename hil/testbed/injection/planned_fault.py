@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find
 from hil.ports.waveform import Step
-from hil.testbed.injection._fault_settings import in_words, scaled, settings_of, together, waveform_of
+from hil.testbed.injection._fault_settings import in_words, scaled, settings_of, together
+from hil.testbed.injection._fault_waveforms import magnitudes_given, waveform_of
 from hil.testbed.injection.chaos import Chaos
 from hil.testbed.injection.fault_target import target_of
 
@@ -44,19 +45,24 @@ def plan_fault(link: Link, name: str, target: str, settings: Mapping[str, Any], 
     """
     spec = find("fault", name)
     chaos = Chaos(link.testbed, link)
-    chosen, own = together(spec, partial(settings_of, spec, settings), partial(target_of, chaos, spec, target or None))
+    chosen, own, shape = together(
+        spec,
+        partial(settings_of, spec, settings),
+        partial(target_of, chaos, spec, target or None),
+        partial(waveform_of, spec, waveform, 0),
+    )
+    together(spec, partial(magnitudes_given, spec, chosen, shape))
     undos = spec.plan(chaos.bench, own, chosen)
     words = " ".join(filter(None, [spec.name, in_words(chosen)]))
 
     def at(level: float) -> tuple[Move, ...]:
         return spec.moves(chaos.bench, own, scaled(spec, chosen, level), undos) if level else ()
 
-    shape = waveform_of(spec, chosen, waveform, 0)
     return PlannedFault(
         target=own,
         words=words if isinstance(shape, Step) else f"{words}, {shape}",
         undos=undos,
         moves=at(1.0),
         at=at,
-        waveform=lambda seed: waveform_of(spec, chosen, waveform, seed),
+        waveform=lambda seed: waveform_of(spec, waveform, seed),
     )
