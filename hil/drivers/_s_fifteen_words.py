@@ -1,7 +1,7 @@
 """Time stamps of a TDC1: words of 32 bits, little endian.
 
-27 bits of time in steps of 2 ns, which roll over every 268 ms, a bit that says that nothing clicked, and one for each input that
-did. As in the maker's own library (pyS15, usb_counter_fpga.py, read_timestamps_bin).
+27 bits of time in steps of 2 ns, which roll over every 268 ms, a bit that says that nothing clicked, and one for each input
+that did. As in the maker's own library (pyS15, usb_counter_fpga.py, read_timestamps_bin).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NOTHING = 0x10
 
 
 def events(device: str, stream: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """Ticks since the stream began, and inputs (from 0); several inputs of one word are several clicks. ReplyError for a part."""
+    """Ticks since the stream began, and inputs (from 0); several inputs of one word are several clicks. Or ReplyError."""
     import numpy as np
 
     if len(stream) % 4:
