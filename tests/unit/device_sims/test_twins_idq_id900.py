@@ -44,6 +44,8 @@ def tc(world, talk):
         (b"INPU1:ENAB?", b"ON"),
         (b"INPU3:THRE 0.1", b"Value set to 0.1V"),
         (b"DELA1:VALU 1000;VALU?", b"Value set to 1000TB\n1000TB"),
+        (b"DELA1:VALU 2 NS;VALU?", b"Value set to 2000TB\n2000TB"),  # a time base is a picosecond
+        (b"DELA1:VALU 3 US", b"Value set to 3000000TB"),
         (b"DEVI:CONFI:LOAD COUNT", b"Value set to COUNT"),
         (b"DEVI:RES:BWID?", b"100"),
         (b"INPUT2:COUNTER:INTEGRATION?", b"1000"),
