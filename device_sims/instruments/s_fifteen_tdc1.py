@@ -3,8 +3,8 @@
 ``singles;counts?`` counts four inputs for the set ``time`` (ms) and answers then; ``pairs;counts?`` also the coincidences of
 inputs 1 and 3, 1 and 4, 2 and 3, 2 and 4. ``timestamp;INPKT;counts?`` streams a word of 32 bits for each event, little endian,
 for that time, or until ``abort`` where it is 0: 27 bits of time in steps of 2 ns, which roll over every 268 ms, and a bit for
-each input that clicked within the step. At each rollover a word without an event (bit 4) lets no turn be missed. Format as in
-the maker's own library (pyS15, usb_counter_fpga.py, read_timestamps_bin); how often words are sent is ours.
+each input that clicked within the step. Words without an event (bit 4) at every half turn let no rollover be missed. Format as
+in the maker's own library (pyS15, usb_counter_fpga.py, read_timestamps_bin); how often words are sent is ours.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from ._nameplate import declared_as, serial_number
 from ._s_fifteen import SFifteenSession, answer
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from hil.device_sims.world.world import World
 
 __all__ = ["SPEC", "SFifteenTdc1"]
@@ -33,6 +35,8 @@ _TURN = 1 << 27
 _NO_EVENT = 0x10
 _EVERY_S = 0.01
 """How often time stamps are sent."""
+_HELD_BACK_S = 1e-3
+"""Jitter carries no click as far as this."""
 
 
 class SFifteenTdc1:
@@ -74,6 +78,7 @@ class SFifteenTdc1:
             return self._count(now_ns)
         elif name == "abort":
             self._streams += 1
+            self._world.beside.recordings.end(self._device, now_ns)
         elif name != "inpkt":  # which asks for whole packets over USB, and changes nothing on the line
             return answer("unknown command")
         return None
@@ -98,33 +103,25 @@ class SFifteenTdc1:
     def _stamp(self, now_ns: int) -> Later:
         """Time stamps of the set time from now on, in order, until somebody says ``abort`` or asks anew."""
         self._streams += 1
-        own, sent_ns = self._streams, now_ns
+        own, halves = self._streams, 0
+        recordings = self._world.beside.recordings
         end_ns = now_ns + self._time_ms * 1_000_000 if self._time_ms else None
+        recordings.begin(self._device, now_ns, end_ns)
 
         def tell(then_ns: int) -> tuple[bytes, float | None]:
-            nonlocal sent_ns
+            nonlocal halves
             if own != self._streams:
                 return b"", None
-            until_ns = then_ns if end_ns is None else min(then_ns, end_ns)
-            words = self._words(sent_ns, until_ns, now_ns)
-            sent_ns = until_ns
-            return words, None if until_ns == end_ns else _EVERY_S
+            over = end_ns is not None and then_ns >= end_ns
+            times_s, inputs = recordings.take(self._device, then_ns, last=over)
+            until_s = (min(then_ns, end_ns or then_ns) - now_ns) / 1e9
+            words, halves = _words(times_s, inputs, halves, until_s)
+            return words, None if over else next_s(then_ns)
 
-        return Later(_EVERY_S, tell)
+        def next_s(then_ns: int) -> float:
+            return _EVERY_S if end_ns is None else max(min(_EVERY_S, (end_ns - then_ns) / 1e9), 0.0)
 
-    def _words(self, from_ns: int, to_ns: int, begin_ns: int) -> bytes:
-        """Events of a stretch, with a word at each rollover of the time since the stream began."""
-        times_s, inputs = self._world.beside.events(self._device, from_ns, to_ns)
-        steps = np.maximum(((times_s - begin_ns / 1e9) / _STEP_S).astype(np.int64), 0)
-        shown = inputs < _INPUTS
-        steps, first = np.unique(steps[shown], return_inverse=True)
-        patterns = np.zeros(len(steps), np.int64)
-        np.bitwise_or.at(patterns, first, 1 << inputs[shown])
-        turn_s = _TURN * _STEP_S
-        turns = np.arange(int((from_ns - begin_ns) / 1e9 / turn_s) + 1, int((to_ns - begin_ns) / 1e9 / turn_s) + 1) * _TURN
-        steps, patterns = np.concatenate([steps, turns]), np.concatenate([patterns, np.full(len(turns), _NO_EVENT)])
-        order = np.argsort(steps, kind="stable")
-        return ((steps[order] % _TURN << 5) | patterns[order]).astype("<u4").tobytes()
+        return Later(next_s(now_ns), tell)
 
     def _set(self, name: str, text: str) -> Reply | None:
         try:
@@ -140,6 +137,22 @@ class SFifteenTdc1:
         else:
             return answer("out of range" if name in {"time", "neg", "pos", "refclk"} else "unknown command")
         return None
+
+
+def _words(times_s: npt.NDArray[np.float64], inputs: npt.NDArray[np.int64], halves: int, until_s: float) -> tuple[bytes, int]:
+    """Events of a piece, seconds since the stream began, and how many half turns of the time have been told by its end."""
+    steps = np.maximum((times_s / _STEP_S).astype(np.int64), 0)
+    shown = inputs < _INPUTS
+    steps, first = np.unique(steps[shown], return_inverse=True)
+    patterns = np.zeros(len(steps), np.int64)
+    np.bitwise_or.at(patterns, first, 1 << inputs[shown])
+    # the last clicks before now may not be known yet: a half turn is told with the next clicks, or a little later
+    half = _TURN // 2
+    known = max(int((until_s - _HELD_BACK_S) / (half * _STEP_S)), halves, int(steps[-1] // half) if len(steps) else 0)
+    empty = np.arange(halves + 1, known + 1) * half
+    steps, patterns = np.concatenate([steps, empty]), np.concatenate([patterns, np.full(len(empty), _NO_EVENT)])
+    order = np.argsort(steps, kind="stable")
+    return ((steps[order] % _TURN << 5) | patterns[order]).astype("<u4").tobytes(), known
 
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:

@@ -10,6 +10,7 @@ from hil.bench.model import DetectorDevice, LaserDevice, PowerOutletDevice, Time
 from hil.errors import UsageError
 
 from .parameters import BREAKDOWN
+from .recordings import Recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ class Beside:
     def __init__(self, world: World) -> None:
         self._world = world
         self._power_watchers: list[Callable[[str, bool], None]] = []
+        self.recordings = Recordings(world)
 
     # --- laser drivers ------------------------------------------------------------------------------------------------
 

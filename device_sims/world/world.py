@@ -112,6 +112,7 @@ class World:
         self._receivers: dict[str, ReceiverView] = {}
         self._repeaters: dict[str, RepeaterChain] = {}
         self._powered_ns: dict[str, int] = {}
+        self.beside.recordings.forget()
 
     # --- optical path -------------------------------------------------------------------------------------------------
 
@@ -269,6 +270,19 @@ class World:
         """The block that ended last, until another is started."""
         return self._receiver(device).tally.last_block
 
+    @_locked
+    def listen(self, device: str, who: str, now_ns: int, end_ns: int | None = None) -> int:
+        """Keep a receiver's clicks from now on for an instrument on its detectors' outputs; the index of the first pulse.
+
+        Until :meth:`heard` is called with ``last``, or by itself until ``end_ns``. The counters count the same clicks.
+        """
+        return self._receiver(device).tally.listen(who, now_ns, end_ns)
+
+    @_locked
+    def heard(self, device: str, who: str, now_ns: int, *, last: bool = False) -> tuple[Candidates, int]:
+        """What the instrument has not taken yet, as far as it is certain, and the pulse it reaches to; all with ``last``."""
+        return self._receiver(device).tally.heard(who, now_ns, last=last)
+
     def stream_clicks(self, device: str, from_ns: int, to_ns: int, workers: int = 1) -> Iterator[Candidates]:
         """Clicks of this stretch of time as a block would have them, a window at a time, for whoever need not hold them all.
 
@@ -389,9 +403,10 @@ class World:
 
     @_locked
     def darken(self, device: str, now_ns: int) -> None:
-        """A device without power: no light, no bias, no heating; motors and mirrors stay where they are."""
+        """A device without power: no light, no bias, no heating, no recording; motors and mirrors stay where they are."""
         off = ("emitting", "biased", "heater", "lasing", "repeating")
         self._apply({(device, key): 0.0 for key in off if (device, key) in self._timeline.present}, now_ns)
+        self.beside.recordings.end(device, now_ns)
 
     @_locked
     def restart(self, device: str, now_ns: int) -> None:

@@ -15,7 +15,7 @@ from hil.transports.zmq import ZmqPort
 if TYPE_CHECKING:
     from hil.transports.recovery import Marker
 
-__all__ = ["over_raw", "over_visa", "over_zmq"]
+__all__ = ["over_raw", "over_visa", "over_zmq", "over_zmq_pair"]
 
 
 def over_visa(
@@ -68,3 +68,14 @@ def over_raw(
 def over_zmq(device: str, resource: str, *, timeout_s: float) -> Transport:
     """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte."""
     return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, ()), timeout_s=timeout_s)
+
+
+def over_zmq_pair(device: str, resource: str, *, timeout_s: float, secret: tuple[bytes, ...] = ()) -> Transport:
+    """A transport that is only read from: what the other side of a ZMQ pair at ``tcp://host:port`` pushes.
+
+    ``secret``: as in :func:`over_visa`; an empty one stands for everything.
+    """
+    return Transport(
+        port_or_tape(lambda: ZmqPort(device, resource, pushed=True), resource, secret),
+        timeout_s=timeout_s,
+    )

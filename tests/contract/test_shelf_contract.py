@@ -49,6 +49,7 @@ class TestShelf(DriverContract):
     @pytest.fixture
     def host(self, instrument: str, clock: VirtualClock) -> Iterator[TwinHost]:
         with TwinHost(BENCH, [instrument], 5, clock, serial_lines=SERIAL_LINES) as host:
+            host.world.set_biased("bob", 0, biased=True)  # dark counts, for what counts
             yield host
 
     @pytest.fixture

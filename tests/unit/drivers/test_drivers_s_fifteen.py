@@ -112,3 +112,46 @@ def test_the_bias_is_set_and_read_back(opened):
     detector.set_biased(biased=False)
     with pytest.raises(InstrumentError):
         opened(SFifteenSpd, SPD, [(">", b"hvolt 0\r\n"), *asked("hvolt?", "210")]).set_biased(biased=False)
+
+
+def words(*events: tuple[int, int]) -> bytes:
+    """Time in steps of 2 ns and pattern of inputs, or 16 for none, as the maker's library reads them (time >> 5, & 0x1F)."""
+    return b"".join(((step % (1 << 27)) << 5 | pattern).to_bytes(4, "little") for step, pattern in events)
+
+
+def streamed(gate_ms: int, *parts: bytes) -> list:
+    asked_for = [*asked("*idn?", TDC1), (">", f"timestamp;INPKT;time {gate_ms};counts?\r\n".encode())]
+    return [*asked_for, (">", b"abort\r\n*idn?\r\n"), *(("<", part) for part in parts), ("<", TDC1.encode() + b"\r\n")]
+
+
+def test_time_stamps_over_a_rollover(opened):
+    """Two inputs in one word are two clicks; words without an event are none, but tell of a turn without any."""
+    turn = 1 << 27
+    empty = [(half * turn // 2, 16) for half in (1, 2, 3, 4)]
+    said = words((5, 1), (7, 0b1010), *empty, (2 * turn + 3, 0b0100), (2 * turn + 3, 1))
+    tagger = opened(SFifteenTdc1, TDC1, streamed(600, said[:7], said[7:]))
+    tags = tagger.time_tags(0.6)
+    assert tags.ticks.tolist() == [5, 7, 7, 2 * turn + 3, 2 * turn + 3]
+    assert tags.detector.tolist() == [0, 1, 3, 2, 0]
+    assert (tags.clock.name, float(tags.clock.tick_s), tags.first, tags.end, tags.live_s) == ("dut", 2e-9, 0, 300_000_000, 0.6)
+    assert tagger._line._settings.clock.now_ns() == 620_000_000
+
+
+def test_time_stamps_of_nothing(opened):
+    assert opened(SFifteenTdc1, TDC1, streamed(5)).time_tags(0.005).ticks.size == 0
+
+
+def test_half_a_time_stamp_is_none(opened):
+    with pytest.raises(ReplyError, match="of 6 bytes"):
+        opened(SFifteenTdc1, TDC1, streamed(5, words((5, 1)) + b"xx")).time_tags(0.005)
+
+
+def test_a_stream_that_stays_silent_is_not_asked_for_again(opened):
+    turns = [
+        *asked("*idn?", TDC1),
+        (">", b"timestamp;INPKT;time 5;counts?\r\n"),
+        (">", b"abort\r\n*idn?\r\n"),
+        ("silence", b""),
+    ]
+    with pytest.raises(DeviceTimeoutError):
+        opened(SFifteenTdc1, TDC1, turns).time_tags(0.005)

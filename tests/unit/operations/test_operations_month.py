@@ -162,6 +162,7 @@ def test_another_class_changes_no_dates(calendar: Callable[[str], FaultCalendar]
     assert [each for each in both if each.name == "a"] == list(alone)
     assert {each.end_s for each in alone} == {7200.0}
     assert len(alone) > 1
+    assert not {each.start_s for each in alone} & {each.start_s for each in both if each.name == "b"}
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,29 @@ def test_wealth_is_fair_at_the_limit() -> None:
         assert 0.8 < float(wealth @ chance) < 1.1
 
 
+def test_bursts_are_credited_to_the_likeliest_correlation() -> None:
+    """From scipy's betabinom and binom: eight blocks of 25 bits at 2 % hold half an error each, too few to average alone.
+
+    Against the limit stands the mean over correlations, or 0.35 times the likeliest one if that is more, which it is here.
+    """
+    errors, bits, limit = np.array([0, 0, 0, 8, 0, 0, 0, 9]), 25, 0.02
+    grid = proportions.correlations(bits, limit)
+    none = 1.0 / (1.0 + 0.1 * bits * limit)
+    weights = np.array([none, *[(1.0 - none) / grid.size] * grid.size])
+    sizes = (1.0 - grid) / grid
+
+    def likelihoods(rate: float) -> np.ndarray:
+        free = stats.binom.logpmf(errors, bits, rate).sum()
+        return np.exp([free, *(stats.betabinom.logpmf(errors, bits, rate * a, (1.0 - rate) * a).sum() for a in sizes)])
+
+    (view,) = proportion_views(errors, np.full(8, bits), limit)
+    held = max(float(weights @ likelihoods(limit)), 0.35 * float(likelihoods(limit).max()))
+    assert held > 1.5 * float(weights @ likelihoods(limit))
+    for spread, found in ((ABOVE, view.above(limit)), (BELOW, view.below(limit))):
+        bet = sum(weight * float(weights @ likelihoods(factor * limit)) for factor, weight in spread)
+        assert found == pytest.approx(math.log(bet / held), abs=1e-6)
+
+
 def test_interval_ends_where_the_evidence_does() -> None:
     """Beyond each bound a value is refuted at 20 to 1, inside it is not; PASS is when the limit lies beyond."""
     errors, trials = np.array([0, 1, 0, 0, 1] * 12), np.full(60, 25)

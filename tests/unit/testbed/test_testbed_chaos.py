@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -16,6 +17,7 @@ from hil.errors import (
     UsageError,
 )
 from hil.suites.contracts.fault_contract import WatchedBench
+from hil.testbed.injection import chaos as chaos_module
 from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
@@ -244,6 +246,26 @@ class TestOnTopOfEachOther:
         assert came == [("stage", "setpoint_c"), ("voa", "attenuation_db"), ("alice", "intensity_scale")]
         testbed.end()
         assert [(move.device, move.setting) for move in watched.moves[3:]] == came[::-1]
+
+
+def test_the_guardian_knows_before_anything_moves(chaos: Chaos, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told the undo first, and may forget it once that was carried out: as if the twin were hardware."""
+    link.up()
+    did: list[str] = []
+    monkeypatch.setattr(chaos_module, "is_real", lambda *_: True)
+    monkeypatch.setattr(
+        chaos,
+        "_guardian",
+        SimpleNamespace(
+            hold=lambda _number, undos, _fault: did.append(f"told {[(undo.device, undo.value) for undo in undos]}"),
+            release=lambda _number: did.append("released"),
+        ),
+    )
+    watched = chaos.bench = WatchedBench(chaos.bench)
+    watched.before_move = lambda: did.append("moved")
+    with chaos.fiber_cut():
+        pass
+    assert did == ["told [('switch', 1)]", "moved", "moved", "released"]
 
 
 class TestTrouble:

@@ -84,6 +84,18 @@ def test_a_reaction_that_comes_too_late_fails_the_day(link: Link, notebook: Note
     assert of(notebook)["outcome"] is Outcome.FAIL
 
 
+def test_a_key_that_the_framework_refuses_is_no_signal(link: Link) -> None:
+    """1 % more errors leave a key, and blocks of in-fault detections give none by rule: nobody may take that for the link's."""
+    off = PlannedFault(
+        at_s=0.5 * BLOCK_S, fault="misalignment", duration_s=3.0 * BLOCK_S, settings={"added_ratio": 0.01}, expect=Expectation()
+    )
+    run = GamedayRun(link, day(off, blocks=6))
+    run.run()
+    barred = [look for look in run.looks if look.barred]
+    assert barred
+    assert not any(look.released or look.signals.keys() & {"no-key", "key-rate"} for look in barred)
+
+
 def test_a_day_that_is_called_off_is_an_error_and_healed(link: Link, notebook: Notebook) -> None:
     """Dark detectors are surely below any sensible count: the day ends there, the cut is healed, nothing comes after."""
     with pytest.raises(BenchError, match="was called off, everything is healed: counts"):

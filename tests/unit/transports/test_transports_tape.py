@@ -354,6 +354,18 @@ class TestSecrets:
             transport.query(b"KEYS? 1\n", LINE)
         assert replay.left_over() == {}, "the test ended there, for no fault of its own"
 
+    def test_of_a_data_port_nothing_that_comes_unasked_is_kept(self, tmp_path: Path) -> None:
+        """Every byte of such a port may be key material, whoever began to talk."""
+
+        def talk(transport: Transport) -> None:
+            with transport.exchange() as line:
+                assert LINE.read(line, None) == b"c2VjcmV0"
+
+        record(tmp_path, [("<", b"c2VjcmV0\n")], talk, secret=(b"",))
+        assert "c2VjcmV0" not in (tmp_path / "voa.jsonl").read_text()
+        assert read_tape(tmp_path / "voa.jsonl").header.redactions == ("port 0: everything (key material)",)
+        assert [(entry.sent, entry.received) for entry in entries(tmp_path, Redacted)] == [(0, 9)]
+
 
 class TestFiles:
     """What can be wrong with a tape is said."""
