@@ -21,7 +21,7 @@ __all__ = ["Course"]
 class _Place(NamedTuple):
     """The exchange that was said last, in which round of its loop, and how often in that round."""
 
-    index: int
+    at: int
     round: int = 0
     times: int = 0
 
@@ -41,26 +41,26 @@ class Course:
     @property
     def said(self) -> int:
         """How many exchanges were said at least once, as the driver does now what it did."""
-        return self._places[0].index + 1
+        return self._places[0].at + 1
 
     @property
     def farthest(self) -> int:
         """How many may have been said, if it left every loop where it could."""
-        return max(place.index for place in self._places) + 1
+        return max(place.at for place in self._places) + 1
 
     def say(self, port: int, data: bytes) -> int | None:
         """Which exchange this message is, or None, and then nothing has changed."""
         found: dict[_Place, None] = {}
         for place in self._places:
             for following in self._following(place):
-                entry = self._exchanges[following.index]
+                entry = self._exchanges[following.at]
                 if entry.port == port and as_bytes(entry.send) == data:
                     found[following] = None
         if not found:
             return None
         answer = self._answer(next(iter(found)))
         self._places = [place for place in found if self._answer(place) == answer]
-        return self._places[0].index
+        return self._places[0].at
 
     def _following(self, place: _Place) -> Iterator[_Place]:
         """Where it may go on, the recorded way first: once more, the next round, the next exchange."""
@@ -79,5 +79,5 @@ class Course:
         return index + 1 == len(self._exchanges) or self._begins[index + 1] != self._begins[index]
 
     def _answer(self, place: _Place) -> tuple[object, bool]:
-        entry = self._exchanges[place.index]
+        entry = self._exchanges[place.at]
         return entry.receive, entry.lost

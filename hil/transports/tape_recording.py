@@ -213,7 +213,7 @@ class RecordingPort(TapedPort):
         self._stream = stream
         self._number = number
         self._sent: tuple[int, float, bytes, bool] | None = None
-        self._parts: list[bytes | None] = []
+        self._parts: list[bytearray | None] = []
         self._ends: tuple[bytes, bytes] = (b"", b"")
         self._opened_s = 0.0
         self._pushed = bytearray()
@@ -270,10 +270,10 @@ class RecordingPort(TapedPort):
             raise
         if self._sent is None:
             self._push(data)
-        elif data and self._parts and self._parts[-1] is not None:
-            self._parts[-1] += data
+        elif data and self._parts and (part := self._parts[-1]) is not None:
+            part += data
         else:
-            self._parts.append(bytes(data) or None)
+            self._parts.append(bytearray(data) if data else None)
         return data
 
     def waiting(self) -> bool:
@@ -294,7 +294,7 @@ class RecordingPort(TapedPort):
             return
         ending = _ENDING.search(sent)
         self._ends = (ending[0] if ending else b"", self.terminator)
-        receive = tuple(None if part is None else as_text(part) for part in parts)
+        receive = tuple(None if part is None else as_text(bytes(part)) for part in parts)
         self._stream.add(
             Exchange(n=n, t_s=t_s, port=self._number, send=as_text(sent), receive=receive, lost=lost, repeatable=repeatable)
         )
