@@ -7,11 +7,12 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hil.errors import UsageError
+from hil.errors import Mistake
+from hil.faults._refusal import refuse
 from hil.ports.spec import FaultSpec, Finding, Move, Span, Undo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hil.ports.spec import FaultBench, Range, Readings
 
@@ -26,17 +27,20 @@ _PATIENCE_S = 0.5
 _NOTHING = 1e-12
 
 
-def checked(settings: Any) -> None:
-    """UsageError for a setting that is negative or no number, for a ratio above one, and for no way."""
+def checked(settings: Any, also: Iterable[Mistake] = ()) -> None:
+    """FaultUseError for settings that are negative or no numbers, ratios above one, no way, and what else was found wrong."""
+    refuse(settings, [*_impossible(settings), *also])
+
+
+def _impossible(settings: Any) -> Iterator[Mistake]:
     for info in dataclasses.fields(settings):
         value = getattr(settings, info.name)
         if info.name.endswith("_way"):
             if value not in WAYS:
-                raise UsageError(f"{type(settings).__name__}: {info.name} = {value!r}; expected {', '.join(WAYS)}")
+                yield Mistake(info.name, repr(value), ", ".join(WAYS))
             continue
         if not (math.isfinite(value) and value >= 0.0) or (info.name.endswith("_ratio") and value > 1.0):
-            form = "a ratio from 0 to 1" if info.name.endswith("_ratio") else "zero or more"
-            raise UsageError(f"{type(settings).__name__}: {info.name} = {value!r}; expected {form}")
+            yield Mistake(info.name, f"{value:g}", "a ratio from 0 to 1" if info.name.endswith("_ratio") else "zero or more")
 
 
 def everything_came(_settings: Any, _during: Readings, after: Readings) -> Finding:

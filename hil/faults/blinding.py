@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError, UsageError
 from hil.faults._clicks import SURE, counted_s, darkened, difference_sigma, lit_clicks, total_hz
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.faults._timing import only_where
 from hil.ports.spec import Finding, Range
 

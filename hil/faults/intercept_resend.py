@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._errors import fell, rose
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:

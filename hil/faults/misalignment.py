@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.faults._errors import fell, rose
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
+from hil.errors import Mistake
 from hil.faults._errors import fell, rose
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
 from hil.faults._polarisation import UNLESS, error_free, polarised
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class PolarisationBurst:
     spin_hz: float = 1e3
 
     def __post_init__(self) -> None:
-        checked(self, burst_s=(0.0, 1.0), every_s=(1e-3, 1.0), spin_hz=(0.0, 1e7))
-        if self.burst_s > self.every_s:
-            raise UsageError(f"polarisation_burst: burst_s = {self.burst_s:g}; expected at most every_s, {self.every_s:g}")
+        longer = self.burst_s > self.every_s
+        also = [Mistake("burst_s", f"{self.burst_s:g}", f"at most every_s, {self.every_s:g}")] if longer else []
+        checked(self, also, burst_s=(0.0, 1.0), every_s=(1e-3, 1.0), spin_hz=(0.0, 1e7))
 
 
 def _where(bench: FaultBench, way: str) -> list[tuple[str, str]]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._errors import fell, rose
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
 from hil.faults._polarisation import UNLESS, error_free, polarised
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:

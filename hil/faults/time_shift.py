@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._clicks import SURE, counted_s, detectors, difference_sigma, rate_hz, total_hz
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:

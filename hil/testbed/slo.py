@@ -58,7 +58,7 @@ class Slo:
         Each rule is recorded before it is applied, each verdict after.
         """
         if not indicators:
-            raise UsageError(f"name the indicators to judge by: {', '.join(discovery.names('indicator'))}")
+            raise UsageError(f"name the indicators to judge by: {_known()}")
         objectives = [self._declare(name) for name in indicators]
         return self._recorded(verdict for spec, objective in objectives for verdict in spec.judge(observation, objective))
 
@@ -88,7 +88,7 @@ class Slo:
         :meth:`check` does, unless ``check`` is off.
         """
         if not indicators:
-            raise UsageError(f"name the indicators to decide: {', '.join(discovery.names('indicator'))}")
+            raise UsageError(f"name the indicators to decide: {_known()}")
         questions = [Question(*self._declare(name, "sequential", budget=budget, **rule)) for name in indicators]
         take = measure or self._next_block(questions)
         answered = list(decide(questions, take, self.link.testbed.now_s))
@@ -155,7 +155,7 @@ class Slo:
         self, name: str, default: RuleKind = "fixed", budget: str | float | None = None, **rule: Any
     ) -> tuple[IndicatorSpec, Objective]:
         """The indicator and its objective, recorded the first time; from then on it stands."""
-        spec: IndicatorSpec = discovery.find("indicator", name)
+        spec: IndicatorSpec = discovery.find("indicator", name, python=True)
         known = self._declared.get(spec.name)
         if known is not None and not rule:
             return known
@@ -193,6 +193,10 @@ class Slo:
             conditional=objective.conditional,
         )
         return spec, objective
+
+
+def _known() -> str:
+    return ", ".join(name.replace("-", "_") for name in discovery.names("indicator"))
 
 
 def _passed(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:

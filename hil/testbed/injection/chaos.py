@@ -21,7 +21,8 @@ from hil.discovery import find, names
 from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
 from hil.seeds import derive
 from hil.testbed.channel.classical_channel import SUFFIX
-from hil.testbed.injection._fault_settings import duration_s, settings_of, waveform_of
+from hil.testbed.injection._fault_settings import duration_s, settings_of, together
+from hil.testbed.injection._fault_waveforms import magnitudes_given, waveform_of
 from hil.testbed.injection._troubles import TROUBLE, all_of
 from hil.testbed.injection.abort_watch import AbortWatch
 from hil.testbed.injection.admission import admit, is_real
@@ -101,7 +102,7 @@ class Chaos:
 
     def at(self, when: str | float) -> Scheduler:
         """Faults that come by themselves, so much bench time from now: ``chaos.at("3 s").fiber_cut(duration="2 s")``."""
-        wait_s = 0.0 if when == 0 else duration_s(when)
+        wait_s = 0.0 if when == 0 else duration_s(when, "at")
         assert wait_s is not None
         return Scheduler(self, wait_s)
 
@@ -248,12 +249,17 @@ class Chaos:
         waveform: str | Waveform | None,
         settings: dict[str, Any],
     ) -> Fault:
-        name, chosen = target_of(self, spec, target), settings_of(spec, settings)
         testbed = self._testbed
         seed = derive(testbed.seed, testbed.name, testbed.case, "fault", self.link.name, self._count)
-        fault = Fault(
-            self, spec, name, chosen, duration_s=duration_s(duration), waveform=waveform_of(spec, chosen, waveform, seed)
+        chosen, lasts_s, shape, name = together(
+            spec,
+            partial(settings_of, spec, settings),
+            partial(duration_s, duration),
+            partial(waveform_of, spec, waveform, seed),
+            partial(target_of, self, spec, target),
         )
+        together(spec, partial(magnitudes_given, spec, chosen, shape))
+        fault = Fault(self, spec, name, chosen, duration_s=lasts_s, waveform=shape)
         self._count += 1
         if not self._made and not self._active:
             self._testbed.on_end(self.finish)
@@ -303,7 +309,7 @@ def _spec_of(name: str) -> FaultSpec:
     if name.startswith("_"):
         raise AttributeError(name)
     try:
-        spec: FaultSpec = find("fault", name)
+        spec: FaultSpec = find("fault", name, python=True)
     except UnknownNameError as error:
-        raise _NoSuchFaultError(str(error)) from None
+        raise _NoSuchFaultError(str(error).partition("; or give")[0]) from None
     return spec

@@ -157,9 +157,11 @@ class Fault:
     def end(self) -> None:
         """Heal, with every later fault on the same settings first, and wait until it shows; done twice it does nothing."""
         if self.state in {"made", "waiting"}:
+            waited = self.state == "waiting"
             self._cancel()
             self.state = "never"
-            self._chaos.note_never(self)
+            if waited:
+                self._chaos.note_never(self)
         if self.state in {"never", "healed"}:
             return
         all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])

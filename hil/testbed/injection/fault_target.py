@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hil.errors import UsageError
+from hil.errors import FaultUseError, Mistake
 from hil.testbed.channel.classical_channel import CLASSICAL_CHANNEL, KME_CHANNEL, SUFFIX
+from hil.testbed.injection._fault_settings import python_name
 from hil.testbed.injection.fault_bench import LINK, TRANSCEIVER, ways_of
 
 if TYPE_CHECKING:
@@ -18,21 +19,21 @@ _TRANSCEIVERS = ("receiver", "transmitter")
 
 
 def target_of(chaos: Chaos, spec: FaultSpec, target: Any) -> str:
-    """``bob``, or ``bob.z0`` for one detector of it; the link's own for None. UsageError for what the fault cannot act on."""
+    """``bob``, or ``bob.z0`` for one detector of it; the link's own for None. FaultUseError for what it cannot act on."""
     own = chaos.bench.device_of_role(spec.target_role)
     if target is None:
         return own
-    given = target if isinstance(target, str) else getattr(target, "name", None)
-    word = spec.name.replace("-", "_")
     link = chaos.link
+    given = target if isinstance(target, str) else getattr(target, "name", None)
+    if not isinstance(given, str):
+        raise _refusal(spec, repr(target), "a device, by its name or its driver, or nothing for the link's own")
     if spec.target_role in {CLASSICAL_CHANNEL, KME_CHANNEL}:
         known = [link.name] if spec.target_role == CLASSICAL_CHANNEL else []
         known += link.declared.kmes.values()
-        name = str(given).removesuffix(SUFFIX)
-        return _known(name, known, f"{word}: {given!r} has no classical channel here") + SUFFIX
+        return _known(spec, given.removesuffix(SUFFIX), known, "which has no classical channel here") + SUFFIX
     if spec.target_role == LINK:
-        return _known(str(given), ways_of(link), f"{word}: {given!r} is no way of light of this link")
-    device, _, part = str(given).partition(".")
+        return _known(spec, given, ways_of(link), "no way of light of this link")
+    device, _, part = given.partition(".")
     parts = getattr(chaos.bench.declared(own), "detectors", ())
     if device in parts and not part:
         return f"{own}.{device}"
@@ -42,14 +43,21 @@ def target_of(chaos: Chaos, spec: FaultSpec, target: Any) -> str:
     wanted = _TRANSCEIVERS if spec.target_role == TRANSCEIVER else (spec.target_role,)
     if role not in wanted or (part and part not in getattr(declared, "detectors", ())):
         fits = [each for each, one in bench.device.items() if one.__struct_config__.tag in wanted]
-        raise UsageError(
-            f"{word}: {given!r} is {f'a {role}' if role else 'no device of this bench'}; expected a"
-            f" {spec.target_role}: {', '.join([*fits, *(f'{own}.{each}' for each in parts)])}"
-        )
-    return str(given)
+        what = f"{_article(role)} {role}" if role else "no device of this bench"
+        listed = ", ".join([*fits, *(f"{own}.{each}" for each in parts)])
+        raise _refusal(spec, f"{given!r}, {what}", f"{_article(spec.target_role)} {spec.target_role}: {listed}")
+    return given
 
 
-def _known(name: str, known: list[str], otherwise: str) -> str:
+def _known(spec: FaultSpec, name: str, known: list[str], otherwise: str) -> str:
     if name not in known:
-        raise UsageError(f"{otherwise}; expected {', '.join(known)}")
+        raise _refusal(spec, f"{name!r}, {otherwise}", ", ".join(known))
     return name
+
+
+def _refusal(spec: FaultSpec, found: str, expected: str) -> FaultUseError:
+    return FaultUseError(python_name(spec), (Mistake("target", found, expected),))
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hil.discovery import find
-from hil.testbed.injection._fault_settings import in_words, settings_of
+from hil.testbed.injection._fault_settings import in_words, settings_of, together
 from hil.testbed.injection.chaos import Chaos
 from hil.testbed.injection.fault_target import target_of
 
@@ -36,8 +37,7 @@ def plan_fault(link: Link, name: str, target: str, settings: Mapping[str, Any]) 
     """
     spec = find("fault", name)
     chaos = Chaos(link.testbed, link)
-    own = target_of(chaos, spec, target or None)
-    chosen = settings_of(spec, settings)
+    chosen, own = together(spec, partial(settings_of, spec, settings), partial(target_of, chaos, spec, target or None))
     undos = spec.plan(chaos.bench, own, chosen)
     words = " ".join(filter(None, [spec.name, in_words(chosen)]))
     return PlannedFault(own, words, undos, spec.moves(chaos.bench, own, chosen, undos))

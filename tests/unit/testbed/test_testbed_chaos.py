@@ -9,6 +9,7 @@ import pytest
 
 from hil.errors import (
     DeviceTimeoutError,
+    FaultUseError,
     FaultWithoutEvidenceError,
     HealingError,
     MissingCapabilityError,
@@ -156,11 +157,22 @@ class TestTargets:
 
     def test_a_typo(self, chaos: Chaos) -> None:
         """The nearest fault is named, and Python may still ask whether it is there."""
-        with pytest.raises(UnknownNameError, match="did you mean 'fiber-cut'"):
+        with pytest.raises(UnknownNameError, match="did you mean 'fiber_cut'"):
             chaos.fibre_cut()
-        with pytest.raises(UnknownNameError, match="fiber-cut"):
+        with pytest.raises(UnknownNameError, match=r"did you mean 'fiber_cut'.* wrong_peer$"):
             chaos.at("1 s").fiber_cud()
         assert not hasattr(chaos, "power_cut")
+
+    def test_all_that_is_wrong_with_a_call(self, chaos: Chaos) -> None:
+        """Setting, duration, waveform and target in one go; what is no target at all is shown as it was given."""
+        with pytest.raises(FaultUseError) as caught:
+            chaos.dark_count_spike("nobody", rate=3, duration="three", waveform="ramp")
+        assert [mistake.where for mistake in caught.value.mistakes] == ["rate", "rate_hz", "duration", "waveform", "target"]
+        assert all(line.startswith("dark_count_spike: ") for line in str(caught.value).split("\n"))
+        with pytest.raises(FaultUseError, match=r"^macrobend_loss: target: found 3\.5; expected a device, by its name"):
+            chaos.macrobend_loss(3.5, loss_db=3)
+        with pytest.raises(FaultUseError, match=r"^chaos: at: found 'soon'; expected a time above zero"):
+            chaos.at("soon")
 
     def test_a_black_box_shows_a_cut_in_what_it_claims(self) -> None:
         """At L0 there are no counters; the box's own count rate falls and returns."""
@@ -396,11 +408,12 @@ class TestTrouble:
         assert not notebook.of("fault")
         assert "never injected" in notebook.of("note")[0]["text"]
 
-    def test_a_fault_that_was_forgotten(self, testbed: Testbed, link: Link) -> None:
+    def test_a_fault_that_was_forgotten(self, testbed: Testbed, link: Link, notebook: Notebook) -> None:
         """Made without `with`, nothing was broken; a test must not pass like that."""
         Chaos(testbed, link).fiber_cut()
         with pytest.raises(UsageError, match="never entered"):
             testbed.end()
+        assert not notebook.of("note")  # nothing of a time that had not come
 
     def test_a_handle_is_entered_once(self, chaos: Chaos) -> None:
         """Another fault is another handle."""
