@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -47,12 +48,19 @@ class DataLink:
         self.name, self._settings = settings.name, settings
         host = urlsplit(settings.data_resource).hostname or ""
         self._address = urlsplit(settings.resource).hostname or ""
-        self._requests = requests or over_zmq(settings.name, settings.data_resource, timeout_s=settings.timeout_s)
-        self._ports = {channel: _stream_port(host, channel) for channel in channels}
-        # what is streamed may be raw key
+        # what is streamed may be raw key, so a tape ends where a stream begins
+        self._requests = requests or over_zmq(
+            settings.name, settings.data_resource, timeout_s=settings.timeout_s, secret=(b"start-stream",)
+        )
+        self._ports = {channel: _STREAM_PORTS + channel for channel in channels}
+
+        def address(channel: int) -> str:
+            self._ports[channel] = _stream_port(host, channel)
+            return f"tcp://{host}:{self._ports[channel]}"
+
         self._streams = streams or {
-            channel: over_zmq_pair(settings.name, f"tcp://{host}:{port}", timeout_s=settings.timeout_s, secret=(b"",))
-            for channel, port in self._ports.items()
+            channel: over_zmq_pair(settings.name, partial(address, channel), timeout_s=settings.timeout_s, secret=(b"",))
+            for channel in channels
         }
         self._ids: dict[int, str] = {}
 

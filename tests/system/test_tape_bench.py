@@ -261,6 +261,26 @@ def test_a_polling_loop_replays(polls: tuple[Path, list[tuple[float, ...]]], mod
     assert {setpoint_c for *_, setpoint_c in found[ROUNDS:]} == {26.0}
 
 
+def test_time_stamps_are_not_replayed(tmp_path: Path) -> None:
+    """They may be raw key: only how many bytes there were is on the tape, and a replay ends where a stream would begin."""
+
+    def stamps(testbed: Testbed) -> int:
+        testbed.begin("stamps")
+        for name in ("bob", "spd", WEBSQ):
+            detector: Any = testbed.device(name)
+            detector.set_biased(biased=True)
+        tagger: Any = testbed.device("id900")
+        return int(tagger.time_tags(0.1).ticks.size)
+
+    with Testbed.open(SHELF, seed=3, simulate=True, tape=TapePlan("record", tmp_path)) as testbed:
+        assert stamps(testbed) > 0
+        testbed.end()
+    with Testbed.open(SHELF, seed=9, tape=TapePlan("replay", tmp_path)) as testbed:
+        with pytest.raises(MissingCapabilityError, match="replayed from a tape, not measured: id900"):
+            stamps(testbed)
+        testbed.end()
+
+
 def test_no_password_is_on_a_tape(shelf: tuple[Path, tuple[Any, ...]]) -> None:
     """Of the power distribution unit, as it is or as basic authentication has it."""
     said = everything(shelf[0])
