@@ -75,13 +75,14 @@ def over_zmq(device: str, resource: str, *, timeout_s: float, secret: tuple[byte
     return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, secret), timeout_s=timeout_s)
 
 
-def over_zmq_pair(device: str, resource: Callable[[], str], *, timeout_s: float, secret: tuple[bytes, ...] = ()) -> Transport:
-    """A transport that is only read from: what the other side of a ZMQ pair at ``tcp://host:port`` pushes.
+def over_zmq_pair(
+    device: str, resource: str, *, timeout_s: float, locate: Callable[[], str], secret: tuple[bytes, ...] = ()
+) -> Transport:
+    """A transport that is only read from: what the other side of a ZMQ pair pushes, at ``tcp://host:port``.
 
-    ``resource`` is asked for the address where there is one, which on a replay there is not. ``secret``: as in
+    ``locate`` tells that address at each opening, as whoever pushes may be told another port every time. ``secret``: as in
     :func:`over_visa`; an empty one stands for everything.
     """
     return Transport(
-        port_or_tape(lambda: ZmqPort(device, resource(), pushed=True), "", secret),
-        timeout_s=timeout_s,
+        port_or_tape(lambda: ZmqPort(device, resource, pushed=True, locate=locate), resource, secret), timeout_s=timeout_s
     )

@@ -226,7 +226,7 @@ def test_all_randomness_is_seeded() -> None:
 
 def test_links_lead_where_they_may() -> None:
     """No package index, no machine and no stranger is named by address."""
-    pattern = re.compile(r"https?://[^\s\"'`)>\[\]}]+")
+    pattern = re.compile(r"https?://[^\s\[\"'`)>\]}]+")
     strange = [
         f"{name}: {found[0]}"
         for name, text in _texts()
