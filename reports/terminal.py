@@ -13,6 +13,7 @@ from hil.record.reader import read_record
 from hil.verdict import Outcome
 
 from ._numbers import count, quantity, seconds, spread
+from ._terminal_gamedays import print_gameday
 from ._terminal_tables import print_table
 from ._words import (
     case_name,
@@ -57,7 +58,7 @@ _SHORTEST = 8
 
 
 def render(record: Record, width: int = 80, color: bool = False) -> str:
-    """Verdicts, recorded tables, what is not PASS and why, decision rules and headline, ``width`` columns wide."""
+    """Verdicts, recorded tables, game days, what is not PASS and why, rules and headline, ``width`` columns wide."""
     from rich.console import Console
 
     text = StringIO()
@@ -78,6 +79,8 @@ def render(record: Record, width: int = 80, color: bool = False) -> str:
         console.print()
     for entry in (*record.tables, *_stage_tables(record)):
         print_table(console, entry)
+    for day in record.gamedays:
+        print_gameday(console, day, _STYLES)
     _print_looks(console, record)
     _print_reasons(console, record)
     _print_skips(console, record)

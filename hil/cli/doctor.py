@@ -45,18 +45,20 @@ def execute(arguments: argparse.Namespace) -> int:
     probes: list[Probe] = []
     guard = ""
     left: list[str] = []
+    owed: list[str] = []
     if arguments.bench:
         from hil.cli._probe import probe_bench
 
         bench = load(arguments.bench, simulate=arguments.simulate)
         guard = _guard(bench, simulate=arguments.simulate)
         left = _left(bench, simulate=arguments.simulate)
+        owed = _owed(bench, simulate=arguments.simulate)
         probes = list(probe_bench(bench, simulate=arguments.simulate, recording=arguments.recording))
     if arguments.json:
-        print(json.dumps(_plain(versions, probes, guard) | {"left": left}, indent=2, ensure_ascii=False))
+        print(json.dumps(_plain(versions, probes, guard) | {"left": left, "owed": owed}, indent=2, ensure_ascii=False))
     else:
         _print(versions, probes, guard)
-        print(*left, sep="\n", end="\n" if left else "")
+        print(*left, *owed, sep="\n", end="\n" if left or owed else "")
     return _BROKEN if left or any(probe.trouble for probe in probes) else 0
 
 
@@ -118,6 +120,17 @@ def _left(bench: Bench, *, simulate: bool) -> list[str]:
     addresses = guarded(bench, simulated_devices(bench, simulate=simulate))
     left = [f"{words}; the next start heals it first" for words in broken(state_folder(), addresses.values())]
     return left + [str(each) for each in quarantine.in_force(state_folder(), addresses)]
+
+
+def _owed(bench: Bench, *, simulate: bool) -> list[str]:
+    """What was healed in the dark, and of which nobody has seen yet that the steady state is back."""
+    from hil.testbed.guard.journal import owing
+    from hil.testbed.guard.shared_file import state_folder
+    from hil.testbed.guard.ward import guarded
+
+    addresses = guarded(bench, simulated_devices(bench, simulate=simulate))
+    found = [each for _, each in owing(state_folder(), addresses.values())]
+    return [f"{each}: healed; whether the steady state is back is looked at before the next test" for each in found]
 
 
 def _plain(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> dict[str, Any]:

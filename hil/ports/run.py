@@ -47,7 +47,8 @@ class BlockReport:
     Counts are by basis: key basis (0) and test basis (1). ``key_errors`` are counted exactly by error correction (None when
     it was not reached). ``sentence`` says in words why there is key or none. ``key_fingerprints`` are SHA-256 of the
     released keys. ``by_intensity`` holds (sent intensity number, basis, sifted, errors or None), ``chsh`` what
-    :class:`BellCounts` holds, where pairs were measured for it.
+    :class:`BellCounts` holds, where pairs were measured for it. ``barred``: the parties' own estimate would have let
+    it go on, and it gives no key because all of it was measured while a fault was in.
     """
 
     sequence: int
@@ -69,6 +70,7 @@ class BlockReport:
     chsh: tuple[tuple[int, int], ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     faults: tuple[str, ...] = ()
+    barred: bool = False
 
 
 @dataclass(frozen=True)

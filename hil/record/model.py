@@ -155,6 +155,7 @@ class BlockEntry(Struct, frozen=True, kw_only=True):
     sentence: str = ""
     key_fingerprints: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    barred: bool = False
     link: str = ""
     case: str = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from hil import discovery, units
@@ -52,15 +53,16 @@ class Slo:
         for name in indicators:
             self._declare(name, **rule)
 
-    def judge(self, observation: Any, *indicators: str) -> tuple[Verdict, ...]:
+    def judge(self, observation: Any, *indicators: str, when: str = "") -> tuple[Verdict, ...]:
         """Verdicts of these indicators on an observation of hil.ports.run, or a list of one kind; nothing is raised for them.
 
-        Each rule is recorded before it is applied, each verdict after.
+        Each rule is recorded before it is applied, each verdict after. ``when`` tells subjects apart that are judged twice.
         """
         if not indicators:
             raise UsageError(f"name the indicators to judge by: {_known()}")
         objectives = [self._declare(name) for name in indicators]
-        return self._recorded(verdict for spec, objective in objectives for verdict in spec.judge(observation, objective))
+        found = (verdict for spec, objective in objectives for verdict in spec.judge(observation, objective))
+        return self._recorded(replace(each, subject=f"{each.subject}, {when}") if when else each for each in found)
 
     def check(self, observation: Any, *indicators: str) -> tuple[Verdict, ...]:
         """As :meth:`judge`, and raise for the worst.

@@ -258,6 +258,8 @@ class Testbed:
             self.end()
         if self._quarantined:
             raise BenchError(f"bench {self.name} is quarantined: {self._quarantined}. Look at it, then run `hil safe --clear`")
+        if self.guardian is not None and self.guardian.owed:
+            self._see_healed()
         if isinstance(self.clock, VirtualClock):
             self.clock.reset()
         if self._twins is not None:
@@ -275,6 +277,23 @@ class Testbed:
         if self._twins is not None or self.replayed:
             self._come_into_step()
         self.park()
+
+    def _see_healed(self) -> None:
+        """What was healed in the dark, by whomever, is looked at before a test gets the bench."""
+        from hil.testbed.injection.steady_proof import see_healed
+
+        self.pulse.watch()
+        try:
+            if self._tapes is not None:
+                self._tapes.section("steady state")
+            if self._twins is not None:
+                self._twins.control.reset(derive(self.seed, self.name, "steady state"))
+                self._come_into_step()
+            for link in self._links.values():
+                link.forget()
+            see_healed(self)
+        finally:
+            self.pulse.rest()
 
     def _come_into_step(self) -> None:
         """A reset twin was switched off and on, and some devices then say so once, in place of an answer."""

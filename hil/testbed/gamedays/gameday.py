@@ -128,7 +128,7 @@ class GamedayRun:
         """Run in peace and judge it; BenchError where that is no steady state to begin with."""
         run = self.link.run(self.gameday.steady_state.over_s)
         self._serve()
-        verdicts = self._slo.judge(run, *self.gameday.steady_state.indicators)
+        verdicts = self._slo.judge(run, *self.gameday.steady_state.indicators, when=when)
         self.steady += [_entry(f"{verdict.indicator}, {when}", verdict) for verdict in verdicts]
         wrong = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
         if wrong and when == "before":

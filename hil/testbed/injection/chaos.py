@@ -30,13 +30,15 @@ from hil.testbed.injection.chaos_plan import ChaosPlan
 from hil.testbed.injection.fault import Fault
 from hil.testbed.injection.fault_bench import TestbedFaultBench
 from hil.testbed.injection.fault_target import target_of
+from hil.testbed.injection.steady_look import LOOK_S, SteadyLook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hil.clock import Clock
-    from hil.ports.spec import FaultBench, FaultSpec
+    from hil.ports.spec import FaultBench, FaultSpec, Undo
     from hil.ports.waveform import Waveform
+    from hil.testbed.guard.steady import Steady
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
@@ -73,6 +75,8 @@ class Chaos:
         self._count = 0
         self._deep = 0
         self._put_off: list[Exception] = []
+        self._steadily = SteadyLook(link)
+        self._steady: Steady | None = None
         self._watch = AbortWatch(link, self.bench, testbed.clock, self._abort)
         self._plan = ChaosPlan(link) if testbed.rehearsal else None
 
@@ -168,6 +172,18 @@ class Chaos:
         undos = fault.plan()
         self.clock.sleep(self._testbed.chaos_limits.ready_in_s({leg.device for leg in fault.way(undos)}))
 
+    def look(self, fault: Fault) -> float:
+        """Begin a look at the steady state, where somebody else may have to heal the fault; how long it takes at least."""
+        if not fault.of_hardware:
+            return 0.0
+        self._steadily.begin()
+        return LOOK_S
+
+    @property
+    def lit(self) -> bool:
+        """Whether the link has light and bias."""
+        return self._steadily.lit
+
     def hold(self, fault: Fault) -> None:
         """See that the fault may be injected, and leave its undos with the guardian, before anything moves."""
         way = fault.way(fault.undos)
@@ -176,6 +192,8 @@ class Chaos:
         self._watch.start()
         if self._plan is not None:
             self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
+        if all(other.target.endswith(SUFFIX) for other in self._active):  # else it stands as before the first of those
+            self._steady = self._steadily.end(settled=True) if fault.of_hardware else None
         self.hold_again(fault)
         self._active.append(fault)
 
@@ -183,16 +201,19 @@ class Chaos:
         """Leave the fault's undos with the guardian, in place of those that it may have of it."""
         real = [undo for undo in fault.undos if is_real(self.link, undo.device)]
         if self._guardian is not None and real:
-            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
+            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}", steady=self._steady)
 
-    def release(self, fault: Fault) -> None:
-        """The fault is gone: the guardian may forget it, and what waited for it heals."""
+    def release(self, fault: Fault, *, seen: bool) -> None:
+        """The fault is gone: the guardian may forget it, and what waited for it heals.
+
+        ``seen``: the bench showed that; else it is looked at before the next test.
+        """
         self._active.remove(fault)
         self._testbed.chaos_limits.end({undo.device for undo in fault.undos})
         if not self._active:
             self._watch.stop()
         if self._guardian is not None and any(is_real(self.link, undo.device) for undo in fault.undos):
-            self._guardian.release(id(fault))
+            self._guardian.release(id(fault), seen=seen)
         for other in reversed(list(self._active)):
             other.resume()
 
@@ -268,11 +289,17 @@ class Chaos:
         try:
             self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it
             undos = fault.plan()
+            fault.of_hardware = self._of_hardware(undos)
             admit(self.link, fault.fault, (undo.device for undo in undos), fault.way(undos), cooled=False)
         except BaseException:
             fault.state = "never"
             raise
         return fault
+
+    def _of_hardware(self, undos: tuple[Undo, ...]) -> bool:
+        """Whether it moves a device that was none of the twins, on the bench itself or when its tape was recorded."""
+        simulated = self._testbed.simulated_devices
+        return any(undo.device in self._testbed.devices and undo.device not in simulated for undo in undos)
 
     def schedule(self, fault: Fault, wait_s: float) -> Fault:
         """Let it come by itself, so much bench time from now."""

@@ -147,7 +147,7 @@ class TestBench:
         """A file in order says what it describes."""
         assert main(["bench", "check", bench_file()]) == 0
         said = capsys.readouterr().out
-        assert "no mistakes; bench rack, 1 devices, links: none" in said
+        assert "no mistakes; bench rack, 1 device, links: none" in said
         assert "TCPIP::127.0.0.1::9::SOCKET" in said
 
     def test_schema_is_json(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from hil.reports._gamedays import gameday_sections
 from hil.reports._link_runs import link_runs
 from hil.reports.html import render
 from hil.reports.post_mortem import SPEC as POST_MORTEM
+from hil.reports.terminal import render as terminal
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -127,6 +128,25 @@ def test_the_page_has_all_of_a_game_day(run: Path) -> None:
     assert "given &lt;twice&gt;" in day
     assert '<a href="#gameday-1">Drawn with its game day</a>' in text
     assert text.count('aria-label="QBER over bench time') == 1
+
+
+def test_a_terminal_says_how_soon_it_reacted_and_what_held(run: Path) -> None:
+    """A line for each reaction with measured and expected, words where one did not come, the steady state apart by when."""
+    told = terminal(read_record(run))
+    day = [" ".join(line.split()) for line in told[told.index("game day cut") :].splitlines()]
+    assert day[0] == "game day cut on link metro, 0 s to 100 s"
+    for line in (
+        "F1 fiber_cut on switch detected 10 s within 20 s PASS",
+        "last key 5 s – not judged",
+        "alert not seen within 30 s FAIL",
+        "key again 20 s within 50 s PASS",
+        "F1 alert: link | down did not fire",
+        "steady state before: qber PASS",
+        "held throughout: unique-key-ids FAIL",
+        "unique-key-ids: given <twice>",
+    ):
+        assert line in day
+    assert not any("steady state after" in line for line in day)
 
 
 def test_the_post_mortem_says_what_did_not_react(run: Path) -> None:
