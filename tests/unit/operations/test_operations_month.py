@@ -126,8 +126,8 @@ def test_a_fault_outside_the_light_is_refused(metro: Link, calendar: Callable[[s
     """A classical channel is no part of a survey; its outage is declared."""
     with pytest.raises(UsageError, match=r"which the light of metro does not see.*stops_key = true"):
         live(metro, calendar(HEAD + '[fault.x]\nfault = "classical-partition"\nat = ["1 min"]\nlasts = "1 min"\n'), 1)
-    with pytest.raises(UnknownNameError, match="no fault named 'fibre-cut'"):
-        live(metro, calendar(HEAD + '[fault.x]\nfault = "fibre-cut"\nat = ["1 min"]\nlasts = "1 min"\n'), 1)
+    with pytest.raises(OperationsFileError, match=r"fault\.x\.fault: found 'fibre-cut'; expected 'fiber-cut'"):
+        calendar(HEAD + '[fault.x]\nfault = "fibre-cut"\nat = ["1 min"]\nlasts = "1 min"\n')
 
 
 def test_a_fault_beside_the_light_says_what_it_does(metro: Link, calendar: Callable[[str], FaultCalendar]) -> None:
