@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.errors import DeviceError, DeviceTimeoutError, DeviceUnreachableError, DirtyLinkError
+from hil.errors import DeviceError, DeviceTimeoutError, DeviceUnreachableError, DirtyLinkError, MissingCapabilityError
 from hil.suites.contracts.case import PATIENCE_S, SETTERS, took
 
 if TYPE_CHECKING:
@@ -240,9 +241,13 @@ def _damage_once(case: Case, damage: Callable[[bytes], bytes]) -> None:
 def _other_question(case: Case, driver: Any) -> Callable[[], object]:
     """Something else to ask than who it is."""
     own = [SETTERS[case.role].read] if case.role in SETTERS else []
-    names = [name for name in (*own, "biased", "powered", "emitting", "repeating", "identity") if hasattr(driver, name)]
-    question: Callable[[], object] = getattr(driver, names[0])
-    return question
+    for name in (*own, "biased", "powered", "emitting", "repeating"):
+        with suppress(AttributeError, MissingCapabilityError):
+            question: Callable[[], object] = getattr(driver, name)
+            question()
+            return question
+    identity: Callable[[], object] = driver.identity
+    return identity
 
 
 def _swallow(_data: bytes) -> bytes:
