@@ -55,6 +55,8 @@ class FaultClass(Table, frozen=True, kw_only=True):
     """One of `hil list faults`; what the simulated light does not see of it, ``stops_key`` has to say, and may say alone."""
     target: str = ""
     settings: dict[str, float | str] = {}  # noqa: RUF012  (msgspec copies it)
+    waveform: str = "step"
+    """How it goes each time it comes, as of any fault: ``"ramp 20 min"``. Its levels in the middle of slices count."""
     stops_key: bool = False
     """No key comes meanwhile, whatever the photons do: a classical channel that is cut, a key store that is down."""
     at_s: tuple[Seconds, ...] = field(name="at", default=())
@@ -160,7 +162,10 @@ def _check_fault(where: str, one: Any) -> Iterator[Mistake]:
         yield Mistake(where, "neither fault nor stops_key", "a fault of `hil list faults`, or stops_key = true")
     if one.settings and one.fault == "":
         yield Mistake(f"{where}.settings", "settings of no fault", "fault = the one whose settings they are")
+    if one.waveform not in {None, "step"} and one.fault == "":
+        yield Mistake(f"{where}.waveform", "a waveform of no fault", "fault = the one that comes and goes so")
     if one.fault and one.settings is not None:
-        yield from (replace(wrong, where=f"{where}.{wrong.where}") for wrong in wrong_in_plan(one.fault, one.settings))
+        found = wrong_in_plan(one.fault, one.settings, one.waveform or "step")
+        yield from (replace(wrong, where=f"{where}.{wrong.where}") for wrong in found)
     if one.at_s == () and one.per_month == 0.0:
         yield Mistake(where, "neither at nor per_month", "dates such as at = ['50 h'], or a rate per 30 days")

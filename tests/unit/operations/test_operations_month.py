@@ -228,7 +228,7 @@ def _backfillable(file: Any, minutes: int) -> None:
     [
         (["--link", "lake"], "--link lake: bench metro-25km has metro"),
         (["--workers", "0"], "expected one process or more"),
-        (["--bench", "repeater-2"], "no decoy-state link of repeater-2"),
+        (["--bench", "repeater-2"], "backbone: entanglement-swapping cannot be lived for a month"),
     ],
 )
 def test_mistakes_of_the_command(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -254,6 +254,7 @@ lasts = "1 h"
 fault = "macrobend_loss"
 settings = { loss_d = 3, loss = "3 Hz" }
 at = ["1 h"]
+waveform = "ramp"
 lasts = "-1 h"
 
 [fault.nothing]
@@ -270,6 +271,7 @@ every = "1 min"
         "fault.bend.lasts",
         "fault.bend.settings.loss",
         "fault.bend.settings.loss_d",
+        "fault.bend.waveform",
         "fault.cut.fault",
         "fault.cut.per_month",
         "fault.nothing",
