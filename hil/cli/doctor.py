@@ -79,8 +79,16 @@ def _backends() -> list[str]:
 
 
 def _serial_ports(folder: Path = Path("/dev/serial/by-id")) -> dict[str, str]:
-    """Names that stay with their device, and what each is at present; nothing is opened."""
-    return {str(link): str(link.resolve()) for link in sorted(folder.glob("*"))} if folder.is_dir() else {}
+    """Names that stay with their device, and what each is at present; nothing is opened.
+
+    Where the system keeps no such links (Windows, macOS) it is what a port's USB interface tells of itself, its serial number
+    included.
+    """
+    if folder.is_dir() or sys.platform.startswith("linux"):
+        return {str(link): str(link.resolve()) for link in sorted(folder.glob("*"))}
+    from serial.tools.list_ports import comports
+
+    return {port.hwid: port.device for port in sorted(comports()) if port.vid is not None}
 
 
 def _guard(bench: Bench, *, simulate: bool) -> str:

@@ -48,9 +48,11 @@ class DataLink:
         self.name, self._settings = settings.name, settings
         self._host = urlsplit(settings.data_resource).hostname or ""
         self._address = urlsplit(settings.resource).hostname or ""
-        self._requests = requests or over_zmq(settings.name, settings.data_resource, timeout_s=settings.timeout_s)
+        # what is streamed may be raw key, so a tape ends where a stream begins
+        self._requests = requests or over_zmq(
+            settings.name, settings.data_resource, timeout_s=settings.timeout_s, secret=(b"start-stream",)
+        )
         self._ports = {channel: _STREAM_PORTS + channel for channel in channels}
-        # what is streamed may be raw key
         self._streams = streams or {
             channel: over_zmq_pair(
                 settings.name,

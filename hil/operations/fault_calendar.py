@@ -55,6 +55,8 @@ class FaultClass(Table, frozen=True, kw_only=True):
     """One of `hil list faults`; what the simulated light does not see of it, ``stops_key`` has to say, and may say alone."""
     target: str = ""
     settings: dict[str, float | str] = {}  # noqa: RUF012  (msgspec copies it)
+    waveform: str = "step"
+    """How it goes each time it comes, as of any fault: ``"ramp 20 min"``. Its levels in the middle of slices count."""
     stops_key: bool = False
     """No key comes meanwhile, whatever the photons do: a classical channel that is cut, a key store that is down."""
     at_s: tuple[Seconds, ...] = field(name="at", default=())
@@ -147,6 +149,8 @@ def _check(calendar: FaultCalendar) -> Iterator[Mistake]:
             yield Mistake(f"fault.{name}", "neither fault nor stops_key", "a fault of `hil list faults`, or stops_key = true")
         if one.settings and not one.fault:
             yield Mistake(f"fault.{name}.settings", "settings of no fault", "fault = the one whose settings they are")
+        if one.waveform != "step" and not one.fault:
+            yield Mistake(f"fault.{name}.waveform", "a waveform of no fault", "fault = the one that comes and goes so")
         if not one.at_s and not one.per_month:
             yield Mistake(f"fault.{name}", "neither at nor per_month", "dates such as at = ['50 h'], or a rate per 30 days")
     for number, planned in enumerate(calendar.maintenance):

@@ -67,9 +67,12 @@ def over_raw(
     return Transport(port, timeout_s=timeout_s, markers=markers)
 
 
-def over_zmq(device: str, resource: str, *, timeout_s: float) -> Transport:
-    """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte."""
-    return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, ()), timeout_s=timeout_s)
+def over_zmq(device: str, resource: str, *, timeout_s: float, secret: tuple[bytes, ...] = ()) -> Transport:
+    """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte.
+
+    ``secret``: as in :func:`over_visa`.
+    """
+    return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, secret), timeout_s=timeout_s)
 
 
 def over_zmq_pair(

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from hil.suites.contracts.case import Case, Check, Setter
 
-__all__ = ["ACTIONS", "WIRE_CHECKS"]
+__all__ = ["WIRE_CHECKS"]
 
 LONG_S = 5.0
 """A patience that nothing but a fault may use up."""
 MOST_ATTEMPTS_S = 6.0
 """Three attempts, each with its way back into step, end well within this."""
 
-ACTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+_ACTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "detector": (("set_biased", {"biased": True}), ("counts", {"gate_s": 0.02})),
     "laser": (("set_emitting", {"emitting": True}),),
     "pair-source": (("set_emitting", {"emitting": True}),),
@@ -196,7 +196,7 @@ def _in_good_order(case: Case, does: Callable[[Any], object], pattern: bytes) ->
 
 def _actions(case: Case) -> dict[str, Callable[[Any], object]]:
     found: dict[str, Callable[[Any], object]] = {
-        method: partial(_act, method, named) for method, named in ACTIONS.get(case.role, ())
+        method: partial(_act, method, named) for method, named in _ACTIONS.get(case.role, ())
     }
     if case.role in SETTERS:
         found["move"] = partial(_move, SETTERS[case.role])

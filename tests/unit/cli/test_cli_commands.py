@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
 from hil.bench import load
-from hil.cli import COMMANDS, _probe, main
+from hil.cli import COMMANDS, _probe, doctor, main
 from hil.cli import run as run_command
 from hil.cli.list_ import KINDS
 from hil.discovery import names
@@ -187,6 +188,14 @@ class TestDoctor:
         assert not any(device["errors"] or device["permissions"] for device in devices.values())
         assert "py" in said["visa_backends"]
         assert "nothing real can be left broken" in said["guard"]
+
+    def test_serial_ports_where_the_system_keeps_no_names(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By what the USB interface tells of itself; a port that is none of USB has nothing that stays with it."""
+        found = ListPortInfo("COM12")
+        found.vid, found.hwid = 0x0403, "USB VID:PID=0403:6001 SER=A50285BI"
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [ListPortInfo("COM1"), found])
+        assert doctor._serial_ports(tmp_path / "none") == {"USB VID:PID=0403:6001 SER=A50285BI": "COM12"}
 
     def test_what_a_driver_found_in_an_error_queue(self) -> None:
         """It is heard while the device is opened, and only then."""

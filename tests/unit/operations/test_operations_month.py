@@ -228,7 +228,7 @@ def _backfillable(file: Any, minutes: int) -> None:
     [
         (["--link", "lake"], "--link lake: bench metro-25km has metro"),
         (["--workers", "0"], "expected one process or more"),
-        (["--bench", "repeater-2"], "no decoy-state link of repeater-2"),
+        (["--bench", "repeater-2"], "backbone: entanglement-swapping cannot be lived for a month"),
     ],
 )
 def test_mistakes_of_the_command(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
