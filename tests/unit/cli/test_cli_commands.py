@@ -69,6 +69,29 @@ class TestMistakes:
         assert said.startswith(message)
         assert "Traceback" not in said
 
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (("sim", "--bench", "nope", "--speed", "0", "--port", "alice", "--port", "bob=99999"), 4),
+            (("report", "nope", "--format", "foo", "--format", "bar"), 3),
+            (("analyse", "nope", "--tick", "3", "--window", "x", "--channels", "zz", "--seconds", "-1"), 4),
+            (("analyse", "nope", "--tick", "3 ns", "--window", "x", "--html", "/nowhere/at/all.html"), 3),
+        ],
+        ids=lambda value: value[0] if isinstance(value, tuple) else str(value),
+    )
+    def test_every_wrong_option_is_told(
+        self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: int
+    ) -> None:
+        """One round, whatever is wrong, in a line each."""
+        assert main(arguments) == 4
+        assert len(capsys.readouterr().err.splitlines()) == told
+
+    def test_a_path_that_cannot_be_written(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """One message with the path, no traceback."""
+        missing = tmp_path / "missing" / "objectives.yml"
+        assert main(["slo", "export", "metro-25km", "--out", str(missing)]) == 4
+        assert capsys.readouterr().err == f"hil: {missing}: No such file or directory; expected a path that can be used so\n"
+
     @pytest.mark.parametrize("arguments", [(), ("lost",), ("list", "drivres"), ("safe",), ("bench",)])
     def test_words_that_are_none(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
         """Argparse's own mistakes have the exit code of all usage errors."""
@@ -148,7 +171,7 @@ class TestBench:
         """A file in order says what it describes."""
         assert main(["bench", "check", bench_file()]) == 0
         said = capsys.readouterr().out
-        assert "no mistakes; bench rack, 1 devices, links: none" in said
+        assert "no mistakes; bench rack, 1 device, links: none" in said
         assert "TCPIP::127.0.0.1::9::SOCKET" in said
 
     def test_schema_is_json(self, capsys: pytest.CaptureFixture[str]) -> None:
