@@ -12,8 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.special import betaincinv, gammaincinv, ndtr, stdtrit
 
+from hil.statistics.edge import gap_edge, sequential_gap_edge
 from hil.statistics.sequential import proportions, quantiles, rates
 from hil.statistics.sequential.evidence import bets, log_held, log_mean, log_wealth
 from hil.statistics.sequential.means import KINDS, log_drift_wealth, log_t_likelihood
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from hil.statistics.interval import Interval
+
     Floats = npt.NDArray[np.float64]
     Pair = tuple[Floats, Floats]
     from hil.statistics.sequential.evidence import Bets
@@ -32,9 +36,11 @@ __all__ = [
     "ALPHA",
     "Course",
     "Walk",
+    "edges_of",
     "gates",
     "looked_at",
     "means",
+    "naive_edges",
     "naive_gates",
     "naive_means",
     "naive_proportions",
@@ -107,9 +113,15 @@ def proportions_of(errors: Floats, trials: int, limit: float) -> Walk:
     return _mixture(errors, float(trials), trials * limit, _trials(limit))
 
 
-def outages_of(bad: Floats, slices: int, allowed: float) -> Walk:
-    """Bad slices in looks (runs, looks) of so many, where a look may be one outage."""
-    return _mixture(bad, float(slices), slices * allowed, _trials(allowed, math.inf, 1.0))
+def outages_of(bad: Floats, slices: int, allowed: float, effect: float = 10.0) -> Walk:
+    """Bad slices in looks (runs, looks) of so many, with outages of this design effect."""
+    law = _trials(allowed)
+
+    def view(size: float) -> tuple[Floats, Floats, float]:
+        grid = proportions.up_to(effect, size)
+        return grid, proportions.prior(size * allowed, grid.size), 1.0
+
+    return _mixture(bad, float(slices), slices * allowed, replace(law, view=view))
 
 
 def shares_of(slow: Floats, allowed: float) -> Walk:
@@ -151,8 +163,10 @@ def means(values: Floats, limit: float) -> Walk:
         both, squares = np.cumsum(whitened * ones[:, None, :], axis=2), np.cumsum(whitened**2, axis=2)
         yield np.full(runs, -math.inf), np.full(runs, -math.inf)
         for n in range(2, blocks + 1):
-            tau = both[..., n - 1] / np.sqrt(squares[..., n - 1])
-            held = (-log_det[:, n - 1, None] - n / 2.0 * np.log(squares[..., n - 1])).T
+            exact = squares[..., n - 1] == 0.0  # all values on the limit: they say nothing
+            about = np.where(exact, 1.0, squares[..., n - 1])
+            tau = np.where(exact, 0.0, both[..., n - 1]) / np.sqrt(about)
+            held = (-log_det[:, n - 1, None] - n / 2.0 * np.log(about)).T
             pair = [
                 np.stack([_t_likelihood(n, sign * one, float(part)) for one, part in zip(tau, length[:, n - 1], strict=True)])
                 for sign in (-1.0, 1.0)
@@ -171,18 +185,16 @@ def _cholesky(share: float, keeps: float, blocks: int) -> tuple[Floats, Floats]:
 
 
 def _t_likelihood(n: int, tau: Floats, ones: float) -> Floats:
-    """As log_t_likelihood, by interpolation: what matters of tau is Student's t, on a scale that has room for the largest."""
-    found: Floats = np.interp(np.arcsinh(tau / np.sqrt(np.maximum(ones - tau**2, 1e-20))), _PLACES, _known(n, ones))
+    """As log_t_likelihood, by a spline: what matters of tau is Student's t, on a scale that has room for the largest."""
+    found: Floats = _known(n, ones)(np.arcsinh(tau / np.sqrt(np.maximum(ones - tau**2, 1e-20))))
     return found
 
 
-_PLACES = np.linspace(-14.0, 14.0, 1401)
-
-
 @cache
-def _known(n: int, ones: float) -> Floats:
-    t = np.sinh(_PLACES)
-    return log_t_likelihood(n, math.sqrt(ones) * t / np.sqrt(1.0 + t**2), ones)
+def _known(n: int, ones: float) -> CubicSpline:
+    places = np.linspace(-14.0, 14.0, 141)
+    t = np.sinh(places)
+    return CubicSpline(places, log_t_likelihood(n, math.sqrt(ones) * t / np.sqrt(1.0 + t**2), ones))
 
 
 def _least(latest: dict[int, Pair], runs: int) -> Pair:
@@ -239,7 +251,7 @@ def _factors(law: _Law, size: float) -> Floats:
 
 
 def wald_proportions(errors: Floats, trials: int, good: float, bad: float) -> Walk:
-    """Wald's test of two error rates, evidence in units of what its boundaries ask for: below is good, above is bad."""
+    """Wald's test of two error rates, below is good, above is bad."""
     return _wald(errors, float(trials), trials * bad, _trials(bad), good / bad)
 
 
@@ -258,6 +270,27 @@ def _wald(counts: Floats, size: float, events: float, law: _Law, good: float) ->
                 marginal = log_mean(logs, law.view(size * length)[1])
                 ratios.append(marginal[:, 0] - marginal[:, 1])
             yield np.minimum.reduce(ratios), -np.maximum.reduce(ratios)
+
+    return walk
+
+
+def edges_of(gaps: npt.NDArray[np.int64], blocks: int, limit: float) -> Walk:
+    """Gaps (runs, n), looked at in so many blocks: edges below or above the limit."""
+    return _edges(gaps, blocks, limit, sequential_gap_edge)
+
+
+def naive_edges(gaps: npt.NDArray[np.int64], blocks: int, limit: float) -> Walk:
+    """The interval of one look after every block."""
+    return _edges(gaps, blocks, limit, gap_edge)
+
+
+def _edges(gaps: npt.NDArray[np.int64], blocks: int, limit: float, interval: Callable[..., Interval]) -> Walk:
+
+    def walk() -> Iterator[Pair]:
+        size = gaps.shape[1] // blocks
+        for block in range(1, blocks + 1):
+            found = [interval(run[: block * size], 1.0 - ALPHA) for run in gaps]
+            yield _refuted(np.array([one.low for one in found]), np.array([one.high for one in found]), limit)
 
     return walk
 

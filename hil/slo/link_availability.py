@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SPEC"]
 
+_EFFECT = 10.0
+"""Design effect of outages that last five slices on average, at random times: 2 * 5 - 1, and some more."""
+
 
 def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
     windows = each(observation, Availability, SPEC.name)
@@ -43,13 +46,13 @@ def _find(window: Availability, objective: Objective) -> Finding:
 
 
 def _bounds(window: Availability, objective: Objective, limit: float) -> Interval:
-    """Of one look by Clopper-Pearson; of many by what each lost, with outages as long as a look."""
+    """Of one look by Clopper-Pearson; of many by what each lost, outages of five slices on average included."""
     import numpy as np
 
     if objective.rule == "fixed":
         return clopper_pearson(window.good, window.total, objective.confidence)
     good, total = np.array(window.looks or ((window.good, window.total),), dtype=np.int64).T
-    down = proportion_interval(total - good, total, 1.0 - limit, objective.confidence, rare=True)
+    down = proportion_interval(total - good, total, 1.0 - limit, objective.confidence, effect=_EFFECT)
     low, high = 1.0 - down.high, 1.0 - down.low
     return replace(down, estimate=1.0 - down.estimate, low=low, high=high, events=window.good)
 
@@ -81,7 +84,7 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="Clopper-Pearson over the slices: PASS if the lower bound >= limit, FAIL if the upper bound < limit",
     rules={
-        "sequential": "mixture e-process over the looks, outages up to a look long, looked at after each: "
+        "sequential": "mixture e-process over the looks, outages of five slices on average included, looked at after each: "
         "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
     },
     gate=False,

@@ -34,9 +34,9 @@ Bets = tuple[tuple[float, float], ...]
 MANY_EVENTS = 8.0
 """Events in a block at the limit, from which on its error rate is seen in itself."""
 
-_FEW_BELOW: Bets = ((0.25, 0.03), (0.5, 0.9), (0.75, 0.05), (0.93, 0.02))
+_FEW_BELOW: Bets = ((0.03, 0.01), (0.25, 0.03), (0.5, 0.9), (0.75, 0.04), (0.93, 0.02))
 _FEW_ABOVE: Bets = ((1.07, 0.02), (1.18, 0.04), (1.4, 0.07), (2.0, 0.8), (4.0, 0.07))
-_NEAREST, _FURTHEST, _BETS, _AT_TWICE = 0.02, 2.5, 16, 0.3
+_NEAREST, _FURTHEST_BELOW, _FURTHEST_ABOVE, _BETS, _AT_TWICE = 0.02, 4.0, 2.5, 18, 0.3
 
 
 def bets(events: float) -> tuple[Bets, Bets]:
@@ -47,10 +47,13 @@ def bets(events: float) -> tuple[Bets, Bets]:
     """
     if events < MANY_EVENTS:
         return _FEW_BELOW, _FEW_ABOVE
-    steps = [_NEAREST * (_FURTHEST / _NEAREST) ** (number / (_BETS - 1)) for number in range(_BETS)]
-    weight = (1.0 - _AT_TWICE) / _BETS
-    below, above = (tuple((math.exp(sign * step), weight) for step in steps) for sign in (-1.0, 1.0))
-    return (*below, (0.5, _AT_TWICE)), (*above, (2.0, _AT_TWICE))
+    return (*_spread(-1.0, _FURTHEST_BELOW), (0.5, _AT_TWICE)), (*_spread(1.0, _FURTHEST_ABOVE), (2.0, _AT_TWICE))
+
+
+def _spread(sign: float, furthest: float) -> Bets:
+    """Distances that grow by a factor each, in the logarithm of the rate."""
+    steps = (_NEAREST * (furthest / _NEAREST) ** (number / (_BETS - 1)) for number in range(_BETS))
+    return tuple((math.exp(sign * step), (1.0 - _AT_TWICE) / _BETS) for step in steps)
 
 
 _HALVINGS = 60

@@ -119,8 +119,12 @@ class MeanValues:
 
         ones, both, squares = self.sums
         off = value - self.estimate
+        scale = max(abs(off), math.sqrt(float(squares.max())))
+        if self.n < 2 or scale == 0.0:
+            return 0.0
+        off, both, squares = off / scale, both / scale, squares / scale**2
         about = squares - 2.0 * off * both + off**2 * ones
-        if self.n < 2 or not float(about.min()) > 0.0:
+        if not float(about.min()) > 0.0:  # every value is this one
             return 0.0
         tau = (both - off * ones) / np.sqrt(about)
         held = -self.log_det - self.n / 2.0 * np.log(about)

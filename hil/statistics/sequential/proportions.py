@@ -40,6 +40,7 @@ __all__ = [
     "prior",
     "proportion_interval",
     "proportion_views",
+    "up_to",
 ]
 
 METHOD = "mixture e-process, beta-binomial blocks"
@@ -49,7 +50,9 @@ _INVISIBLE = 0.05
 _WIDEST = 3.0
 """Variance of the blocks' rates over the limit squared, at which it ends: bursts beyond it are no spread but a fault."""
 _STEP = 0.6
-_CAUTION, _CAUTION_MANY = 0.45, 0.3
+_CAUTION = ((0.5, 0.4), (1.0, 0.55))
+"""Up to half an event a block, and from a whole one."""
+_CAUTION_MANY = 0.3
 _NONE_PER_EVENT = 0.1
 """Weight of no correlation at all: 1 / (1 + this times the events of a block)."""
 
@@ -61,6 +64,14 @@ def correlations(trials: float, limit: float, widest: float = _WIDEST) -> Floats
     high = min(widest * limit / (1.0 - limit), 0.5)
     low = min(_INVISIBLE / trials, high / 2.0)
     return np.geomspace(low, high, max(math.ceil(math.log(high / low) / _STEP), 4))
+
+
+def up_to(effect: float, trials: float) -> Floats:
+    """The same grid for events that last: their design effect does not grow with the block."""
+    import numpy as np
+
+    trials = max(trials, 2.0)
+    return np.geomspace(_INVISIBLE, effect - 1.0, 8) / max(trials - 1.0, effect)
 
 
 def prior(events: float, grid: int) -> Floats:
@@ -77,7 +88,10 @@ def caution(events: float) -> float:
     A full credit would prove the error rate for every correlation on the grid, and make independent trials wait for bursts
     that nobody has seen. This much keeps it where it was measured: docs/reference/error-rates.md.
     """
-    return _CAUTION if events < MANY_EVENTS else _CAUTION_MANY
+    if events >= MANY_EVENTS:
+        return _CAUTION_MANY
+    (half, least), (whole, most) = _CAUTION
+    return least + (most - least) * min(max((events - half) / (whole - half), 0.0), 1.0)
 
 
 def log_likelihoods(errors: Floats, trials: Floats, values: Floats, grid: Floats) -> Floats:
@@ -147,10 +161,12 @@ class ProportionBlocks:
         return total
 
 
-def proportion_views(errors: Counts, trials: Counts, limit: float, *, rare: bool = False) -> tuple[ProportionBlocks, ...]:
+def proportion_views(
+    errors: Counts, trials: Counts, limit: float, *, effect: float | None = None
+) -> tuple[ProportionBlocks, ...]:
     """Blocks (b,) of errors and trials as they came, single and pooled; blocks without a trial are left out.
 
-    ``rare``: events so rare and so long that all of a block may be one; any correlation is credited in full then.
+    ``effect``: the largest design effect there can be, where that is known of the events; any up to it is credited in full.
 
     UsageError for counts that are none and a limit that is no proportion.
     """
@@ -169,22 +185,22 @@ def proportion_views(errors: Counts, trials: Counts, limit: float, *, rare: bool
     for length in scales(total.size, first * limit):
         pairs = np.stack([pooled(wrong, length), pooled(total, length)], axis=1)
         alike, count = np.unique(pairs, axis=0, return_counts=True)
-        grid = correlations(first * length, limit, math.inf if rare else _WIDEST)
+        grid = correlations(first * length, limit) if effect is None else up_to(effect, first * length)
         kinds, events = np.column_stack([alike, count]), first * length * limit
         weights = prior(events, grid.size)
-        credit = 1.0 if rare else caution(events)
+        credit = caution(events) if effect is None else 1.0
         views.append(ProportionBlocks(kinds, limit, grid, weights, credit, bets(events)))
     return tuple(views)
 
 
 def proportion_interval(
-    errors: Counts, trials: Counts, limit: float, confidence: float = 0.95, *, rare: bool = False
+    errors: Counts, trials: Counts, limit: float, confidence: float = 0.95, *, effect: float | None = None
 ) -> Interval:
     """Interval of the rate from blocks (b,) as they came, valid at every look; sharpest for a rate of half or twice the limit.
 
     No trials give nan between 0 and 1.
     """
-    views = proportion_views(errors, trials, limit, rare=rare)
+    views = proportion_views(errors, trials, limit, effect=effect)
     n = int(trials.sum())
     if not views:
         return Interval(math.nan, 0.0, 1.0, confidence, METHOD, 0)

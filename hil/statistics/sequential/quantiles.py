@@ -87,7 +87,7 @@ def _evidence(slow: Floats, allowed: float, side: int) -> Floats:
     for length in scales(slow.shape[1], BATCH * allowed):
         size = BATCH * length
         spread = spreads(size * allowed)[side]
-        rates = np.array([*(factor * allowed for factor, _ in spread), allowed])
+        rates = np.array([*(min(factor * allowed, 1.0 - 1e-12) for factor, _ in spread), allowed])
         grid = correlations(size, allowed, WIDEST)
         each = log_likelihoods(np.arange(size + 1.0), np.full(size + 1, float(size)), rates, grid)
         groups = pooled(slow, length).astype(np.int64)

@@ -13,18 +13,18 @@ from hil.errors import UsageError
 from hil.seeds import stream
 from hil.statistics.interval import Interval
 from hil.statistics.sequential import means, proportions, rates
-from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_mean
-from hil.statistics.sequential.means import log_t_wealth, mean_interval
+from hil.statistics.sequential.evidence import always_valid, bets, log_mean
+from hil.statistics.sequential.means import KINDS, log_t_likelihood, mean_interval, mean_values
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import proportion_interval, proportion_views
-from hil.statistics.sequential.quantiles import CAUTION, WIDEST, always_valid_quantile, slow_by_batch
+from hil.statistics.sequential.quantiles import CAUTION, WIDEST, always_valid_quantile, slow_by_batch, spreads
 from hil.statistics.sequential.rates import rate_interval, rate_views
 from hil.statistics.sequential.sprt import decide, decide_all
 
 
 def test_weights_are_shares() -> None:
     """An e-process begins at 1: bets are spread over alternatives on the right side of the limit, all of the stake, no more."""
-    for spread, side in ((BELOW, 1), (ABOVE, -1)):
+    for spread, side in zip((*bets(0.5), *bets(100.0)), (1, -1, 1, -1), strict=True):
         assert math.fsum(weight for _, weight in spread) == pytest.approx(1.0)
         assert all(side * (1.0 - factor) > 0 for factor, _ in spread)
 
@@ -64,7 +64,7 @@ def test_t_wealth_is_a_ratio_of_t_densities(n: int, t: float) -> None:
     ratios = stats.nct.pdf(t, n - 1, effects * math.sqrt(n)) / stats.t.pdf(t, n - 1)
     ours = means._log_integral(n, effects * tau) - means._log_integral(n, np.zeros(1)) - n * effects**2 / 2
     assert np.exp(ours) == pytest.approx(ratios, rel=1e-5, abs=1e-9)
-    assert float(log_t_wealth(n, np.array(tau))) >= math.log(ratios.sum() / 14) - 1e-6
+    assert float(log_t_likelihood(n, np.array(tau), n)) >= math.log(ratios.sum() / 14) - 1e-6
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])
@@ -72,9 +72,34 @@ def test_t_wealth_is_fair_whatever_the_spread(n: int) -> None:
     """Its expectation under the mean to be refuted is 1: by the trapezium rule over asinh t, with scipy's density of t."""
     u = np.linspace(-20.0, 20.0, 8001)
     t = np.sinh(u)
-    wealth = np.exp(log_t_wealth(n, math.sqrt(n) * t / np.sqrt(n - 1 + t * t)))
+    wealth = np.exp(log_t_likelihood(n, math.sqrt(n) * t / np.sqrt(n - 1 + t * t), n))
     fair = integrate.trapezoid(wealth * stats.t.pdf(t, n - 1) * np.cosh(u), u)
     assert fair == pytest.approx(1.0, abs=1e-3)
+
+
+def test_whitened_sums_are_those_of_the_covariance() -> None:
+    """Kalman's filter against numpy's inverse and determinant of the correlations, written out for each kind of drift."""
+    values = stream(8, "whitened").normal(5.0, 1.0, 9)
+    found, apart = mean_values(values), np.abs(np.subtract.outer(np.arange(9), np.arange(9)))
+    for kind, (share, keeps) in enumerate(KINDS):
+        covariance = (1.0 - share) * np.eye(9) + share * keeps**apart
+        inverse, off = np.linalg.inv(covariance), values - values.mean()
+        expected = (inverse.sum(), (inverse @ off).sum(), off @ inverse @ off)
+        assert found.sums[:, kind] == pytest.approx(expected)
+        assert found.log_det[kind] == pytest.approx(np.linalg.slogdet(covariance)[1] / 2.0)
+
+
+def test_values_that_drift_are_not_taken_for_many() -> None:
+    """Random walks that forget within ten values, as they came and shuffled: what neighbours share counts once."""
+    rng, widths = stream(1, "shuffled"), []
+    for _ in range(6):
+        walk = np.zeros(24)
+        for place in range(1, 24):
+            walk[place] = math.exp(-0.1) * walk[place - 1] + rng.normal()
+        found = [mean_interval(order) for order in (walk, rng.permutation(walk))]
+        widths.append([one.high - one.low for one in found])
+    as_they_came, shuffled = np.mean(widths, axis=0)
+    assert as_they_came > 1.2 * shuffled
 
 
 @pytest.mark.parametrize("slope", [-30.0, 0.0, 4.0, 150.0])
@@ -191,6 +216,7 @@ def test_quantile_bounds_are_the_samples_at_which_the_share_is_refuted() -> None
                 caution=CAUTION,
                 grid=(grid := proportions.correlations(20 * length, 0.2, WIDEST)),
                 weights=proportions.prior(4.0 * length, grid.size),
+                spreads=spreads(4.0 * length),
             )
             for view, length in zip(proportion_views(slow, batches, 0.2), (1, 2), strict=True)
         ]
@@ -218,15 +244,15 @@ def test_an_unbounded_side_stays_unbounded() -> None:
 
 
 def test_walds_bounds() -> None:
-    """At 5 % each, ln 19 either way: 2.944."""
-    assert [decide(ratio) for ratio in (2.95, 2.94, -2.94, -2.95)] == ["accept", "continue", "continue", "refuse"]
+    """At 5 % each, ln 20 either way: 2.9957."""
+    assert [decide(ratio) for ratio in (3.0, 2.99, -2.99, -3.0)] == ["accept", "continue", "continue", "refuse"]
 
 
 def test_wald_waits_where_single_and_pooled_blocks_disagree() -> None:
     """One that says stop and one that does not, or says the opposite, are no answer."""
-    assert decide_all([2.95, 3.5]) == "accept"
-    assert decide_all([-2.95, -3.5]) == "refuse"
-    for ratios in ([2.95, 2.94], [2.95, -2.95], [-2.95, 0.0], [0.0, 0.0]):
+    assert decide_all([3.0, 3.5]) == "accept"
+    assert decide_all([-3.0, -3.5]) == "refuse"
+    for ratios in ([3.0, 2.99], [3.0, -3.0], [-3.0, 0.0], [0.0, 0.0]):
         assert decide_all(ratios) == "continue"
 
 
