@@ -156,7 +156,7 @@ def fuzz(target: Target, inputs: Iterable[bytes]) -> Fuzzed:
         try:
             heard(session, data, now_ns)
             answer = _asked(target, session, now_ns)
-        except Exception as error:
+        except Exception as error:  # any at all is a finding: the device died of bytes
             raise OutOfStepError(f"{target.name}: input {count} {data!r} broke it: {type(error).__name__}: {error}") from error
         if not answer.endswith(target.answer):
             raise OutOfStepError(

@@ -17,10 +17,12 @@ from hil.errors import UnknownNameError, UsageError
 from .carriers._conversation import Port
 from .carriers._loop import LoopThread
 from .carriers.tcp import TcpCarrier, listen
+from .world.time_of_day import EPOCH
 from .world.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
     from typing import Self
 
     from hil.bench.model import Bench
@@ -60,7 +62,9 @@ class TwinHost:
     ``devices`` names those to serve; KMEs and recordings among them are not its business. ``ports`` gives fixed TCP ports by
     device (``"alice"``, ``"alice.data"``); all others are free ones. ``speed`` is how much faster than real a real-time
     clock runs; on a virtual clock devices answer at once. ``serial_lines="tcp"`` serves serial devices as a device server
-    would, as on Windows, which has no ptys. ``paced``: bytes on a pty take the time of the line's baud rate, on a real clock.
+    would, as on Windows, which has no ptys. ``paced``: bytes to and from a serial device take the time of its baud rate, on a
+    real clock, over whichever carrier. ``epoch`` is the date at time zero, with its zone, which devices with a
+    calendar tell.
     """
 
     def __init__(
@@ -74,9 +78,10 @@ class TwinHost:
         speed: float = 1.0,
         serial_lines: str = "tcp" if sys.platform == "win32" else "pty",
         paced: bool = False,
+        epoch: datetime = EPOCH,
     ) -> None:
         specs = _twins_of(bench, devices)
-        self.world = World(bench, seed)
+        self.world = World(bench, seed, epoch)
         self.addresses: dict[str, TwinAddress] = {}
         self._specs = specs
         self._carriers: dict[str, list[Carrier]] = {}
@@ -200,7 +205,7 @@ class TwinHost:
             from .carriers.zmq import ZmqCarrier
 
             return ZmqCarrier(port, _HOST, self._ports.pop(key, 0))
-        return TcpCarrier(port, listen(port.device, _HOST, self._ports.pop(key, 0)))
+        return TcpCarrier(port, listen(port.device, _HOST, self._ports.pop(key, 0)), paced=self._paced)
 
     def _drop_carriers(self) -> None:
         async def close() -> None:
@@ -274,10 +279,10 @@ def _for_good(endpoint: Endpoint) -> Endpoint:
 def _with(address: TwinAddress, endpoint: Endpoint, carrier: Carrier) -> TwinAddress:
     if hasattr(carrier, "path"):
         return replace(address, resource=f"ASRL{carrier.path}::INSTR", path=carrier.path)
-    resource = f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
+    at = f"{carrier.host}:{carrier.number}"
+    resource = f"ASRLsocket://{at}::INSTR" if endpoint.carrier == "pty" else f"TCPIP::{carrier.host}::{carrier.number}::SOCKET"
     if scheme := {"http": "http", "zmq": "tcp"}.get(endpoint.carrier):
-        host, port = carrier.host, carrier.number
-        resource = f"{scheme}://{host}:{port}"
+        resource = f"{scheme}://{at}"
     if endpoint.name == "data":
         return replace(address, data_resource=resource, data_port=carrier.number)
     return replace(address, resource=resource, host=carrier.host, port=carrier.number)

@@ -24,9 +24,11 @@ from hil.errors import UsageError
 from ._speed import SpeedClock
 from .feeding import KeyFeeder, black_box_ends
 from .host import TwinHost
+from .world.time_of_day import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from typing import Self
 
     from hil.bench.model import Bench
@@ -59,13 +61,14 @@ class ServedBench:
         speed: float = 1.0,
         ports: Mapping[str, int] | None = None,
         paced: bool = False,
+        epoch: datetime = EPOCH,
     ) -> None:
         simulated = simulated_devices(bench, simulate=True)
         if not simulated:
             raise UsageError(f"bench {bench.bench.name!r} has no device that could be simulated; give one that has")
         with ExitStack() as stack:
             self.host = stack.enter_context(
-                TwinHost(bench, simulated, seed, SpeedClock(speed), ports=ports, speed=speed, paced=paced)
+                TwinHost(bench, simulated, seed, SpeedClock(speed), ports=ports, speed=speed, paced=paced, epoch=epoch)
             )
             self.addresses: dict[str, dict[str, Any]] = {name: _plain(at) for name, at in self.host.addresses.items()}
             self.kmes: dict[str, RunningKmes] = {}
@@ -115,6 +118,7 @@ def serve(
     speed: float = 1.0,
     ports: Mapping[str, int] | None = None,
     paced: bool = False,
+    epoch: datetime = EPOCH,
     stop: threading.Event | None = None,
     ready: Callable[[ServedBench], None] | None = None,
 ) -> None:
@@ -122,12 +126,13 @@ def serve(
 
     ``addresses``: a JSON file of every device's addresses by name, written at once and whole, gone at the end. Beside it stand
     links ``<file>.<device>`` to the ptys of serial devices, whose own names change from run to run. ``ready`` is called once
-    all answer. ``speed``: how much faster than real the bench's time runs; ``paced``: bytes on serial lines take their time.
+    all answer. ``speed``: how much faster than real the bench's time runs; ``paced``: bytes on serial lines take their time;
+    ``epoch``: the date at the beginning, which devices with a calendar tell.
     """
     stop = stop or threading.Event()
     with (
         _signals() as arrived,
-        ServedBench(bench, seed, open_store=open_store, speed=speed, ports=ports, paced=paced) as served,
+        ServedBench(bench, seed, open_store=open_store, speed=speed, ports=ports, paced=paced, epoch=epoch) as served,
         _published(served.addresses, addresses) if addresses else contextlib.nullcontext(),
     ):
         if ready is not None:

@@ -5,7 +5,8 @@ A :class:`Session` is sans-IO: bytes in, replies out, and it is told the time. I
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from .world.world import World
 
-__all__ = ["Endpoint", "Later", "Reply", "Session", "TwinSpec"]
+__all__ = ["Endpoint", "Later", "Push", "Reply", "Session", "TwinSpec"]
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,30 @@ class Later:
     make: Callable[[int], tuple[bytes, float | None]]
 
 
+@dataclass
+class Push:
+    """Messages for whoever connects to a ZMQ port of its own (an exclusive pair), opened by the request that this answers.
+
+    ``data`` is the answer, ``refused(why)`` the one where the port cannot be had. ``advance`` is called every ``every_s`` bench
+    seconds and told the time; what it puts into ``outbox`` is sent. Once ``ended``, the port is closed behind the last message.
+    """
+
+    port: int
+    data: bytes
+    refused: Callable[[str], bytes]
+    advance: Callable[[int], None]
+    every_s: float
+    outbox: deque[bytes] = field(default_factory=deque)
+    ended: bool = False
+
+
 class Session(Protocol):
     """One client's conversation with one port of a device.
 
     A device that speaks without being asked also has ``opened(now_ns)``, which returns the same when a client has connected.
     """
 
-    def received(self, data: bytes, now_ns: int) -> Sequence[Reply | Later]:
+    def received(self, data: bytes, now_ns: int) -> Sequence[Reply | Later | Push]:
         """Take bytes as they came (any chunking) and return what to send."""
         ...
 

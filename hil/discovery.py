@@ -52,9 +52,11 @@ def names(kind: str) -> list[str]:
     return sorted(shipped | {point.name for point in entry_points(group=known.group)})
 
 
-def find(kind: str, name: str) -> Any:
-    """The SPEC of that name; UnknownNameError names the nearest known one."""
+def find(kind: str, name: str, *, python: bool = False) -> Any:
+    """The SPEC of that name; UnknownNameError names the nearest known one, on request as Python spells names."""
     known = KINDS[kind]
+    if not isinstance(name, str):
+        raise UnknownNameError(f"{name!r:.60} is no {kind}'s name; expected a text")
     if ":" in name:
         return _from_path(kind, name)
     module = name.replace("-", "_")
@@ -64,7 +66,7 @@ def find(kind: str, name: str) -> Any:
     for point in entry_points(group=known.group):
         if point.name == name:
             return point.load()
-    raise UnknownNameError(f"no {kind} named {name!r}; {_suggestion(name, names(kind))}")
+    raise UnknownNameError(f"no {kind} named {name!r}; {_suggestion(name, names(kind), python=python)}")
 
 
 def _modules(package: str) -> list[str]:
@@ -81,7 +83,9 @@ def _from_path(kind: str, name: str) -> Any:
         raise UnknownNameError(f"{kind} {name!r}: {error}; expected an importable package.module:NAME") from error
 
 
-def _suggestion(name: str, known: list[str]) -> str:
+def _suggestion(name: str, known: list[str], *, python: bool) -> str:
+    if python:
+        name, known = name.replace("-", "_"), [one.replace("-", "_") for one in known]
     near = difflib.get_close_matches(name, known, n=1)
     nearest = f"did you mean {near[0]!r}? " if near else ""
     return f"{nearest}known: {', '.join(known) or 'none'}; or give package.module:NAME"

@@ -9,6 +9,7 @@
     │   │   ├── CountersFileError          exported counters
     │   │   ├── GamedayFileError
     │   │   └── OperationsFileError        objectives, or faults over a month
+    │   ├── FaultUseError                  every mistake in one use of a fault, at once
     │   └── UnknownNameError               no driver, twin, fault, ... of that name
     ├── BenchError                         the bench or its wiring broke: outcome ERROR, never FAIL
     │   ├── DeviceError                    one named device
@@ -61,6 +62,7 @@ __all__ = [
     "DeviceUnreachableError",
     "DirtyLinkError",
     "EnvelopeError",
+    "FaultUseError",
     "FaultWithoutEvidenceError",
     "GamedayFileError",
     "HealingError",
@@ -139,6 +141,14 @@ class OperationsFileError(MistakesError):
 def _listed(file: str, mistakes: tuple[Mistake, ...]) -> str:
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     return "\n".join([f"{file}: {count}", *(f"  {mistake}" for mistake in mistakes)])
+
+
+class FaultUseError(UsageError):
+    """Every mistake in one use of a fault (``macrobend_loss``), reported together before anything is moved."""
+
+    def __init__(self, fault: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(f"{fault}: {mistake}" for mistake in mistakes))
 
 
 class UnknownNameError(UsageError):

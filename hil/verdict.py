@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Outcome", "TimeBase", "Verdict", "exit_code", "merge"]
+__all__ = ["WRONG_USE", "Outcome", "TimeBase", "Verdict", "exit_code", "merge"]
 
 TimeBase = Literal["bench", "process"]
+
+WRONG_USE = "WRONG USE"
+"""Said in place of ERROR where a test asked for what there is not: nothing broke, the test wants mending."""
 
 
 class Outcome(Enum):
@@ -87,13 +90,18 @@ def merge(outcomes: Iterable[Outcome]) -> Outcome:
     return min(outcomes, key=lambda outcome: outcome.severity, default=Outcome.SKIPPED)
 
 
-def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """0 decided and passed, 1 FAIL, 10 ERROR, 11 INCONCLUSIVE or nothing decided; skips decide nothing."""
+def exit_code(outcomes: Iterable[Outcome], *, wrong_use: bool = False) -> int:
+    """0 decided and passed, 1 FAIL, 10 ERROR, 4 wrong use, 11 INCONCLUSIVE or nothing decided; skips decide nothing.
+
+    ``wrong_use``: besides these outcomes, a test did not get to its end because it was wrong itself.
+    """
     seen = set(outcomes)
     if Outcome.FAIL in seen:
         return 1
     if Outcome.ERROR in seen:
         return 10
+    if wrong_use:
+        return 4
     if Outcome.INCONCLUSIVE in seen or Outcome.PASS not in seen:
         return 11
     return 0

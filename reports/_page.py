@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hil.verdict import Outcome
+from hil.verdict import WRONG_USE, Outcome
 
 from ._gamedays import KINDS, gameday_sections
 from ._lanes import moment
@@ -12,7 +12,18 @@ from ._link_runs import link_runs
 from ._numbers import quantity, seconds, size
 from ._plots import plot, table
 from ._verdict_rows import rows
-from ._words import case_name, headline, kind_of_bench, ordered, plural, rules, tally, unresolved_tests, unresolved_verdicts
+from ._words import (
+    case_name,
+    headline,
+    kind_of_bench,
+    ordered,
+    outcome_word,
+    plural,
+    rules,
+    tally,
+    unresolved_tests,
+    unresolved_verdicts,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +47,14 @@ _KINDS = {
     "real": "Nothing in this run was simulated.",
 }
 _FINGERPRINTS = 3
-HELPERS = {"quantity": quantity, "seconds": seconds, "size": size, "moment": moment, "case_name": case_name}
+HELPERS = {
+    "quantity": quantity,
+    "seconds": seconds,
+    "size": size,
+    "moment": moment,
+    "case_name": case_name,
+    "outcome_word": outcome_word,
+}
 """Filters of the template."""
 
 
@@ -51,8 +69,8 @@ def page(record: Record, run: Path) -> dict[str, Any]:
         "unjudged": not record.tests and not record.verdicts and bool(record.tables or record.plots),
         "kind": kind_of_bench(record),
         "kind_words": _KINDS[kind_of_bench(record)],
-        "gates": tally(verdict.outcome for verdict in record.verdicts if verdict.gate) or "none",
-        "tally": tally(test.outcome for test in record.tests) or "none",
+        "gates": tally(verdict for verdict in record.verdicts if verdict.gate) or "none",
+        "tally": tally(record.tests) or "none",
         "verdicts": verdicts,
         "unresolved": _unresolved(record),
         "confidences": " or ".join(
@@ -73,18 +91,26 @@ def page(record: Record, run: Path) -> dict[str, Any]:
         "keys": [_keys(entry) for entry in record.keys if entry.fingerprints],
         "signs": SIGNS,
         "outcomes": list(Outcome),
+        "wrong_use": WRONG_USE,
     }
 
 
-def _unresolved(record: Record) -> list[tuple[Outcome, str, str, str, bool]]:
-    """(outcome, what, reason, case, gate) of everything that is not PASS; a test that only repeats its verdict is left out."""
+def _unresolved(record: Record) -> list[tuple[Outcome, str, str, str, str, bool]]:
+    """(outcome, its word, what, reason, case, gate) of all but PASS; a test that only repeats its verdict is left out."""
     told = {(verdict.case, verdict.outcome) for verdict in unresolved_verdicts(record)}
     found = [
-        (verdict.outcome, f"{verdict.indicator} of {verdict.subject}", verdict.reason, verdict.case, verdict.gate)
+        (
+            verdict.outcome,
+            verdict.outcome.value,
+            f"{verdict.indicator} of {verdict.subject}",
+            verdict.reason,
+            verdict.case,
+            verdict.gate,
+        )
         for verdict in unresolved_verdicts(record)
     ]
     found += [
-        (test.outcome, _name(test), test.reason or test.outcome.meaning, test.case, True)
+        (test.outcome, outcome_word(test), _name(test), test.reason or test.outcome.meaning, test.case, True)
         for test in unresolved_tests(record)
         if (test.case, test.outcome) not in told
     ]
@@ -126,7 +152,7 @@ def _suites(record: Record) -> list[tuple[str, list[TestEntry], str]]:
     for test in record.tests:
         found.setdefault(test.case.partition("::")[0].partition(".")[0] or "tests", []).append(test)
     return [
-        (suite, sorted(tests, key=lambda test: (test.outcome.severity, test.case)), tally(test.outcome for test in tests))
+        (suite, sorted(tests, key=lambda test: (test.outcome.severity, test.case)), tally(tests))
         for suite, tests in found.items()
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from hil.verdict import Outcome
+from hil.verdict import WRONG_USE, Outcome, exit_code
 
 from ._numbers import count
 
@@ -23,6 +23,7 @@ __all__ = [
     "markdown_line",
     "observed",
     "ordered",
+    "outcome_word",
     "plural",
     "rules",
     "tally",
@@ -33,6 +34,7 @@ __all__ = [
 
 _FIRST = ("link_availability", "key_rate", "contract_key_rate", "qber", "photon_counts", "dark_counts", "entanglement_fidelity")
 
+_WRONG_USE = exit_code((), wrong_use=True)
 _ESCAPED = str.maketrans(
     {character: f"\\{character}" for character in "\\`*_[]#|~"}
     | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\N{ZERO WIDTH SPACE}"}  # nobody is mentioned by a device's reply
@@ -116,10 +118,17 @@ def unresolved_tests(record: Record) -> list[TestEntry]:
     return sorted(left, key=lambda test: test.outcome.severity)
 
 
-def tally(outcomes: Iterable[Outcome]) -> str:
-    """``1 FAIL, 12 PASS``, worst first; empty for none."""
-    counted = Counter(outcomes)
-    return ", ".join(f"{counted[outcome]} {outcome.value}" for outcome in Outcome if counted[outcome])
+def outcome_word(entry: TestEntry | VerdictEntry) -> str:
+    """The outcome in a word; of a test that was wrong itself, that."""
+    return WRONG_USE if getattr(entry, "wrong_use", False) else entry.outcome.value
+
+
+def tally(entries: Iterable[TestEntry | VerdictEntry]) -> str:
+    """``1 FAIL, 2 WRONG USE, 12 PASS``, worst first; empty for none."""
+    counted = Counter(map(outcome_word, entries))
+    words = [outcome.value for outcome in Outcome]
+    words.insert(Outcome.INCONCLUSIVE.severity, WRONG_USE)
+    return ", ".join(f"{counted[one]} {one}" for one in words if counted[one])
 
 
 def case_name(case: str) -> str:
@@ -137,7 +146,7 @@ def headline(record: Record) -> str:
         case Outcome.FAIL:
             return _failed(record, gates, tests)
         case Outcome.ERROR:
-            return _broke(gates, tests)
+            return _broke(record, gates)
         case _:
             return _undecided(gates, tests)
 
@@ -159,20 +168,36 @@ def _failed(record: Record, gates: list[VerdictEntry], tests: Counter[Outcome]) 
     names = ", ".join(dict.fromkeys(f"{title_of(record, gate.indicator)} of {gate.subject}" for gate in missed[:3]))
     more = f" and {len(missed) - 3} more" if len(missed) > 3 else ""
     said = f"{len(missed)} of {plural(len(gates), 'gate')} missed: {names}{more}. " if missed else ""
-    endings = ((Outcome.FAIL, "failed"), (Outcome.ERROR, "broke"), (Outcome.INCONCLUSIVE, "stayed undecided"))
-    ended = ", ".join(f"{plural(tests[outcome], 'test')} {word}" for outcome, word in endings if tests[outcome])
+    misused = sum(test.wrong_use for test in record.tests)
+    broke = tests[Outcome.ERROR] - misused
+    endings = (
+        (tests[Outcome.FAIL], "failed"),
+        (broke, "broke"),
+        (misused, "is wrong" if misused == 1 else "are wrong"),
+        (tests[Outcome.INCONCLUSIVE], "stayed undecided"),
+    )
+    ended = ", ".join(f"{plural(number, 'test')} {verb}" for number, verb in endings if number)
     return f"{said}{ended}." if ended else said.rstrip() or "Tests that use no bench failed."
 
 
-def _broke(gates: list[VerdictEntry], tests: Counter[Outcome]) -> str:
+def _broke(record: Record, gates: list[VerdictEntry]) -> str:
     broken = sum(gate.outcome is Outcome.ERROR for gate in gates)
-    if tests[Outcome.ERROR]:
-        where = f"in {plural(tests[Outcome.ERROR], 'test')}"
+    errors = [test for test in record.tests if test.outcome is Outcome.ERROR]
+    misused = sum(test.wrong_use for test in errors)
+    besides = f" {_misused(misused)}" if misused else ""
+    if len(errors) > misused:
+        where = f"in {plural(len(errors) - misused, 'test')}"
+    elif misused and not broken and record.exit_code == _WRONG_USE:
+        return f"{_misused(misused)} Nothing else broke."
     elif broken:
         where = f"while {plural(broken, 'gate')} was judged" if broken == 1 else f"while {broken} gates were judged"
     else:
         return "The run ended early or lost part of its record, so it has not passed."
-    return f"The bench or the framework broke {where}, so the run has not passed."
+    return f"The bench or the framework broke {where}, so the run has not passed.{besides}"
+
+
+def _misused(number: int) -> str:
+    return f"{plural(number, 'test')} {'is' if number == 1 else 'are'} wrong and {'wants' if number == 1 else 'want'} mending."
 
 
 def _undecided(gates: list[VerdictEntry], tests: Counter[Outcome]) -> str:

@@ -27,6 +27,7 @@ from ._words import (
     looked,
     observed,
     ordered,
+    outcome_word,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def _test_result(record: Record, test: TestEntry, verdicts: Sequence[VerdictEntr
     from allure_commons.model2 import Parameter, Status, StatusDetails, TestStepResult
 
     result = _result(record, test.case, case_name(test.case), test.outcome, test.reason)
+    if test.wrong_use:
+        result.statusDetails.message = clean(f"{outcome_word(test)}: {test.reason}")
     result.stop = _milliseconds(test.finished or record.finished)
     result.start = result.stop - round(1000 * test.duration_s)
     seed = Parameter(name="hil seed", value=str(record.seed), excluded=True)

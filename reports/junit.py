@@ -23,6 +23,7 @@ from ._words import (
     looked,
     observed,
     ordered,
+    outcome_word,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _add_test(suite: ET.Element, test: TestEntry, verdicts: list[VerdictEntry]) 
     case = ET.SubElement(
         suite, "testcase", classname=clean(classname) or "tests", name=clean(name), time=f"{test.duration_s:.3f}"
     )
-    _settle(case, test.outcome, test.reason)
+    _settle(case, test.outcome, test.reason, outcome_word(test))
     if verdicts:
         ET.SubElement(case, "system-out").text = clean("\n".join(_sentence(verdict) for verdict in verdicts))
 
@@ -103,7 +104,7 @@ def _add_verdict(suite: ET.Element, verdict: VerdictEntry) -> None:
     ET.SubElement(case, "system-out").text = clean(_sentence(verdict))
 
 
-def _settle(case: ET.Element, outcome: Outcome, reason: str) -> None:
+def _settle(case: ET.Element, outcome: Outcome, reason: str, said: str = "") -> None:
     text = clean(reason or outcome.meaning)
     message = text.partition("\n")[0]
     match outcome:
@@ -114,7 +115,9 @@ def _settle(case: ET.Element, outcome: Outcome, reason: str) -> None:
         case Outcome.FAIL:
             ET.SubElement(case, "failure", message=message, type="fail").text = text
         case _:
-            ET.SubElement(case, "error", message=f"{outcome.value}: {message}", type=outcome.value.lower()).text = text
+            ET.SubElement(
+                case, "error", message=f"{said or outcome.value}: {message}", type=(said or outcome.value).lower()
+            ).text = text
 
 
 def _sentence(verdict: VerdictEntry) -> str:

@@ -18,6 +18,7 @@ from ._words import (
     markdown_line,
     observed,
     ordered,
+    outcome_word,
     plural,
     rules,
     tally,
@@ -94,7 +95,7 @@ def _reasons(record: Record) -> str:
         for verdict in gates
     ]
     lines += [
-        f"- **{test.outcome.value}** {markdown_line(test.case)}: {_reason(test.reason or test.outcome.meaning)}"
+        f"- **{outcome_word(test)}** {markdown_line(test.case)}: {_reason(test.reason or test.outcome.meaning)}"
         for test in unresolved_tests(record)
         if (test.case, test.outcome) not in told
     ]
@@ -115,7 +116,7 @@ def _details(record: Record) -> str:
         f"- bench {markdown_line(record.bench)} ({kind_of_bench(record)}), seed {record.seed}",
         f"- firmware: {markdown_line(firmware) or 'none reported'}",
         f"- {markdown_line(versions)}",
-        f"- tests: {tally(test.outcome for test in record.tests) or 'none'}",
+        f"- tests: {tally(record.tests) or 'none'}",
     ]
     sections = [
         _section("Bench and run", identity),

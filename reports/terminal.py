@@ -13,6 +13,7 @@ from hil.record.reader import read_record
 from hil.verdict import Outcome
 
 from ._numbers import count, quantity, seconds, spread
+from ._terminal_gamedays import print_gameday
 from ._terminal_tables import print_table
 from ._words import (
     case_name,
@@ -22,6 +23,7 @@ from ._words import (
     looked,
     observed,
     ordered,
+    outcome_word,
     plural,
     rules,
     tally,
@@ -56,7 +58,7 @@ _SHORTEST = 8
 
 
 def render(record: Record, width: int = 80, color: bool = False) -> str:
-    """Verdicts, recorded tables, what is not PASS and why, decision rules and headline, ``width`` columns wide."""
+    """Verdicts, recorded tables, game days, what is not PASS and why, rules and headline, ``width`` columns wide."""
     from rich.console import Console
 
     text = StringIO()
@@ -77,6 +79,8 @@ def render(record: Record, width: int = 80, color: bool = False) -> str:
         console.print()
     for entry in (*record.tables, *_stage_tables(record)):
         print_table(console, entry)
+    for day in record.gamedays:
+        print_gameday(console, day, _STYLES)
     _print_looks(console, record)
     _print_reasons(console, record)
     _print_skips(console, record)
@@ -181,13 +185,13 @@ def _print_reasons(console: Console, record: Record) -> None:
         place = f"  ({case_name(verdict.case)})" if verdict.case else ""
         said = f"{verdict.indicator} of {verdict.subject}{'' if verdict.gate else ' (not a gate)'}: {verdict.reason}"
         _hang(console, f"{verdict.outcome.value:<12}", said, _STYLES[verdict.outcome], place)
-    same: dict[tuple[Outcome, str], list[str]] = {}
+    same: dict[tuple[str, Outcome, str], list[str]] = {}
     for test in unresolved_tests(record):
         if (test.case, test.outcome) not in told:
-            same.setdefault((test.outcome, test.reason or test.outcome.meaning), []).append(test.case)
-    for (outcome, reason), cases in same.items():  # a bench that is away is said once, not once for each test
-        said = cases[0] if len(cases) == 1 else f"{plural(len(cases), 'test')} ({case_name(cases[0])} and others)"
-        _hang(console, f"{outcome.value:<12}", f"{said}: {reason}", _STYLES[outcome])
+            same.setdefault((outcome_word(test), test.outcome, test.reason or test.outcome.meaning), []).append(test.case)
+    for (said, outcome, reason), cases in same.items():  # a bench that is away is said once, not once for each test
+        where = cases[0] if len(cases) == 1 else f"{plural(len(cases), 'test')} ({case_name(cases[0])} and others)"
+        _hang(console, f"{said:<12}", f"{where}: {reason}", _STYLES[outcome])
 
 
 def _print_skips(console: Console, record: Record) -> None:
@@ -214,8 +218,8 @@ def _print_headline(console: Console, record: Record) -> None:
     from rich.text import Text
 
     console.print(Text.assemble((record.outcome.value, _STYLES[record.outcome]), f"  {clean(headline(record))}"))
-    tests = tally(test.outcome for test in record.tests) or "none"
-    gates = tally(verdict.outcome for verdict in record.verdicts if verdict.gate) or "none"
+    tests = tally(record.tests) or "none"
+    gates = tally(verdict for verdict in record.verdicts if verdict.gate) or "none"
     console.print(Text(f"tests: {tests}"))
     console.print(Text(f"gates: {gates}"))
     console.print(

@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from hil.device_sims.spec import Later
+from hil.device_sims.spec import Later, Push
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,6 +31,7 @@ class Port:
         self.endpoint = endpoint
         self.clock = clock
         self.loop = loop
+        self.speed = speed
         self.seconds_per_delay = 0.0 if clock.virtual else 1.0 / speed
         self.conversations: set[Conversation] = set()
         self.has_power = True
@@ -44,11 +45,15 @@ class Port:
 
 
 class Conversation:
-    """A session and the way back to its client. All of it happens in the loop's thread."""
+    """A session and the way back to its client. All of it happens in the loop's thread.
 
-    def __init__(self, port: Port, send: Callable[[bytes], None]) -> None:
+    ``push`` opens a port for messages of their own, where the carrier has such, and returns the answer to whoever asked.
+    """
+
+    def __init__(self, port: Port, send: Callable[[bytes], None], push: Callable[[Push], bytes] | None = None) -> None:
         self._port = port
         self._send = send
+        self._push = push
         self._waiting: list[asyncio.TimerHandle] = []
         self._promised: list[Scheduled] = []
         self._busy_until_s = 0.0
@@ -80,11 +85,13 @@ class Conversation:
             return
         self._say(replies)
 
-    def _say(self, replies: Sequence[Reply | Later]) -> None:
+    def _say(self, replies: Sequence[Reply | Later | Push]) -> None:
         at_once = []
         for reply in replies:
             if isinstance(reply, Later):
                 self._promise(reply.delay_s, reply.make)
+            elif isinstance(reply, Push):
+                at_once.append(reply.refused("this carrier pushes nothing") if self._push is None else self._push(reply))
             elif self._is_late(reply):
                 self._send_late(reply)
             else:

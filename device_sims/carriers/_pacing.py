@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["Pacing"]
+    from ._conversation import Port
+
+__all__ = ["Pacing", "paced_line"]
 
 _BITS_PER_BYTE = 10
 """A start bit, eight of data, a stop bit."""
@@ -43,3 +45,13 @@ class Pacing:
             handle.cancel()
         self._waiting.clear()
         self._free_s = 0.0
+
+
+def paced_line(port: Port, *, paced: bool) -> tuple[Pacing, Pacing]:
+    """Both directions of the line to a port's device, there and back: at its baud rate where that is asked for.
+
+    A port that is no serial line, and any on a virtual clock, passes everything at once.
+    """
+    baud_rate = port.endpoint.baud_rate if paced and port.seconds_per_delay else 0
+    there, back = (Pacing(port.loop, baud_rate, port.seconds_per_delay) for _ in range(2))
+    return there, back

@@ -8,7 +8,7 @@ import tty
 from typing import TYPE_CHECKING
 
 from ._conversation import Conversation
-from ._pacing import Pacing
+from ._pacing import paced_line
 
 if TYPE_CHECKING:
     from hil.device_sims.spec import Endpoint
@@ -31,13 +31,12 @@ class PtyCarrier:
 
     def __init__(self, port: Port, *, paced: bool = False) -> None:
         self._port = port
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.path = os.ttyname(self._slave)
+        self._master, self._slave = os.openpty()  # type: ignore[attr-defined, unused-ignore]
+        tty.setraw(self._slave)  # type: ignore[attr-defined, unused-ignore]
+        os.set_blocking(self._master, False)  # type: ignore[attr-defined, unused-ignore]
+        self.path = os.ttyname(self._slave)  # type: ignore[attr-defined, unused-ignore]
         self._unsent = bytearray()
-        baud_rate = port.endpoint.baud_rate if paced and port.seconds_per_delay else 0
-        self._in, self._out = (Pacing(port.loop, baud_rate, port.seconds_per_delay) for _ in range(2))
+        self._in, self._out = paced_line(port, paced=paced)
         self._conversation = Conversation(port, self._send)
 
     async def start(self) -> None:
@@ -48,7 +47,7 @@ class PtyCarrier:
         """Put a fresh device behind the line and forget what is on it, both ways; in the loop's thread."""
         self._port.power_cycle(endpoint)
         self._forget()
-        termios.tcflush(self._slave, termios.TCIOFLUSH)
+        termios.tcflush(self._slave, termios.TCIOFLUSH)  # type: ignore[attr-defined, unused-ignore]
 
     def cut_power(self) -> None:
         """The device says nothing until its next power cycle; the line itself stays. In the loop's thread."""

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, cast
 from hil.errors import BenchError, UsageError
 
 from ._conversation import Conversation
+from ._pacing import paced_line
 
 if TYPE_CHECKING:
     from hil.clock import Scheduled
     from hil.device_sims.spec import Endpoint
 
     from ._conversation import Port
+    from ._pacing import Pacing
 
 __all__ = ["TcpCarrier", "listen"]
 
@@ -37,11 +39,16 @@ def listen(device: str, host: str, port: int) -> socket.socket:
 
 
 class TcpCarrier:
-    """Serves one port of a device on a listening socket, once started."""
+    """Serves one port of a device on a listening socket, once started.
 
-    def __init__(self, port: Port, listener: socket.socket) -> None:
+    ``paced``: behind a port that stands for a serial line, bytes take the time of its baud rate, on a real clock; all clients
+    share that line, as behind a device server.
+    """
+
+    def __init__(self, port: Port, listener: socket.socket, *, paced: bool = False) -> None:
         self.host, self.number = listener.getsockname()[:2]
         self._port = port
+        self._line = paced_line(port, paced=paced)
         self._listener = listener
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
@@ -49,15 +56,19 @@ class TcpCarrier:
     async def start(self) -> None:
         """Take clients."""
         loop = self._port.loop
-        self._server = await loop.create_server(lambda: _Connection(self._port, self._connections), sock=self._listener)
+        self._server = await loop.create_server(
+            lambda: _Connection(self._port, self._connections, self._line), sock=self._listener
+        )
 
     def power_cycle(self, endpoint: Endpoint) -> None:
-        """Put a fresh device behind open connections; in the loop's thread."""
+        """Put a fresh device behind open connections and forget what is on its line; in the loop's thread."""
         self._port.power_cycle(endpoint)
+        self._forget()
 
     def cut_power(self) -> None:
         """The device is gone until its next power cycle, and with it every connection; in the loop's thread."""
         self._port.has_power = False
+        self._forget()
         for connection in tuple(self._connections):
             connection.drop()
 
@@ -70,16 +81,22 @@ class TcpCarrier:
         if self._server is not None:
             self._server.close()
         self._listener.close()
+        self._forget()
         for connection in tuple(self._connections):
             connection.drop()
+
+    def _forget(self) -> None:
+        for way in self._line:
+            way.drop()
 
 
 class _Connection(asyncio.Protocol):
     """One client. When it does not read what it asked for, no more of its requests are read."""
 
-    def __init__(self, port: Port, connections: set[_Connection]) -> None:
+    def __init__(self, port: Port, connections: set[_Connection], line: tuple[Pacing, Pacing]) -> None:
         self._port = port
         self._connections = connections
+        self._in, self._out = line
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -87,7 +104,7 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._connections.add(self)
-        self._conversation = Conversation(self._port, self._transport.write)
+        self._conversation = Conversation(self._port, self._send)
         self._heard_ns = self._port.clock.now_ns()
         self._idle: asyncio.TimerHandle | Scheduled | None = None
         if self._port.endpoint.idle_s:
@@ -95,7 +112,14 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_ns = self._port.clock.now_ns()
-        self._conversation.heard(data)
+        self._in.carry(data, self._conversation.heard)
+
+    def _send(self, data: bytes) -> None:
+        self._out.carry(data, self._put)
+
+    def _put(self, data: bytes) -> None:
+        if not self._transport.is_closing():  # what was still on the line when the client left is lost
+            self._transport.write(data)
 
     def _wait_for_a_word(self) -> None:
         """Look again when the client will have been silent for as long as the device bears."""

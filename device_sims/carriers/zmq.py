@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from hil.errors import BenchError, UsageError
 
 from ._conversation import Conversation
+from .zmq_push import PushPort
 
 if TYPE_CHECKING:
     import zmq
 
-    from hil.device_sims.spec import Endpoint
+    from hil.device_sims.spec import Endpoint, Push
 
     from ._conversation import Port
 
@@ -31,6 +32,7 @@ class ZmqCarrier:
         self.host, self.number = host, number
         self._port = port
         self._clients: dict[tuple[bytes, ...], Conversation] = {}
+        self._pushing: list[PushPort] = []
         self._context = _context(port.device)
         self._socket: zmq.Socket[bytes] | None = None
         self._listen()
@@ -41,6 +43,7 @@ class ZmqCarrier:
 
     def power_cycle(self, endpoint: Endpoint) -> None:
         """Put a fresh device behind the port, which listens again if it did not; in the loop's thread."""
+        self._push_no_more()
         self._port.power_cycle(endpoint)
         if self._socket is None:
             self._listen()
@@ -77,7 +80,13 @@ class ZmqCarrier:
             self._port.loop.add_reader(self._socket.fileno(), self._readable)
             self._port.loop.call_soon(self._readable)
 
+    def _push_no_more(self) -> None:
+        for each in self._pushing:
+            each.close()
+        self._pushing.clear()
+
     def _drop(self) -> None:
+        self._push_no_more()
         for conversation in self._clients.values():
             conversation.end()
         self._clients.clear()
@@ -104,9 +113,20 @@ class ZmqCarrier:
         if conversation is None:
             while len(self._clients) >= _MOST_CLIENTS:
                 self._clients.pop(next(iter(self._clients))).end()
-            conversation = Conversation(self._port, lambda answer: self._send([*whose, answer]))
+            conversation = Conversation(self._port, lambda answer: self._send([*whose, answer]), self._push)
         self._clients[whose] = conversation
         conversation.heard(request)
+        for each in self._pushing:
+            each.flush()
+
+    def _push(self, wanted: Push) -> bytes:
+        """Open a port for what a device has to say by itself; the answer to whoever asked for it."""
+        self._pushing = [each for each in self._pushing if each.is_open]
+        try:
+            self._pushing.append(PushPort(self._port, self._context, self.host, wanted))
+        except BenchError as error:
+            return wanted.refused(str(error))
+        return wanted.data
 
     def _send(self, parts: list[bytes]) -> None:
         if self._socket is not None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlsplit
 
 from hil.bench.model import PowerOutletDevice
+from hil.device_sims.world.time_of_day import time_of_day
 
 from ._http import HttpSession, Page
 from ._nameplate import declared_as, serial_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from hil.device_sims.world.world import World
 
@@ -39,7 +41,10 @@ class AviosysUnit:
 
     def session(self) -> HttpSession:
         """A connection."""
-        return HttpSession(self.answer, realm="user area", user=_USER, password=_PASSWORD)
+        return HttpSession(self.answer, realm="user area", user=_USER, password=_PASSWORD, date=self._date)
+
+    def _date(self, now_ns: int) -> datetime:
+        return time_of_day(self._world, self._device, now_ns)
 
     def answer(self, method: str, target: str, now_ns: int) -> Page:
         """One request."""

@@ -1,9 +1,14 @@
-"""A small HTTP server as a session: requests of one connection in order, over whatever carries its bytes."""
+"""A small HTTP server as a session: requests of one connection in order, over whatever carries its bytes.
+
+A server with a clock says the date in every answer, in whole seconds (RFC 9110, 6.6.1).
+"""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import h11
@@ -12,6 +17,7 @@ from hil.device_sims.spec import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 __all__ = ["HttpSession", "Page"]
 
@@ -25,10 +31,19 @@ class Page:
 
 
 class HttpSession:
-    """One client; ``answer(method, target, now_ns)`` gives the page, behind basic authentication."""
+    """One client; ``answer(method, target, now_ns)`` gives the page, behind basic authentication, ``date(now_ns)`` the date."""
 
-    def __init__(self, answer: Callable[[str, str, int], Page], *, realm: str, user: str, password: str) -> None:
+    def __init__(
+        self,
+        answer: Callable[[str, str, int], Page],
+        *,
+        realm: str,
+        user: str,
+        password: str,
+        date: Callable[[int], datetime],
+    ) -> None:
         self._answer = answer
+        self._date = date
         self._challenge = f'Basic realm="{realm}"'.encode()
         self._credentials = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=8192)
@@ -57,8 +72,11 @@ class HttpSession:
     def _page(self, request: h11.Request, now_ns: int) -> bytes:
         headers = dict(request.headers)
         if headers.get(b"authorization") != self._credentials:
-            return self._sent(Page(401, "Unauthorized"), request, [(b"WWW-Authenticate", self._challenge)])
-        return self._sent(self._answer(request.method.decode(), request.target.decode(), now_ns), request, [])
+            page, extra = Page(401, "Unauthorized"), [(b"WWW-Authenticate", self._challenge)]
+        else:
+            page, extra = self._answer(request.method.decode(), request.target.decode(), now_ns), []
+        date = format_datetime(self._date(now_ns).astimezone(UTC), usegmt=True)
+        return self._sent(page, request, [(b"Date", date.encode()), *extra])
 
     def _sent(self, page: Page, request: h11.Request, extra: list[tuple[bytes, bytes]]) -> bytes:
         body = page.body.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ._power_meter import OVERLOAD
@@ -10,6 +11,9 @@ from ._scpi import ScpiDevice
 from ._scpi_tree import ScpiError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from ._power_meter import PowerReading
 
 __all__ = ["Meter"]
@@ -23,9 +27,11 @@ _BRIGHTEST_ZERO_FLOORS = 100.0
 class Meter(ScpiDevice):
     """One meter: what is set, and what was measured last."""
 
-    def __init__(self, identity: str, reading: PowerReading) -> None:
+    def __init__(self, identity: str, reading: PowerReading, clock: Callable[[int], datetime]) -> None:
         super().__init__(identity)
         self.reading = reading
+        self.clock_set = timedelta()
+        self._clock = clock
         self.restore()
 
     def restore(self) -> None:
@@ -40,6 +46,10 @@ class Meter(ScpiDevice):
         self.line_hz = 50
         self.configured = "POW"
         self.last: str | None = None
+
+    def time_of_day(self, now_ns: int) -> datetime:
+        """What its clock shows, which knows no zone, as it was last set."""
+        return self._clock(now_ns).replace(tzinfo=None) + self.clock_set
 
     def range_w(self, now_ns: int) -> float:
         """The range in use."""

@@ -1,10 +1,10 @@
-"""The command tree of the simulated Thorlabs PM100D."""
+"""The command trees of the simulated Thorlabs PM100D and PM103E; that of the handheld one has a calendar."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._scpi import COMMON_TREE, integer, no_parameters
+from ._scpi import COMMON_TREE, integer, no_parameters, three
 from ._scpi_tree import ScpiError, Tree
 from ._scpi_values import Number, number_with_unit, one, switch, word
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._pm100d import Meter
     from ._scpi_tree import Handler
 
-__all__ = ["PM100D_TREE"]
+__all__ = ["PM100D_TREE", "PM103E_TREE"]
 
 _AS_SHOWN = 1e-6
 """By how much at most a number changes when it is shown and read."""
@@ -123,43 +123,82 @@ def _tell(read: Callable[[Meter], object]) -> Handler[Meter]:
     return handler
 
 
-PM100D_TREE: Tree[Meter] = Tree(
-    {
-        **COMMON_TREE,
-        "SYSTem:SENSor:IDN?": _tell(lambda meter: meter.reading.sensor_identity()),
-        "SYSTem:BEEPer[:IMMediate]": _nothing,
-        "SYSTem:LFRequency": _set_line,
-        "SYSTem:LFRequency?": _tell(lambda meter: meter.line_hz),
-        "CALibration:STRing?": _tell(lambda meter: f'"{meter.reading.calibrated()}"'),
-        "INITiate[:IMMediate]": _initiate,
-        "ABORt": _nothing,
-        "FETCh?": _fetch,
-        "READ?": _read,
-        "CONFigure?": _tell(lambda meter: meter.configured),
-        "CONFigure[:SCALar][:POWer]": _configure("POW", measure=False, answer=False),
-        "CONFigure[:SCALar]:CURRent[:DC]": _configure("CURR", measure=False, answer=False),
-        "MEASure[:SCALar][:POWer]": _configure("POW", measure=True, answer=False),
-        "MEASure[:SCALar][:POWer]?": _configure("POW", measure=True, answer=True),
-        "MEASure[:SCALar]:CURRent[:DC]?": _configure("CURR", measure=True, answer=True),
-        "MEASure[:SCALar]:ENERgy?": _not_of_this_sensor,
-        "MEASure[:SCALar]:FREQuency?": _not_of_this_sensor,
-        "MEASure[:SCALar]:TEMPerature?": _not_of_this_sensor,
-        "[SENSe:]AVERage[:COUNt]": _set_averages,
-        "[SENSe:]AVERage[:COUNt]?": _tell(lambda meter: meter.averages),
-        **_CORRECTION.under("[SENSe:]CORRection[:LOSS][:INPut][:MAGNitude]"),
-        **_BEAM.under("[SENSe:]CORRection:BEAMdiameter"),
-        **_BEAM.under("[SENSe:]CORRection:BEAM"),
-        **_WAVELENGTH.under("[SENSe:]CORRection:WAVelength"),
-        "[SENSe:]CORRection:POWer[:PDIOde][:RESPonse]?": _tell(lambda meter: f"{meter.response_a_per_w():.6E}"),
-        "[SENSe:]CORRection:COLLect:ZERO[:INITiate]": _zero,
-        "[SENSe:]CORRection:COLLect:ZERO:ABORt": _nothing,
-        "[SENSe:]CORRection:COLLect:ZERO:STATe?": _tell(lambda _: 0),
-        "[SENSe:]CORRection:COLLect:ZERO:MAGNitude?": _tell(lambda meter: f"{meter.zero_w:.6E}"),
-        "[SENSe:]POWer[:DC]:RANGe[:UPPer]": _set_range,
-        "[SENSe:]POWer[:DC]:RANGe[:UPPer]?": _range,
-        "[SENSe:]POWer[:DC]:RANGe:AUTO": _set_automatic,
-        "[SENSe:]POWer[:DC]:RANGe:AUTO?": _tell(lambda meter: int(meter.manual_range_w is None)),
-        "[SENSe:]POWer[:DC]:UNIT": _set_unit,
-        "[SENSe:]POWer[:DC]:UNIT?": _tell(lambda meter: "DBM" if meter.in_dbm else "W"),
-    }
-)
+def _date(meter: Meter, parameters: list[str], now_ns: int) -> str:
+    no_parameters(parameters)
+    shown = meter.time_of_day(now_ns)
+    return f"{shown.year},{shown.month},{shown.day}"
+
+
+def _time(meter: Meter, parameters: list[str], now_ns: int) -> str:
+    no_parameters(parameters)
+    shown = meter.time_of_day(now_ns)
+    return f"{shown.hour},{shown.minute},{shown.second}"
+
+
+def _set_date(meter: Meter, parameters: list[str], now_ns: int) -> None:
+    year, month, day = three(parameters)
+    _set_clock(meter, now_ns, year=year, month=month, day=day)
+
+
+def _set_time(meter: Meter, parameters: list[str], now_ns: int) -> None:
+    hour, minute, second = three(parameters)
+    _set_clock(meter, now_ns, hour=hour, minute=minute, second=second, microsecond=0)
+
+
+def _set_clock(meter: Meter, now_ns: int, **fields: int) -> None:
+    shown = meter.time_of_day(now_ns)
+    try:
+        meter.clock_set += shown.replace(**fields) - shown  # type: ignore[arg-type]
+    except ValueError:
+        raise ScpiError(-222) from None
+
+
+_CLOCK: dict[str, Handler[Meter]] = {
+    "SYSTem:DATE": _set_date,
+    "SYSTem:DATE?": _date,
+    "SYSTem:TIME": _set_time,
+    "SYSTem:TIME?": _time,
+}
+"""SCPI-99, 21.7 and 21.19; the open driver ThorlabsPM100 has them of PM100A and PM100D (``system.date``, ``system.time``)."""
+
+_COMMANDS: dict[str, Handler[Meter]] = {
+    **COMMON_TREE,
+    "SYSTem:SENSor:IDN?": _tell(lambda meter: meter.reading.sensor_identity()),
+    "SYSTem:BEEPer[:IMMediate]": _nothing,
+    "SYSTem:LFRequency": _set_line,
+    "SYSTem:LFRequency?": _tell(lambda meter: meter.line_hz),
+    "CALibration:STRing?": _tell(lambda meter: f'"{meter.reading.calibrated()}"'),
+    "INITiate[:IMMediate]": _initiate,
+    "ABORt": _nothing,
+    "FETCh?": _fetch,
+    "READ?": _read,
+    "CONFigure?": _tell(lambda meter: meter.configured),
+    "CONFigure[:SCALar][:POWer]": _configure("POW", measure=False, answer=False),
+    "CONFigure[:SCALar]:CURRent[:DC]": _configure("CURR", measure=False, answer=False),
+    "MEASure[:SCALar][:POWer]": _configure("POW", measure=True, answer=False),
+    "MEASure[:SCALar][:POWer]?": _configure("POW", measure=True, answer=True),
+    "MEASure[:SCALar]:CURRent[:DC]?": _configure("CURR", measure=True, answer=True),
+    "MEASure[:SCALar]:ENERgy?": _not_of_this_sensor,
+    "MEASure[:SCALar]:FREQuency?": _not_of_this_sensor,
+    "MEASure[:SCALar]:TEMPerature?": _not_of_this_sensor,
+    "[SENSe:]AVERage[:COUNt]": _set_averages,
+    "[SENSe:]AVERage[:COUNt]?": _tell(lambda meter: meter.averages),
+    **_CORRECTION.under("[SENSe:]CORRection[:LOSS][:INPut][:MAGNitude]"),
+    **_BEAM.under("[SENSe:]CORRection:BEAMdiameter"),
+    **_BEAM.under("[SENSe:]CORRection:BEAM"),
+    **_WAVELENGTH.under("[SENSe:]CORRection:WAVelength"),
+    "[SENSe:]CORRection:POWer[:PDIOde][:RESPonse]?": _tell(lambda meter: f"{meter.response_a_per_w():.6E}"),
+    "[SENSe:]CORRection:COLLect:ZERO[:INITiate]": _zero,
+    "[SENSe:]CORRection:COLLect:ZERO:ABORt": _nothing,
+    "[SENSe:]CORRection:COLLect:ZERO:STATe?": _tell(lambda _: 0),
+    "[SENSe:]CORRection:COLLect:ZERO:MAGNitude?": _tell(lambda meter: f"{meter.zero_w:.6E}"),
+    "[SENSe:]POWer[:DC]:RANGe[:UPPer]": _set_range,
+    "[SENSe:]POWer[:DC]:RANGe[:UPPer]?": _range,
+    "[SENSe:]POWer[:DC]:RANGe:AUTO": _set_automatic,
+    "[SENSe:]POWer[:DC]:RANGe:AUTO?": _tell(lambda meter: int(meter.manual_range_w is None)),
+    "[SENSe:]POWer[:DC]:UNIT": _set_unit,
+    "[SENSe:]POWer[:DC]:UNIT?": _tell(lambda meter: "DBM" if meter.in_dbm else "W"),
+}
+
+PM103E_TREE: Tree[Meter] = Tree(_COMMANDS)
+PM100D_TREE: Tree[Meter] = Tree(_COMMANDS | _CLOCK)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ._scpi_tree import Handler
 
-__all__ = ["COMMON_TREE", "ScpiDevice", "ScpiSession", "integer", "no_parameters"]
+__all__ = ["COMMON_TREE", "ScpiDevice", "ScpiSession", "integer", "no_parameters", "three"]
 
 _HEADER = re.compile(r"(\*[A-Z]+|:?[A-Z][A-Z0-9]*(?::[A-Z][A-Z0-9]*)*)(\??)")
 _QUEUE = 30
@@ -201,11 +201,24 @@ def integer(parameters: list[str], high: int) -> int:
     """The one parameter, a whole number from 0 to ``high``."""
     if len(parameters) != 1:
         raise ScpiError(-108 if parameters else -109)
-    if not re.fullmatch(r"[+-]?\d{1,9}", parameters[0]):
-        raise ScpiError(-120)
-    if not 0 <= int(parameters[0]) <= high:
+    value = _whole(parameters[0])
+    if not 0 <= value <= high:
         raise ScpiError(-222)
-    return int(parameters[0])
+    return value
+
+
+def three(parameters: list[str]) -> tuple[int, int, int]:
+    """Three whole numbers, as a date or a time of day is given."""
+    if len(parameters) != 3:
+        raise ScpiError(-108 if len(parameters) > 3 else -109)
+    first, second, third = map(_whole, parameters)
+    return first, second, third
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[+-]?\d{1,9}", text):
+        raise ScpiError(-120)
+    return int(text)
 
 
 def _ask(read: Callable[[ScpiDevice], object]) -> Handler[ScpiDevice]:

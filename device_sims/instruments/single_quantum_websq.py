@@ -1,9 +1,9 @@
 """Simulated Single Quantum WebSQ driver of superconducting nanowire detectors: JSON on one TCP port, pushed counts on another.
 
 Requests are JSON objects one after the other; every answer is one, ended by a byte 0x17. The count port says ``time,counts``
-once in every measurement period to whoever is connected (ports 12000 and 12345 on the real one). One detector is installed: the
-one the bench file names. It counts while detectors are enabled and its bias current is above nine tenths of the declared 20 uA,
-and latches nothing.
+(Unix time) once in every measurement period to whoever is connected (ports 12000 and 12345 on the real one). One detector is
+installed: the one the bench file names. It counts while detectors are enabled and its bias current is above nine tenths of the
+declared 20 uA, and latches nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.bench.model import DetectorDevice
 from hil.device_sims.spec import Endpoint, Later, Reply, TwinSpec
+from hil.device_sims.world.time_of_day import time_of_day
 
 from ._nameplate import declared_as, serial_number
 
@@ -55,6 +56,10 @@ class SingleQuantumWebSq:
     def clicks(self, now_ns: int) -> int:
         """Of the detector, since power-up."""
         return self._world.beside.clicks(self._device, now_ns)
+
+    def unix_time_s(self, now_ns: int) -> float:
+        """Its clock."""
+        return time_of_day(self._world, self._device, now_ns).timestamp()
 
     def execute(self, message: dict[str, Any], now_ns: int) -> list[dict[str, Any]]:
         """The answers to one object."""
@@ -143,7 +148,7 @@ class Counts:
         def tell(then_ns: int) -> tuple[bytes, float]:
             nonlocal before
             now = self._driver.clicks(then_ns)
-            line, before = f"{then_ns / 1e9:.3f},{now - before}\n", now
+            line, before = f"{self._driver.unix_time_s(then_ns):.3f},{now - before}\n", now
             return line.encode("ascii"), self._driver.period_s
 
         return [Later(self._driver.period_s, tell)]

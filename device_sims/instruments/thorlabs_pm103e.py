@@ -1,5 +1,7 @@
 """Simulated Thorlabs PM103E optical power meter: the PM100D's commands over its LAN socket (port 2000 on the real one).
 
+Without the handheld one's calendar: no open driver knows one of it.
+
 A client that says nothing for 120 s is dropped, as on the real one; what it had set stays.
 """
 
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.device_sims.spec import Endpoint, TwinSpec
 
+from ._pm100d_commands import PM103E_TREE
 from ._scpi import ScpiSession
 from .thorlabs_pm100d import ThorlabsPm100d
 
@@ -22,7 +25,7 @@ _IDLE_S = 120.0
 
 
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
-    meter = ThorlabsPm100d(world, device, "PM103E", FIRMWARE)
+    meter = ThorlabsPm100d(world, device, "PM103E", FIRMWARE, PM103E_TREE)
     return (Endpoint("control", "tcp", lambda: ScpiSession(meter), idle_s=_IDLE_S),)
 
 

@@ -47,7 +47,7 @@ class KeyAgreement:
             store_a.add_all_pending([DeliveredKey(key_id, key) for key_id, key, _ in keys])
             try:
                 store_b.add_all_pending([DeliveredKey(key_id, key) for key_id, _, key in keys])
-            except Exception:
+            except Exception:  # whatever it was: no key may stay with one side only; raised again
                 store_a.discard_all(ids)
                 raise
             store_a.release_all(ids)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC
 from fractions import Fraction
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 from hil.bench.model import PairSourceDevice, ReceiverDevice, TransmitterDevice
 from hil.device_sims.spec import Reply
+from hil.device_sims.world.time_of_day import time_of_day
 from hil.errors import UsageError
 
 from ._device import Refusal, deliverable
@@ -104,6 +106,12 @@ def _level(transceiver: SimulatedTransceiver, arguments: list[str], _now_ns: int
 def _time(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
     _no_arguments(arguments)
     return str(transceiver.world.uptime_ns(transceiver.name, now_ns))
+
+
+def _date(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
+    _no_arguments(arguments)
+    shown = time_of_day(transceiver.world, transceiver.name, now_ns).astimezone(UTC)
+    return shown.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _park(transceiver: SimulatedTransceiver, arguments: list[str], now_ns: int) -> str:
@@ -299,6 +307,7 @@ _COMMANDS: dict[str, Callable[[SimulatedTransceiver, list[str], int], str]] = {
     "ROLE?": _role,
     "LEVEL?": _level,
     "TIME?": _time,
+    "DATE?": _date,
     "PARK": _park,
     "EMIT": _emit,
     "EMIT?": _is_emitting,

@@ -36,6 +36,10 @@ class _Found:
         phase = None if clicks.phase is None else clicks.phase[:room]
         self.kept.append(Candidates(clicks.index[:room], clicks.detector[:room], phase))
 
+    def since(self, first: int) -> list[Candidates]:
+        """Those windows that have clicks of this pulse or later ones."""
+        return [clicks for clicks in self.kept if clicks.index.size and clicks.index[-1] >= first]
+
 
 class Block:
     """A running block. Asked in the middle it answers without deciding anything that is still to come."""
@@ -49,10 +53,13 @@ class Block:
         self._found = _Found()
         self._counts = np.zeros(len(scene.receiver.device.detectors), dtype=np.int64)
 
-    def until(self, now_ns: int) -> tuple[Candidates, int, npt.NDArray[np.int64]]:
-        """Clicks of the block up to now, how many of them were lost, and how many there were of each detector."""
+    def until(self, now_ns: int, since: int = 0) -> tuple[Candidates, int, npt.NDArray[np.int64]]:
+        """Clicks of the block up to now, how many of them were lost, and how many there were of each detector.
+
+        Clicks of pulses before ``since`` may be left out; lost and counted are those of the whole block.
+        """
         rest = self._rest(now_ns)
-        found, counts = _Found(list(self._found.kept), self._found.records, self._found.lost), self._counts
+        found, counts = _Found(self._found.since(since), self._found.records, self._found.lost), self._counts
         for clicks in rest:
             found.add(clicks)
             counts = counts + self._counted(clicks)
@@ -65,6 +72,11 @@ class Block:
         for clicks in rest:
             counts = counts + self._counted(clicks)
         return counts
+
+    def forget(self, before: int) -> None:
+        """Nobody will ask for clicks of pulses before this one again."""
+        self._found.kept = self._found.since(before)
+        self._found.records = sum(clicks.index.size for clicks in self._found.kept)
 
     def _rest(self, now_ns: int) -> list[Candidates]:
         """Settle the windows that ended; clicks of what is left, decided for this answer only."""

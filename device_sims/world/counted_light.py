@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .dynamics import MIDDLE, TICKS
 from .light import spread
 from .sampler import Candidates
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .reception import Routes
+    from .reception import Reception, Routes
     from .scene import Scene, Segment
 
 __all__ = ["SourceLight"]
@@ -39,7 +40,7 @@ class SourceLight:
         misalignment = scene.misalignment(window.number, window.first, window.end)
         amount = misalignment(index)[:, None] if callable(misalignment) else misalignment
         found = _routed(rng, index, amount, scene, reception.routes)
-        found = spread(rng, found, reception.stray_share, window)
+        found = _shifted(spread(rng, found, reception.stray_share, window), scene, reception, window)
         if reception.routes.faked is not None:
             found = _faked(found, scene, reception.routes.faked)
         return found
@@ -99,7 +100,7 @@ def _routed(
         states = np.where(taken, receiver.eve.resent(index, states, receiver.source.state_errors), states)
         resent = taken.astype(np.intp)
     if attack is not None and attack.shift_s:
-        late = receiver.eve.chosen("shift", index, 0.5).astype(np.intp)
+        late = receiver.eve.chosen("shift", index, attack.late_fraction).astype(np.intp)
     choice = np.zeros(index.size, dtype=np.intp)
     if receiver.active:
         # detectors that are blind hear what she measured, in bases of her own
@@ -109,6 +110,19 @@ def _routed(
     detector = (rng.random(index.size)[:, None] >= thresholds).sum(axis=1).astype(np.uint8)
     seen = np.flatnonzero(detector < straight.shape[1])
     return Candidates(index[seen], detector[seen])
+
+
+def _shifted(photons: Candidates, scene: Scene, reception: Reception, window: Segment) -> Candidates:
+    """The same photons as early or late as an eavesdropper makes them: beyond half a period in another pulse's slot."""
+    shift, attack = reception.dynamics.early_ticks, reception.routes and reception.routes.attack
+    if not attack or not shift:
+        return photons
+    assert window.end is not None
+    late = scene.receiver.eve.chosen("shift", photons.index, attack.late_fraction)
+    moved = MIDDLE + np.where(late, shift, -shift)
+    index = np.clip(photons.index + moved // TICKS, window.first, window.end - 1)
+    order = np.argsort(index, kind="stable")
+    return Candidates(index[order], photons.detector[order], (moved % TICKS).astype(np.uint16)[order])
 
 
 def _faked(heard: Candidates, scene: Scene, clicks: npt.NDArray[np.bool_]) -> Candidates:

@@ -47,7 +47,8 @@ class Afterpulses:
 class Dynamics:
     """Of D detectors. ``recovery_ticks`` 0: all of the efficiency is back at once; ``latch_gap_ticks`` 0: never latches.
 
-    The gate is open ``gate_ticks`` around the middle of every ``gate_every``-th slot; 0: always.
+    The gate is open ``gate_ticks`` around the middle of every ``gate_every``-th slot; 0: always. An eavesdropper makes light
+    ``early_ticks`` early, or as much late.
     """
 
     blind_ticks: npt.NDArray[np.int64]
@@ -61,11 +62,12 @@ class Dynamics:
     gate_every: int = 1
     latch_gap_ticks: int = 0
     latch_reset_ticks: int = 0
+    early_ticks: int = 0
 
     @property
     def fine(self) -> bool:
         """Whether time inside a slot matters."""
-        return self.jitter_ticks > 0.0 or self.gate_ticks > 0 or self.tail_share > 0.0
+        return self.jitter_ticks > 0.0 or self.gate_ticks > 0 or self.tail_share > 0.0 or self.early_ticks > 0
 
     @property
     def plain(self) -> bool:
@@ -75,7 +77,7 @@ class Dynamics:
     @property
     def lead_pulses(self) -> int:
         """By how many slots a click may come before its pulse."""
-        return ceil(max(_SIGMAS * self.jitter_ticks - MIDDLE, 0.0) / TICKS)
+        return ceil(max(_SIGMAS * self.jitter_ticks + min(self.early_ticks, MIDDLE) - MIDDLE, 0.0) / TICKS)
 
     @property
     def memory_ticks(self) -> npt.NDArray[np.int64]:

@@ -3,10 +3,10 @@
 Intercept and resend (C. H. Bennett et al., J. Cryptology 5, 3 (1992)): she counts the photons of a pulse, measures them in a
 random basis, and sends as many in the state she found, so that no intensity's gain changes; in the other basis than Alice's she
 finds a random bit. Photon-number splitting (G. Brassard et al., Phys. Rev. Lett. 85, 1330 (2000)): she keeps one photon of
-every pulse with several and sends the others on without the loss of the path, and blocks single photons. Time shift (Y. Zhao
-et al., Phys. Rev. A 78, 042333 (2008)): pulses come early or late at random. Blinding (L. Lydersen et al., Nature Photonics 4,
-686 (2010)): bright light makes detectors classical; she listens with a copy of the receiver, and makes Bob's click where his
-basis is hers.
+every pulse with several and sends the others on without the loss of the path, and blocks single photons. Time shift (B. Qi
+et al., Quantum Inf. Comput. 7, 73 (2007)): pulses come early or late at random. Blinding (L. Lydersen et al., Nature Photonics
+4, 686 (2010)): bright light makes detectors classical; she listens with a copy of the receiver, and makes Bob's click where
+his basis is hers.
 """
 
 from __future__ import annotations
@@ -34,19 +34,20 @@ _TRIGGER = 1.5
 
 @dataclass(frozen=True)
 class Attack:
-    """What she does in one state of the bench: shares of the pulses, a shift in time, and light into the receiver."""
+    """What she does in one state of the bench: shares of the pulses, a shift in time and how many are late, light she sends."""
 
     intercepted: float
     split: float
     shift_s: float
+    late_fraction: float
     blinding_w: float
 
 
 def attack_of(state: State, parameters: Parameters, link: str) -> Attack | None:
     """The attack on a link; None where she does nothing."""
-    names = ("intercept_fraction", "splitting_fraction", "time_shift_s", "blinding_power_w")
-    values = [parameters.value(state, link, name) for name in names]
-    return Attack(*values) if any(values) else None
+    names = ("intercept_fraction", "splitting_fraction", "time_shift_s", "late_fraction", "blinding_power_w")
+    values = {name: parameters.value(state, link, name) for name in names}
+    return Attack(*values.values()) if any(value for name, value in values.items() if name != "late_fraction") else None
 
 
 class Eve:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hil.bench.model import (
     AttenuatorDevice,
     Background,
+    DetectorDevice,
     Dispersion,
     Drift,
     Fibre,
@@ -15,6 +16,7 @@ from hil.bench.model import (
     PairSourceDevice,
     Polarisation,
     PowerMeterDevice,
+    PowerOutletDevice,
     ReceiverDevice,
     RepeaterNodeDevice,
     SwitchDevice,
@@ -22,6 +24,8 @@ from hil.bench.model import (
     Traffic,
     TransmitterDevice,
 )
+
+from .time_of_day import OFFSET
 
 __all__ = ["EVE", "INJECTABLE", "LOSS", "OF_LINKS", "OF_WAYS", "PER_DETECTOR", "SEGMENT", "Bounds"]
 
@@ -43,12 +47,16 @@ PER_DETECTOR = {
     "recovery_time_s": Bounds(0.0, 1e-3),
 }
 
+_TIME_OF_DAY = {OFFSET: Bounds(-1e9, 1e9)}
+"""By how much the clock of a device that tells the time of day is ahead."""
+
 _FIRMWARE = {"firmware_code": Bounds(0.0, 999_999_999.0)}
 """Another version that a transceiver tells, as :func:`hil.ports.identity.firmware_code`; 0 for its own."""
 
 INJECTABLE: dict[type, dict[str, Bounds]] = {
     TransmitterDevice: {
         **_FIRMWARE,
+        **_TIME_OF_DAY,
         "intensity_scale": Bounds(0.0, 100.0),
         "pilot_power_w": Bounds(0.0, 1.0),
         "key_basis_probability": Bounds(0.01, 0.99),
@@ -56,6 +64,7 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "detuning_nm": Bounds(-20.0, 20.0),
     },
     PairSourceDevice: {
+        **_TIME_OF_DAY,
         "mean_pairs": Bounds(0.0, 100.0),
         "visibility_key": Bounds(0.0, 1.0),
         "visibility_test": Bounds(0.0, 1.0),
@@ -64,6 +73,7 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
     ReceiverDevice: {
         **PER_DETECTOR,
         **_FIRMWARE,
+        **_TIME_OF_DAY,
         "counter_bits": Bounds(0.0, 63.0),
         "misalignment": Bounds(0.0, 0.5),
         "insertion_loss_db": Bounds(0.0, 100.0),
@@ -85,7 +95,9 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},
     SwitchDevice: {"insertion_loss_db": Bounds(0.0, 100.0), "isolation_db": Bounds(0.0, 200.0)},
-    PowerMeterDevice: {"tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
+    PowerMeterDevice: {**_TIME_OF_DAY, "tap_loss_db": Bounds(0.0, 100.0), "tap_ratio": Bounds(0.0, 1.0)},
+    PowerOutletDevice: _TIME_OF_DAY,
+    DetectorDevice: _TIME_OF_DAY,
     TemperatureControllerDevice: {"ambient_c": Bounds(-50.0, 100.0)},
     LaserDevice: {"ambient_c": Bounds(-50.0, 100.0), "threshold_a": Bounds(0.0, 10.0)},
     RepeaterNodeDevice: {
@@ -150,6 +162,7 @@ EVE = {
     "intercept_fraction": Bounds(0.0, 1.0),
     "splitting_fraction": Bounds(0.0, 1.0),
     "time_shift_s": Bounds(0.0, 1e-8),
+    "late_fraction": Bounds(0.0, 1.0),
     "blinding_power_w": Bounds(0.0, 1.0),
 }
 """What an eavesdropper does on a link, which is injected on the link's name."""

@@ -1,7 +1,8 @@
 """Samples a link over days: a short window of clicks every so often, and nothing simulated in between.
 
 Each window has its own seeded stream, so that a result depends neither on which other windows are asked for nor on how many
-processes share the work. Detectors enter a window rested. All of it is simulated: no instrument and no driver takes part.
+processes share the work. Detectors enter a window rested. Of pairs, few of which both ends keep, numbers are drawn from the
+closed forms of the window's state instead. All of it is simulated: no instrument and no driver takes part.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hil.errors import UsageError
-from hil.seeds import derive
+from hil.seeds import derive, stream
 
+from .cells import Cells, expectations
 from .engine import pick
+from .expectation import draw_counts
 from .scene import Segment
 from .windows import Walk
 from .world import World
@@ -30,7 +33,10 @@ if TYPE_CHECKING:
 
     from .engine import Engine
 
-__all__ = ["Change", "Survey", "survey"]
+__all__ = ["LIVED", "Change", "Survey", "survey"]
+
+LIVED = ("bb84-decoy", "bbm92", "e91")
+"""Protocols of the links that can be surveyed: each click there, and the closed forms of pairs, come of light in this world."""
 
 _CHUNK = 512
 _SETTINGS = 256
@@ -79,24 +85,32 @@ def survey(
 ) -> Survey:
     """Clicks of a bench's link in a window at ``first_s`` and every ``every_s`` later, emitting and biased from time zero on.
 
-    ``changes`` happen to the bench at their times. UsageError for a link that the bench has not or that has no path of pulses,
-    for windows that overlap, and for a change of what the bench has not.
+    ``changes`` happen to the bench at their times; of an entangled link the counts are b's and then a's. UsageError for a link
+    that the bench has not or whose protocol is none of ``LIVED``, for windows that overlap, and for a change of what the bench
+    has not.
     """
     declared = bench.link.get(link)
-    if declared is None or declared.protocol != "bb84-decoy":
-        raise UsageError(f"{link}: no bb84-decoy link of bench {bench.bench.name!r}; it has {', '.join(bench.link) or 'none'}")
+    if declared is None or declared.protocol not in LIVED:
+        raise UsageError(
+            f"{link}: no link of bench {bench.bench.name!r} whose light can be skipped through; expected one of protocol"
+            f" {', '.join(LIVED)}: {', '.join(name for name, one in bench.link.items() if one.protocol in LIVED) or 'none'}"
+        )
     if not 0.0 < window_s <= every_s:
         raise UsageError(f"a window of {window_s} s every {every_s} s: expected windows that do not overlap")
     starts_ns = np.round(np.arange(first_s, duration_s, every_s) * 1e9).astype(np.int64)
-    ordered = tuple(sorted(changes, key=lambda one: one.time_s))
+    lit = _Lit(bench, link, seed, tuple(sorted(changes, key=lambda one: one.time_s)))
+    if declared.entangled:
+        counts, sifted, errors = _of_pairs(lit, starts_ns, round(every_s * 1e9), window_s)
+        return Survey(starts_ns / 1e9, window_s, counts, sifted, errors)
     chunks = [starts_ns[first : first + _CHUNK] for first in range(0, starts_ns.size, _CHUNK)]
-    share = starts_ns.size / workers
-    tasks = [(_Lit(bench, link, seed, ordered), chunk, (window_s, share)) for chunk in chunks]
+    sampled = (lit, window_s, starts_ns.size / workers)
     if workers > 1:
-        with get_context("spawn").Pool(workers) as pool:
-            rows = list(chain.from_iterable(pool.starmap(_windows, tasks, chunksize=1)))
+        with get_context("spawn").Pool(workers, _begin, sampled) as pool:
+            rows = list(chain.from_iterable(pool.imap(_windows, chunks)))
     else:
-        rows = list(chain.from_iterable(_windows(*task) for task in tasks))
+        _begin(*sampled)
+        rows = list(chain.from_iterable(map(_windows, chunks)))
+    _SAMPLED.clear()
     table = np.array(rows, dtype=np.int64)
     return Survey(starts_ns / 1e9, window_s, table[:, 2:], table[:, 0], table[:, 1])
 
@@ -110,21 +124,59 @@ class _Lit:
     seed: int
     changes: tuple[Change, ...]
 
+    def world(self) -> World:
+        """The world of all of it."""
+        world, declared = World(self.bench, self.seed), self.bench.link[self.link]
+        world.set_emitting(declared.source if declared.entangled else declared.parties["a"], 0, emitting=True)
+        for party in declared.parties.values() if declared.entangled else (declared.parties["b"],):
+            world.set_biased(party, 0, biased=True)
+        for change in self.changes:
+            _make(world, change)
+        return world
 
-def _windows(lit: _Lit, starts_ns: npt.NDArray[np.int64], window: tuple[float, float]) -> list[list[int]]:
-    """Sifted bits, errors and counts of each window; ``window``: its length in s, and how many this process takes."""
-    parties, (window_s, share) = lit.bench.link[lit.link].parties, window
-    world = World(lit.bench, lit.seed)
-    world.set_emitting(parties["a"], 0, emitting=True)
-    world.set_biased(parties["b"], 0, biased=True)
-    for change in lit.changes:
-        _make(world, change)
-    scene = world.scene(parties["b"])
+
+_SAMPLED: list[tuple[Walk, Engine, float]] = []
+
+
+def _begin(lit: _Lit, window_s: float, windows: float) -> None:
+    """Keep what this process samples: so many windows, of one world."""
+    scene = lit.world().scene(lit.bench.link[lit.link].parties["b"])
     reception = scene.reception(scene.segment_at(0).number)
     assert reception is not None
-    engine = pick(share * window_s * scene.pulses.rate_hz * reception.candidates_per_pulse)
-    walk = Walk(scene, derive(lit.seed, "survey"), 0)
+    engine = pick(windows * window_s * scene.pulses.rate_hz * reception.candidates_per_pulse)
+    _SAMPLED[:] = [(Walk(scene, derive(lit.seed, "survey"), 0), engine, window_s)]
+
+
+def _windows(starts_ns: npt.NDArray[np.int64]) -> list[list[int]]:
+    """Sifted bits, errors and counts of each window."""
+    walk, engine, window_s = _SAMPLED[0]
     return [_window(walk, engine, int(start_ns), window_s) for start_ns in starts_ns]
+
+
+def _of_pairs(
+    lit: _Lit, starts_ns: npt.NDArray[np.int64], every_ns: int, window_s: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Counts of b's detectors and then of a's, pairs that both keep in the key basis, and wrong ones, as the states expect.
+
+    Drift and weather are those of the grid cell ``every_ns`` in which a window begins, on average.
+    """
+    world, rng = lit.world(), stream(lit.seed, "survey", "pairs")
+    declared = lit.bench.link[lit.link]
+    columns, sifted, errors = [], np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    for party in ("b", "a"):
+        scene = world.scene(declared.parties[party])
+        state = np.maximum(np.searchsorted(scene.timeline.times_ns, starts_ns, side="right") - 1, 0).astype(np.int64)
+        pieces = Cells(starts_ns, starts_ns + round(window_s * 1e9), state, starts_ns // every_ns)
+        found, which = expectations(scene, pieces, every_ns, declared.proof.qber_limit)
+        pulses = scene.pulses.rate_hz * window_s
+        clicks, fano = (np.array([part.clicks for part in found]), np.array([part.fano for part in found]))
+        columns.append(draw_counts(rng, clicks[which] * pulses, fano[which]))
+        if party == "b":
+            kept = np.array([part.sifted for part in found])[which] * pulses
+            ratio = np.nan_to_num(np.array([part.qber for part in found]), nan=0.5)[which]
+            sifted = rng.poisson(kept).astype(np.int64)
+            errors = rng.binomial(sifted, np.clip(ratio, 0.0, 1.0)).astype(np.int64)
+    return np.concatenate(columns, axis=1), sifted, errors
 
 
 def _make(world: World, change: Change) -> None:

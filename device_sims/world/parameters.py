@@ -12,6 +12,7 @@ from hil.bench.model import (
     DetectorDevice,
     Dispersion,
     Drift,
+    Eve,
     Fibre,
     FreeSpace,
     LaserDevice,
@@ -23,6 +24,7 @@ from hil.bench.model import (
 from hil.errors import UnknownNameError, UsageError
 
 from .injectable import EVE, INJECTABLE, LOSS, OF_LINKS, OF_WAYS, PER_DETECTOR, SEGMENT
+from .time_of_day import OFFSET
 from .ways import ways
 
 if TYPE_CHECKING:
@@ -52,11 +54,13 @@ _NOT_DECLARED = {
     "burst_every_s": 1.0,
     "sync_signal": 1.0,
     "firmware_code": 0.0,
+    OFFSET: 0.0,
     "counter_bits": 0.0,
 }
 _NM_PER_K = 0.09
 """By which a laser's wavelength grows with its temperature: 0.08 to 0.10 nm/K of distributed-feedback lasers at 1550 nm."""
 _NO_TRAFFIC = Traffic(launch_power_w=0.0)
+_NOBODY = Eve()
 
 
 class Parameters:
@@ -79,7 +83,7 @@ class Parameters:
         self._ways = {way.name: way.link for way in ways(bench)}
         for name, link in self._ways.items():
             if not link.entangled:
-                self._base |= {(name, parameter): float(getattr(link.eve, parameter, 0.0)) for parameter in EVE}
+                self._base |= {(name, parameter): float(getattr(link.eve or _NOBODY, parameter)) for parameter in EVE}
             for table in _tables(link):
                 actual = actual_of(table)
                 for parameter in OF_LINKS[type(table)]:

@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 
     OfIndex = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
 
-__all__ = ["AMBIENT_C", "Scene", "Segment"]
+__all__ = ["Scene", "Segment"]
 
-AMBIENT_C = 22.0
+_AMBIENT_C = 22.0
 _STEADY = 1e-6
 _AGE_NS = 3.6e15
 """1000 hours."""
 _WORST = 0.5
 _POINTS = (3, 17, 257)
+_MOST_KNOWN = 64
+"""Receptions that are kept: those of late states are asked for again and again."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Scene:
         self._surroundings = surroundings
         self._track: tuple[State, int, int, _Track] | None = None
         self._receptions: dict[int, tuple[State, Reception | None]] = {}
+        self._latches: list[tuple[State, bool]] = []
         self._firsts: list[int] = []
 
     def reception(self, number: int) -> Reception | None:
@@ -79,17 +82,21 @@ class Scene:
         if known is None or known[0] is not state:
             at = (state, self._parameters, self._optics)
             known = (state, self.receiver.reception(*at, self._around(state), latched=self._latched(number)))
+            if len(self._receptions) >= _MOST_KNOWN:
+                del self._receptions[next(iter(self._receptions))]
             self._receptions[number] = known
         return known[1]
 
     def _latched(self, number: int) -> bool:
         """Whether light has latched the detectors since they were given their bias."""
-        states, biased = self.timeline.states, (self.receiver.name, "biased")
-        while number >= 0 and states[number].get(biased):
-            if self.receiver.latches(states[number], self._parameters, self._optics):
-                return True
-            number -= 1
-        return False
+        states, known, biased = self.timeline.states, self._latches, (self.receiver.name, "biased")
+        while known and (len(known) > len(states) or known[-1][0] is not states[len(known) - 1]):
+            known.pop()  # the latest state may have been another one
+        for state in states[len(known) : number + 1]:
+            before = bool(known) and known[-1][1]
+            here = bool(state.get(biased)) and (before or self.receiver.latches(state, self._parameters, self._optics))
+            known.append((state, here))
+        return known[number][1]
 
     def segment_at(self, index: int) -> Segment:
         """The state a pulse meets; one that held for less than a pulse period meets none."""
@@ -239,7 +246,7 @@ class Scene:
 
     def temperatures_c(self, times_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Temperature of the receiver's optics stage, shape (n,); room temperature where nothing holds it."""
-        return np.full(times_ns.shape, AMBIENT_C) if self._stage is None else self._stage[0].temperatures_c(times_ns)
+        return np.full(times_ns.shape, _AMBIENT_C) if self._stage is None else self._stage[0].temperatures_c(times_ns)
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,13 @@ def slot_probabilities(dynamics: Dynamics) -> Reals:
         its_own: Reals = np.eye(2 * _FARTHEST + 1)[_FARTHEST]
         return its_own
     half = dynamics.gate_ticks / 2.0 if 0 < dynamics.gate_ticks < TICKS else float(MIDDLE)
-    numbers = range(-_FARTHEST, _FARTHEST + 1)
-    return np.array([_between(dynamics, number * TICKS - half, number * TICKS + half) for number in numbers])
+    numbers, shift = range(-_FARTHEST, _FARTHEST + 1), dynamics.early_ticks
+    found = [
+        [_between(dynamics, number * TICKS - half - at, number * TICKS + half - at) for number in numbers]
+        for at in {-shift, shift}
+    ]
+    mean: Reals = np.mean(found, axis=0)
+    return mean
 
 
 def _between(dynamics: Dynamics, low: float, high: float) -> float:

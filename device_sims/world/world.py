@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from functools import partial, wraps
+from functools import wraps
 from math import floor
 from threading import RLock
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from hil.bench import actual_of, true_device
+from hil.bench import actual_of
 from hil.bench.model import (
     AttenuatorDevice,
-    LaserDevice,
     PairSourceDevice,
     PowerMeterDevice,
     ReceiverDevice,
     RepeaterNodeDevice,
     SwitchDevice,
-    TemperatureControllerDevice,
     TransmitterDevice,
 )
 from hil.errors import UsageError
 from hil.seeds import stream
 
 from .beside import Beside
-from .optics import Optics
-from .parameters import Parameters
-from .power_up import initial_state
-from .source import Habits, PulseClock, Source
-from .thermal import Stage
-from .timeline import Key, State, Timeline
+from .interior import HELD, Interior
+from .time_of_day import EPOCH
 from .ways import ways
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     import numpy as np
     import numpy.typing as npt
@@ -41,26 +36,17 @@ if TYPE_CHECKING:
     from hil.ports.detections import DetectionRecords, Preparations, ReceiverCounters, ReceiverHistory, TagRecords
     from hil.ports.repeater import PairRecords, SwapCounts
 
-    from .blackbox import BlackBox, Telemetry
-    from .pairs import PairLight
-    from .repeater import RepeaterChain
+    from .blackbox import Telemetry
     from .sampler import Candidates
     from .scene import Scene
-    from .view import ReceiverView
-    from .ways import Way
 
 __all__ = ["World"]
 
 _ROOM_C = 22.0
 _EMITTERS = (TransmitterDevice, PairSourceDevice)
-_HELD = (TemperatureControllerDevice, LaserDevice)
-"""Devices with a stage of their own that is held at a temperature."""
-_OF_HABITS = ("key_basis_probability", "repeat_probability")
-_NO_LINK_RATE_HZ = 1e9
 
 P = ParamSpec("P")
 T = TypeVar("T")
-D = TypeVar("D")
 
 
 def _locked(method: Callable[Concatenate[World, P], T]) -> Callable[Concatenate[World, P], T]:
@@ -74,41 +60,28 @@ def _locked(method: Callable[Concatenate[World, P], T]) -> Callable[Concatenate[
     return held
 
 
-class World:
+class World(Interior):
     """State of fibre, actuators, temperatures, detectors and photons, as a function of bench time.
 
     Told the time (``now_ns``, integer nanoseconds, never backwards but by :meth:`reset`); thread-safe, one lock holds each
     call. ``device`` is a name of the bench file. All randomness is keyed by (seed, component, time window).
 
     At time zero transmitters do not emit, receivers have no bias, actuators stand at their operating points, and stages are
-    settled at their set points.
+    settled at their set points. ``epoch`` is the date of time zero, with its zone.
     """
 
-    def __init__(self, bench: Bench, seed: int) -> None:
-        self.bench = bench
-        self.seed = seed
+    def __init__(self, bench: Bench, seed: int, epoch: datetime = EPOCH) -> None:
+        super().__init__(bench)
+        self.epoch = epoch
         self._lock = RLock()
-        self._parameters = Parameters(bench)
-        self._optics = Optics(bench, self._parameters)
         self.beside = Beside(self)
         self.reset(seed)
 
     @_locked
     def reset(self, seed: int) -> None:
         """Back to the declared state at time zero with a new seed; injections are gone."""
-        self.seed = seed
-        self._timeline = Timeline(initial_state(self.bench))
-        self._stages = {
-            name: Stage(
-                self._timeline.present[name, "setpoint_c"], actual_of(device).get("time_constant_s", device.time_constant_s)
-            )
-            for name, device in self.bench.device.items()
-            if isinstance(device, _HELD)
-        }
-        self._sources: dict[str, tuple[PulseClock, Source]] = {}
-        self._receivers: dict[str, ReceiverView] = {}
-        self._repeaters: dict[str, RepeaterChain] = {}
-        self._powered_ns: dict[str, int] = {}
+        self._begin(seed)
+        self.beside.recordings.forget()
 
     # --- optical path -------------------------------------------------------------------------------------------------
 
@@ -158,28 +131,28 @@ class World:
     @_locked
     def temperature_c(self, device: str, now_ns: int) -> float:
         """Temperature of the stage that a controller or laser driver holds (first-order relaxation, closed form)."""
-        self._device(device, _HELD)
+        self._device(device, HELD)
         return self._stages[device].temperature_c(now_ns)
 
     @_locked
     def setpoint_c(self, device: str) -> float:
-        self._device(device, _HELD)
+        self._device(device, HELD)
         return self._timeline.present[device, "setpoint_c"]
 
     @_locked
     def set_setpoint_c(self, device: str, setpoint_c: float, now_ns: int) -> None:
-        self._device(device, _HELD)
+        self._device(device, HELD)
         self._change(device, "setpoint_c", setpoint_c, now_ns)
 
     @_locked
     def heater_enabled(self, device: str) -> bool:
-        self._device(device, _HELD)
+        self._device(device, HELD)
         return bool(self._timeline.present[device, "heater"])
 
     @_locked
     def set_heater_enabled(self, device: str, now_ns: int, *, enabled: bool) -> None:
         """Without its heater a stage relaxes to ambient temperature."""
-        self._device(device, _HELD)
+        self._device(device, HELD)
         self._change(device, "heater", enabled, now_ns)
 
     # --- transmitter --------------------------------------------------------------------------------------------------
@@ -266,6 +239,19 @@ class World:
         """The block that ended last, until another is started."""
         return self._receiver(device).tally.last_block
 
+    @_locked
+    def listen(self, device: str, who: str, now_ns: int, end_ns: int | None = None) -> int:
+        """Keep a receiver's clicks from now on for an instrument on its detectors' outputs; the index of the first pulse.
+
+        Until :meth:`heard` is called with ``last``, or by itself until ``end_ns``. The counters count the same clicks.
+        """
+        return self._receiver(device).tally.listen(who, now_ns, end_ns)
+
+    @_locked
+    def heard(self, device: str, who: str, now_ns: int, *, last: bool = False) -> tuple[Candidates, int]:
+        """What the instrument has not taken yet, as far as it is certain, and the pulse it reaches to; all with ``last``."""
+        return self._receiver(device).tally.heard(who, now_ns, last=last)
+
     def stream_clicks(self, device: str, from_ns: int, to_ns: int, workers: int = 1) -> Iterator[Candidates]:
         """Clicks of this stretch of time as a block would have them, a window at a time, for whoever need not hold them all.
 
@@ -286,6 +272,11 @@ class World:
     def clock_tick(self, device: str, now_ns: int) -> int | None:
         """What the own clock of a receiver with tags reads now; None for a receiver whose electronics assign pulses."""
         return self._receiver(device).tally.tick_at(now_ns)
+
+    @_locked
+    def clock_ticks(self, device: str, clicks: Candidates) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Clicks of a receiver with tags as its own clock tells them: ticks, ascending, and the detector of each."""
+        return self._receiver(device).tally.ticks(clicks)
 
     @_locked
     def last_tags(self, device: str) -> TagRecords | None:
@@ -386,9 +377,10 @@ class World:
 
     @_locked
     def darken(self, device: str, now_ns: int) -> None:
-        """A device without power: no light, no bias, no heating; motors and mirrors stay where they are."""
+        """A device without power: no light, no bias, no heating, no recording; motors and mirrors stay where they are."""
         off = ("emitting", "biased", "heater", "lasing", "repeating")
         self._apply({(device, key): 0.0 for key in off if (device, key) in self._timeline.present}, now_ns)
+        self.beside.recordings.end(device, now_ns)
 
     @_locked
     def restart(self, device: str, now_ns: int) -> None:
@@ -402,107 +394,3 @@ class World:
     def uptime_ns(self, device: str, now_ns: int) -> int:
         """Nanoseconds since its power-up."""
         return now_ns - self._powered_ns.get(device, 0)
-
-    # --- inside -------------------------------------------------------------------------------------------------------
-
-    def _device(self, name: str, cls: type[D] | tuple[type[D], ...]) -> D:
-        device = self.bench.device.get(name)
-        classes = cls if isinstance(cls, tuple) else (cls,)
-        for one in classes:
-            if isinstance(device, one):
-                return device
-        roles = " or ".join(str(one.__struct_config__.tag) for one in classes)  # type: ignore[attr-defined]
-        raise UsageError(f"{name}: not a {roles} of bench {self.bench.bench.name!r}")
-
-    def _emitter(self, name: str) -> TransmitterDevice | PairSourceDevice:
-        device = self.bench.device.get(name)
-        return device if isinstance(device, PairSourceDevice) else self._device(name, TransmitterDevice)
-
-    def _state(self, device: str, cls: type[D], now_ns: int) -> State:
-        self._device(device, cls)
-        return self._timeline.states[self._timeline.number_at(now_ns)]
-
-    def _change(self, device: str, setting: str, value: float, now_ns: int) -> None:
-        self._apply({(device, setting): float(value)}, now_ns)
-
-    def _apply(self, settings: Mapping[Key, float | None], now_ns: int) -> None:
-        # two threads that read a real clock may arrive here swapped
-        now_ns = max(now_ns, self._timeline.last_ns)
-        self._timeline.change(settings, now_ns)
-        state = self._timeline.present
-        for name in {name for name, parameter in settings if parameter in _OF_HABITS}:
-            chosen = Habits(*(self._parameters.value(state, name, parameter) for parameter in _OF_HABITS))
-            self._pulses(name)[1].turn(self._clock_of(name).index_at(now_ns), chosen)
-        for name, stage in self._stages.items():
-            heated = state[name, "heater"]
-            stage.aim(state[name, "setpoint_c"] if heated else self._parameters.value(state, name, "ambient_c"), now_ns)
-
-    def _stage_of(self, device: str) -> tuple[Stage, float] | None:
-        """The stage of a device's optics, with its set point in the bench file."""
-        for name, controller in self.bench.device.items():
-            if isinstance(controller, TemperatureControllerDevice) and controller.controls == device:
-                return self._stages[name], controller.setpoint_c
-        return None
-
-    def _black_box(self, device: str) -> BlackBox:
-        self._device(device, (ReceiverDevice, TransmitterDevice))
-        receivers = (link.parties["b"] for link in self.bench.link.values() if device in link.parties.values())
-        receiver = next(receivers, None)
-        if receiver is None:
-            raise UsageError(f"{device}: at no end of a link, so it makes no key")
-        return self._receiver(receiver).black_box
-
-    def _receiver(self, device: str) -> ReceiverView:
-        if device not in self._receivers:
-            from .view import ReceiverView
-
-            declared = self._device(device, ReceiverDevice)
-            way = self._optics.way_to(device)
-            pairs = None
-            light: tuple[PulseClock, Source | None] = (PulseClock(_NO_LINK_RATE_HZ), None)
-            if way is not None and way.link.entangled:
-                pairs, light = self._pair_light(way, device), (self._clock_of(way.emitter), None)
-            elif way is not None:
-                light = self._pulses(way.emitter)
-            self._receivers[device] = ReceiverView.of(
-                device,
-                declared,
-                self.seed,
-                light=light,
-                timeline=self._timeline,
-                world=(self._parameters, self._optics),
-                stage=self._stage_of(device),
-                pairs=pairs,
-            )
-        return self._receivers[device]
-
-    def _repeater(self, device: str) -> RepeaterChain:
-        self._device(device, RepeaterNodeDevice)
-        from .repeater import RepeaterChain, chain_of
-
-        link = chain_of(self.bench, device)
-        if link not in self._repeaters:
-            self._repeaters[link] = RepeaterChain(self.bench, link, self.seed, self._parameters, self._timeline)
-        return self._repeaters[link]
-
-    def _pair_light(self, way: Way, receiver: str) -> PairLight:
-        """What one receiver of an entangled link sees of its pairs."""
-        from .pairs import PairLight
-
-        source = self._device(way.emitter, PairSourceDevice)
-        a, b = (partial(self._scene_of, way.link.parties[party]) for party in ("a", "b"))
-        side = 0 if receiver == way.link.parties["a"] else 1
-        return PairLight(source, way.emitter, self.seed, (a, b), side, parameters=self._parameters)
-
-    def _scene_of(self, receiver: str) -> Scene:
-        return self._receiver(receiver).scene
-
-    def _clock_of(self, emitter: str) -> PulseClock:
-        declared = self._emitter(emitter)
-        return PulseClock(actual_of(declared).get("pulse_rate_hz", declared.pulse_rate_hz))
-
-    def _pulses(self, transmitter: str) -> tuple[PulseClock, Source]:
-        if transmitter not in self._sources:
-            device = true_device(self._device(transmitter, TransmitterDevice))
-            self._sources[transmitter] = (self._clock_of(transmitter), Source(device, self.seed, transmitter))
-        return self._sources[transmitter]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
@@ -18,7 +19,7 @@ from hil.errors import Mistake, UsageError
 if TYPE_CHECKING:
     from msgspec import Struct
 
-__all__ = ["Walked", "build", "walk"]
+__all__ = ["Walked", "build", "readable", "walk"]
 
 
 class _Broken:
@@ -97,6 +98,20 @@ def build(walked: Any) -> Any:
         return {name: build(value) for name, value in walked.items()}
     if isinstance(walked, tuple):
         return tuple(build(value) for value in walked)
+    return walked
+
+
+def readable(walked: Any) -> Any:
+    """What could be read of a table with mistakes, under the attributes of its class; None for what could not.
+
+    So that the rest of a file is checked all the same, and every mistake is told in one go.
+    """
+    if isinstance(walked, Walked):
+        return SimpleNamespace(**{info.name: readable(walked.get(info.name)) for info in msgspec.structs.fields(walked.cls)})
+    if isinstance(walked, dict):
+        return {name: readable(value) for name, value in walked.items() if value is not _BROKEN}
+    if isinstance(walked, tuple):
+        return tuple(readable(value) for value in walked)
     return walked
 
 

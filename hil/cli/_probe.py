@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.bench import envelope_of, simulated_devices
 from hil.bench.model import KmeDevice
+from hil.cli._device_clocks import ClockOffset, HostTime, offset_of
 from hil.clock import SystemClock, VirtualClock
 from hil.discovery import find
 from hil.errors import HilError
@@ -42,7 +43,7 @@ class Probe:
 
     ``errors``: what its error queue held when it was opened. ``clock_skew_ppm``: how much faster its clock runs than ours,
     over a second, as well as its latency allows. ``calibration``: each with its due date.
-    ``clock_offset_s``: by how much a key management entity's clock is ahead of ours, to a second or two.
+    ``clock_offset_s``: by how much its date and time are ahead of ours, to ``clock_uncertainty_s``; None where it tells none.
     ``permissions``: what the system forbids us.
     """
 
@@ -59,6 +60,8 @@ class Probe:
     errors: tuple[str, ...] = ()
     clock_skew_ppm: float | None = None
     clock_offset_s: float | None = None
+    clock_uncertainty_s: float | None = None
+    clock_wrong: bool = False
     calibration: str = ""
     permissions: str = ""
     trouble: str = ""
@@ -68,10 +71,11 @@ def probe_bench(bench: Bench, *, simulate: bool, recording: Path | None) -> Iter
     """Each device in the order of the bench file; twins are started for the question. BenchError for devices in use."""
     simulated = simulated_devices(bench, simulate=simulate)
     clock = VirtualClock() if set(bench.device) == simulated else SystemClock()
+    host = HostTime(clock)
     addresses = addresses_of(bench, recording)
     with ExitStack() as stack:
         lease_devices(bench, simulated, stack)  # a question in the middle of somebody's run would break it
-        twins = start_twins(bench, simulated, 0, clock)
+        twins = start_twins(bench, simulated, 0, clock, epoch=host.epoch)
         if twins is not None:
             stack.callback(twins.close)
         addresses |= twin_addresses(twins)
@@ -90,10 +94,10 @@ def probe_bench(bench: Bench, *, simulate: bool, recording: Path | None) -> Iter
             if isinstance(declared, KmeDevice):
                 yield _kme(about, bench, declared)
             else:
-                yield _instrument(about, declared, address, clock)
+                yield _instrument(about, declared, address, clock, host)
 
 
-def _instrument(about: dict[str, Any], declared: Device, address: Address, clock: Clock) -> Probe:
+def _instrument(about: dict[str, Any], declared: Device, address: Address, clock: Clock, host: HostTime) -> Probe:
     name = about["device"]
     settings = DeviceSettings(
         name=name,
@@ -118,6 +122,7 @@ def _instrument(about: dict[str, Any], declared: Device, address: Address, clock
         found["latency_ms"] = round(median(times_ms), 3)
         found["errors"] = tuple(told)
         found["clock_skew_ppm"] = _clock_skew_ppm(device, clock)
+        found |= _clock(offset_of(device, host))
         try:
             check_identity(name, identity, declared.firmware, declared.serial)
         except HilError as error:
@@ -154,6 +159,16 @@ def _clock_skew_ppm(device: Any, clock: Clock) -> float | None:
     clock.sleep(1.0)
     last_ns, ended_ns = device.device_time_ns(), clock.now_ns()
     return float(round(1e6 * ((last_ns - first_ns) / (ended_ns - began_ns) - 1.0), 3))
+
+
+def _clock(found: ClockOffset | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        "clock_offset_s": round(found.offset_s, 3),
+        "clock_uncertainty_s": round(found.uncertainty_s, 3),
+        "clock_wrong": found.wrong,
+    }
 
 
 def _calibration(declared: Device, today: date) -> str:
@@ -197,12 +212,15 @@ def _kme(about: dict[str, Any], bench: Bench, declared: KmeDevice) -> Probe:
     client: Any = None
     try:
         client = find("keystore", declared.driver).build(settings)
-        started_s = time.perf_counter()
-        status = client.status(peers[0] if peers else declared.sae_id)
-        took_ms = round(1e3 * (time.perf_counter() - started_s), 3)
-        offset_s = None if client.clock_offset_s is None else float(round(client.clock_offset_s))
+        for _ in range(2):  # the first also makes the connection
+            started_s = time.perf_counter()
+            status = client.status(peers[0] if peers else declared.sae_id)
+            took_s = time.perf_counter() - started_s
+        offset = None
+        if client.clock_offset_s is not None:  # whole seconds, taken when the answer was there
+            offset = ClockOffset(client.clock_offset_s + took_s / 2 + 0.5, took_s / 2 + 0.5)
         who = f"{declared.kme_id}: {status}"
-        return Probe(**about, reachable=True, identity=who, latency_ms=took_ms, clock_offset_s=offset_s)
+        return Probe(**about, reachable=True, identity=who, latency_ms=round(1e3 * took_s, 3), **_clock(offset))
     except (HilError, OSError) as error:
         return Probe(**about, reachable=False, trouble=str(error))
     finally:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil import units
+from hil.cli._together import Together
 from hil.errors import UsageError
 from hil.verdict import exit_code, merge
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from hil.ports.spec import IndicatorSpec
     from hil.record.model import Record, VerdictEntry
@@ -45,16 +46,19 @@ def execute(arguments: argparse.Namespace) -> int:
 
     old, new = read_record(arguments.old), read_record(arguments.new)
     found: list[tuple[Verdict, VerdictEntry, VerdictEntry]] = []
-    for text in arguments.margin:
-        spec, margin = _margin(text)
-        for theirs, ours in _pairs(old, new, spec):
-            found.append((compare(spec, ours, theirs, margin), ours, theirs))
+    alone: list[str] = []
+    for spec, margin in _margins(arguments.margin):
+        pairs, lone = _pairs(old, new, spec)
+        alone += lone
+        found += [(compare(spec, ours, theirs, margin), ours, theirs) for theirs, ours in pairs]
     for verdict, ours, _ in found:
         place = f" ({ours.case.rpartition('::')[2]})" if ours.case else ""
         print(f"{verdict.outcome.value:<12}  {verdict.indicator} of {verdict.subject}{place}: {verdict.reason}")
     outcomes = [verdict.outcome for verdict, _, _ in found]
     print(f"\n{merge(outcomes).value}: {new.run_id} against {old.run_id}, {len(found)} compared")
     print("\n".join(dict.fromkeys(verdict.rule for verdict, _, _ in found)))
+    for each in alone:
+        print(f"not compared: {each}")
     if arguments.output:
         told = [{"comparison": verdict, "new": ours, "old": theirs} for verdict, ours, theirs in found]
         content = {"old": old.run_id, "new": new.run_id, "comparisons": told}
@@ -62,27 +66,41 @@ def execute(arguments: argparse.Namespace) -> int:
     return exit_code(outcomes)
 
 
+def _margins(texts: list[str]) -> list[tuple[IndicatorSpec, float]]:
+    """Of every one of them; UsageError with all that is wrong."""
+    together = Together()
+    read = [together.ask(_margin, text, said=f"--margin {text}: ") for text in texts]
+    together.settle()
+    return [each for each in read if each is not None]
+
+
 def _margin(text: str) -> tuple[IndicatorSpec, float]:
     from hil import discovery
 
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"--margin {text}: expected INDICATOR=VALUE, such as qber=0.003")
+        raise UsageError("expected INDICATOR=VALUE, such as qber=0.003")
     spec: IndicatorSpec = discovery.find("indicator", name.strip())
     try:
-        return spec, float(value)
+        margin = float(value)
     except ValueError:
-        return spec, units.convert(value, spec.unit)
+        margin = units.convert(value, spec.unit)
+    if not 0.0 <= margin < math.inf:
+        raise UsageError("expected a margin of zero or more")
+    return spec, margin
 
 
-def _pairs(old: Record, new: Record, spec: IndicatorSpec) -> Iterator[tuple[VerdictEntry, VerdictEntry]]:
-    """Verdicts of both runs on the same subject in the same test, old and new."""
+def _pairs(old: Record, new: Record, spec: IndicatorSpec) -> tuple[list[tuple[VerdictEntry, VerdictEntry]], list[str]]:
+    """Verdicts of both runs on the same subject in the same test, old and new; and, in words, those without a partner."""
     theirs, ours = ({(one.case, one.subject): one for one in run.verdicts if one.indicator == spec.name} for run in (old, new))
+    alone = [
+        f"{spec.name} of {subject} in {case or 'no test'}: only in {run.run_id}"
+        for run, mine, other in ((old, theirs, ours), (new, ours, theirs))
+        for case, subject in mine
+        if (case, subject) not in other
+    ]
     both = [key for key in ours if key in theirs]
     if not both:
-        raise UsageError(
-            f"{spec.name}: no verdict of the same test on the same subject in both runs; "
-            f"{old.run_id} has {len(theirs)}, {new.run_id} has {len(ours)}"
-        )
-    for key in both:
-        yield theirs[key], ours[key]
+        told = "".join(f"\n  {each}" for each in alone) or f": neither has a verdict of {spec.name}"
+        raise UsageError(f"{spec.name}: no verdict of the same test on the same subject in {old.run_id} and {new.run_id}{told}")
+    return [(theirs[key], ours[key]) for key in both], alone

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from hil.bench import load, simulated_devices
 from hil.bench.model import RecordingDevice
-from hil.cli._tables import columns
+from hil.cli._device_clocks import CLOCKS_AGREE_S, ClockOffset
+from hil.cli._tables import columns, line_width
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +28,7 @@ __all__ = ["HELP", "declare", "execute"]
 HELP = "say what is connected, what answers, what is out of date, what guards the bench"
 PACKAGES = ("qkd-hil", "pytest", "pytest-xdist", "numpy", "scipy", "pyvisa", "pyvisa-py", "pyserial", "cryptography", "msgspec")
 _BROKEN = 10
+_CLOCK_WRONG = f"WARNING: {{}} against this machine, more than {CLOCKS_AGREE_S:g} s; set it, or have it follow a time server"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -43,18 +45,20 @@ def execute(arguments: argparse.Namespace) -> int:
     probes: list[Probe] = []
     guard = ""
     left: list[str] = []
+    owed: list[str] = []
     if arguments.bench:
         from hil.cli._probe import probe_bench
 
         bench = load(arguments.bench, simulate=arguments.simulate)
         guard = _guard(bench, simulate=arguments.simulate)
         left = _left(bench, simulate=arguments.simulate)
+        owed = _owed(bench, simulate=arguments.simulate)
         probes = list(probe_bench(bench, simulate=arguments.simulate, recording=arguments.recording))
     if arguments.json:
-        print(json.dumps(_plain(versions, probes, guard) | {"left": left}, indent=2, ensure_ascii=False))
+        print(json.dumps(_plain(versions, probes, guard) | {"left": left, "owed": owed}, indent=2, ensure_ascii=False))
     else:
         _print(versions, probes, guard)
-        print(*left, sep="\n", end="\n" if left else "")
+        print(*left, *owed, sep="\n", end="\n" if left or owed else "")
     return _BROKEN if left or any(probe.trouble for probe in probes) else 0
 
 
@@ -75,8 +79,16 @@ def _backends() -> list[str]:
 
 
 def _serial_ports(folder: Path = Path("/dev/serial/by-id")) -> dict[str, str]:
-    """Names that stay with their device, and what each is at present; nothing is opened."""
-    return {str(link): str(link.resolve()) for link in sorted(folder.glob("*"))} if folder.is_dir() else {}
+    """Names that stay with their device, and what each is at present; nothing is opened.
+
+    Where the system keeps no such links (Windows, macOS) it is what a port's USB interface tells of itself, its serial number
+    included.
+    """
+    if folder.is_dir() or sys.platform.startswith("linux"):
+        return {str(link): str(link.resolve()) for link in sorted(folder.glob("*"))}
+    from serial.tools.list_ports import comports
+
+    return {port.hwid: port.device for port in sorted(comports()) if port.vid is not None}
 
 
 def _guard(bench: Bench, *, simulate: bool) -> str:
@@ -118,6 +130,17 @@ def _left(bench: Bench, *, simulate: bool) -> list[str]:
     return left + [str(each) for each in quarantine.in_force(state_folder(), addresses)]
 
 
+def _owed(bench: Bench, *, simulate: bool) -> list[str]:
+    """What was healed in the dark, and of which nobody has seen yet that the steady state is back."""
+    from hil.testbed.guard.journal import owing
+    from hil.testbed.guard.shared_file import state_folder
+    from hil.testbed.guard.ward import guarded
+
+    addresses = guarded(bench, simulated_devices(bench, simulate=simulate))
+    found = [each for _, each in owing(state_folder(), addresses.values())]
+    return [f"{each}: healed; whether the steady state is back is looked at before the next test" for each in found]
+
+
 def _plain(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> dict[str, Any]:
     plain: dict[str, Any] = {"versions": versions, "executable": sys.executable}
     plain |= {"visa_backends": _backends(), "serial_ports": _serial_ports()}
@@ -133,14 +156,14 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
     if not guard:
         print("\nno --bench given, so no device was asked")
         return
-    print("\n" + columns([_row(probe) for probe in probes], indent=""))
+    print("\n" + columns([_row(probe) for probe in probes], indent="", width=line_width()))
     for probe in probes:
         if probe.trouble:
             print(f"\n{probe.trouble}")
         notes = [f"error queue: {text}" for text in probe.errors] + [text for text in (probe.permissions,) if text]
         notes += [f"calibration: {probe.calibration}"] if probe.calibration else []
-        notes += [f"clock: {probe.clock_skew_ppm:+g} ppm against ours"] if probe.clock_skew_ppm is not None else []
-        notes += [f"clock: {probe.clock_offset_s:+g} s against ours"] if probe.clock_offset_s is not None else []
+        notes += [f"clock rate: {probe.clock_skew_ppm:+g} ppm against ours"] if probe.clock_skew_ppm is not None else []
+        notes += [_CLOCK_WRONG.format(_clock(probe))] if probe.clock_wrong else []
         for note in notes:
             print(f"{probe.device}: {note}")
     print(f"\nguard: {guard}")
@@ -149,6 +172,15 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
 def _row(probe: Probe) -> list[str]:
     answers = "ok" if not probe.trouble else "WRONG" if probe.reachable else "NO ANSWER"
     latency = f"{probe.latency_ms:.1f} ms" if probe.latency_ms is not None else "–"
-    firmware = f"firmware {probe.firmware or 'not told'}, required {probe.required}" if probe.required else probe.firmware
+    told = probe.identity or probe.driver
+    told += f", firmware {probe.firmware or 'not told'}" if probe.firmware not in told or not probe.firmware else ""
+    told += f", required {probe.required}" if probe.required else ""
     where = "simulated" if probe.simulated else probe.address
-    return [answers, probe.device, probe.role, where, latency, firmware or "–", probe.identity or probe.driver]
+    return [answers, probe.device, probe.role, where, latency, _clock(probe), told]
+
+
+def _clock(probe: Probe) -> str:
+    """How far its date and time are off."""
+    if probe.clock_offset_s is None or probe.clock_uncertainty_s is None:
+        return "–" if probe.latency_ms is None else "no clock"
+    return f"clock {ClockOffset(probe.clock_offset_s, probe.clock_uncertainty_s)}"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from hil.cli._together import Together
 from hil.cli.slo import objectives_from, window_options
 from hil.errors import UsageError
 
@@ -44,23 +49,46 @@ def execute(arguments: argparse.Namespace) -> int:
     from hil.operations.watching import watch_groups
     from hil.operations.windows import time_zone
 
-    if not arguments.speed > 0.0:
-        raise UsageError(f"--speed {arguments.speed:g}: expected a number above zero")
-    bench = load(arguments.bench, simulate=True)
-    objectives = objectives_from(arguments.bench, arguments.slo, arguments, arguments.speed)
-    links = [(bench.bench.name, name) for name, link in bench.link.items() if link.protocol != "recorded-pairs"]
-    time_zone(arguments.zone)
-    calibrations = [Calibration.parse(text, arguments.zone) for text in arguments.calibration]
+    together = Together()
+    together.ask(_speed, arguments.speed)
+    together.ask(time_zone, arguments.zone)
+    calibrations = [together.ask(Calibration.parse, text) for text in arguments.calibration]
     defaults = Receivers()
-    receivers = Receivers(arguments.page or defaults.page_url, arguments.ticket or defaults.ticket_url)
+    page = together.ask(_webhook, "--page", arguments.page or defaults.page_url)
+    ticket = together.ask(_webhook, "--ticket", arguments.ticket or defaults.ticket_url)
+    bench = together.ask(partial(load, simulate=True), arguments.bench)
+    objectives = together.ask(objectives_from, arguments.bench, arguments.slo, arguments, arguments.speed)
+    together.settle()
+    assert bench is not None
+    assert objectives is not None
+    links = [(bench.bench.name, name) for name, link in bench.link.items() if link.protocol != "recorded-pairs"]
+    zoned = [replace(one, zone=arguments.zone) for one in calibrations if one is not None]
+    receivers = Receivers(page or "", ticket or "")
     files = {
         "rules.yml": rules(objectives, watch_groups(bench, arguments.speed), arguments.speed),
-        "alertmanager.yml": alertmanager(receivers, links, calibrations, arguments.speed),
+        "alertmanager.yml": alertmanager(receivers, links, zoned, arguments.speed),
     }
     if arguments.speed == 1.0:
         files["rules_test.yml"] = rule_tests("rules.yml", objectives)
     _write(Path(arguments.out), bench.bench.name, files)
     return 0
+
+
+def _speed(speed: float) -> None:
+    if not 0.0 < speed < math.inf:
+        raise UsageError(f"--speed {speed:g}: expected a number above zero")
+
+
+def _webhook(option: str, url: str) -> str:
+    """A webhook that Alertmanager can call."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and not set(url) & set(" \t\n") and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        fits = False
+    if not fits:
+        raise UsageError(f"{option} {url}: expected the http or https URL of a webhook, such as https://oncall.example/page")
+    return url
 
 
 def _write(folder: Path, bench: str, files: dict[str, dict[str, Any]]) -> None:

@@ -73,7 +73,8 @@ def objectives_from(
     from hil.operations.standing import objectives_of
 
     assert bench is not None
-    return objectives_of(load(bench, simulate=True), _window(arguments), speed=speed)
+    window = _window(arguments)
+    return objectives_of(load(bench, simulate=True), window, speed=speed)
 
 
 def _window(arguments: argparse.Namespace) -> Window:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hil.bench.model import ReceiverDevice, TransmitterDevice
 from hil.drivers._transceiver_control import Control
 from hil.drivers._transceiver_data import DataPlane
-from hil.errors import IdentityError, MissingCapabilityError, ReplyError
+from hil.errors import IdentityError, InstrumentError, MissingCapabilityError, ReplyError
 from hil.ports.identity import Capabilities, EvidenceLevel, Identity
 from hil.ports.secret import SecretBytes
+from hil.ports.time_of_day import TimeOfDay
 from hil.transports import Transport, over_raw, over_visa
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["CAPABILITIES", "Transceiver"]
 
 CAPABILITIES = Capabilities(features=frozenset({"park"}), settle_s=0.05, boot_s=30.0)
+
+_KEYS_S = 60.0
+"""Whatever comes later is lost for good: a minute's keys of a fast link are megabytes, which a slow host takes its time for."""
 
 
 class Transceiver:
@@ -78,6 +83,17 @@ class Transceiver:
         """The device's own clock: nanoseconds since its power-up."""
         return self._control.integer("TIME?")
 
+    def time_of_day(self) -> TimeOfDay:
+        """``DATE?``: ISO 8601 to the millisecond. MissingCapabilityError where the device has no calendar."""
+        try:
+            text = self._control.text("DATE?")
+        except InstrumentError as error:
+            raise MissingCapabilityError(f"{self.name}: knows no DATE?, so it tells no time of day") from error
+        try:
+            return TimeOfDay(datetime.fromisoformat(text), 1e-3)
+        except ValueError:
+            raise ReplyError(self.name, f"DATE? was answered {text[:40]!r}; expected 2026-01-31T12:00:00.000Z") from None
+
     def telemetry(self) -> dict[str, float]:
         """What a black box claims of itself; nan for what it does not know at present."""
         self._need_black_box("telemetry")
@@ -87,7 +103,7 @@ class Transceiver:
     def take_keys(self) -> tuple[tuple[str, SecretBytes], ...]:
         """Keys made since the last call, oldest first. Destructive, so never repeated. Marked TEST: they cross this host."""
         self._need_black_box("keys")
-        pairs = self._control.json("KEYS?", list[tuple[str, str]], idempotent=False)
+        pairs = self._control.json("KEYS?", list[tuple[str, str]], idempotent=False, timeout_s=_KEYS_S)
         try:
             values = [(key_id, base64.b64decode(text, validate=True)) for key_id, text in pairs]
         except binascii.Error:

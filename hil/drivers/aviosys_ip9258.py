@@ -9,14 +9,16 @@ import base64
 import http.client
 import re
 import threading
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hil.bench.model import PowerOutletDevice
-from hil.errors import DeviceUnreachableError, InstrumentError, ReplyError, UsageError
+from hil.errors import DeviceUnreachableError, InstrumentError, MissingCapabilityError, ReplyError, UsageError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.ports.time_of_day import TimeOfDay
 from hil.transports import own_carrier
 
 if TYPE_CHECKING:
@@ -83,6 +85,14 @@ class AviosysIp9258:
             if answered is not powered or self.powered() is not powered:
                 raise InstrumentError(self.name, f"outlet {self._outlet} was switched {'on' if powered else 'off'} and stayed")
 
+    def time_of_day(self) -> TimeOfDay:
+        """The header ``Date`` of an answer; MissingCapabilityError where the unit sends none."""
+        date = self._carry(b"Date of getpower", lambda: self._get("getpower")[1]).decode("ascii", errors="replace")
+        try:
+            return TimeOfDay(parsedate_to_datetime(date), 1.0)
+        except ValueError:
+            raise MissingCapabilityError(f"{self.name}: its answers bear no date, so it tells no time of day") from None
+
     def _state(self, message: str) -> bool:
         states: dict[str, str] = dict(_STATES.findall(message))
         if f"p6{self._outlet}" not in states:
@@ -93,7 +103,7 @@ class AviosysIp9258:
         """One request on a connection of its own."""
         if not self._open:
             raise DeviceUnreachableError(self.name, f"{self._settings.resource} is not open; call open() first")
-        answer = self._carry(command.encode(), lambda: self._get(command))
+        answer = self._carry(command.encode(), lambda: self._get(command)[0])
         status, _, body = answer.partition(b"\n")
         if int(status) == http.client.UNAUTHORIZED:
             raise InstrumentError(self.name, "refuses our user and password; see user and password_file of the bench file")
@@ -102,8 +112,8 @@ class AviosysIp9258:
             raise ReplyError(self.name, f"{command.partition('&')[0]}: HTTP status {int(status)} without the unit's message")
         return (found[1] or found[2] or "").strip()
 
-    def _get(self, command: str) -> bytes:
-        """The status of the answer on a line, then its body."""
+    def _get(self, command: str) -> tuple[bytes, bytes]:
+        """The status of the answer on a line, then its body; and its date."""
         address = urlsplit(self._settings.resource)
         if address.scheme != "http" or not address.hostname:
             raise UsageError(f"{self.name}: address {self._settings.resource!r}; expected http://HOST or http://HOST:PORT")
@@ -112,7 +122,7 @@ class AviosysIp9258:
             try:
                 connection.request("GET", f"/set.cmd?cmd={command}", headers={"Authorization": self._authorization()})
                 response = connection.getresponse()
-                return b"%d\n%s" % (response.status, response.read(_LONGEST))
+                return b"%d\n%s" % (response.status, response.read(_LONGEST)), response.getheader("Date", "").encode()
             except OSError as error:
                 raise DeviceUnreachableError(
                     self.name, f"{address.netloc} does not answer ({error}); check power and address"

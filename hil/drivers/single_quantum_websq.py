@@ -7,12 +7,14 @@ a line ``time,c1,c2,...`` in every measurement period. As in the maker's QCoDeS 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hil.drivers._lines import decoded
-from hil.errors import InstrumentError, ReplyError, UsageError
+from hil.errors import InstrumentError, MissingCapabilityError, ReplyError, UsageError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.ports.time_of_day import TimeOfDay
 from hil.transports import Transport, Until, over_raw
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ _ANSWER = Until(b"\x17")
 _LINE = Until(b"\n")
 _SHORTEST_GATE_S, _LONGEST_GATE_S = 0.01, 100.0
 _MOST_ANSWERS = 64
+_NO_DATE_S = 1e9
+"""Before September 2001."""
 _PERIODS = 2
 """The first line of a connection may have begun before it."""
 
@@ -68,17 +72,15 @@ class SingleQuantumWebSq:
             raise UsageError(f"{self.name}: a gate of {gate_s:g} s; the device counts for 0.01 to 100 s")
         with self._control.lock:
             self._command("SetMeasurementPeriod", "InptMeasurementPeriod", gate_s * 1e3)
-            self._counts.open()
-            try:
-                with self._counts.exchange() as line:
-                    self._settings.clock.sleep(_PERIODS * gate_s)
-                    lines = [decoded(self.name, _LINE.read(line, gate_s + self._settings.timeout_s)) for _ in range(_PERIODS)]
-            finally:
-                self._counts.close()
-        fields = lines[-1].split(",")
-        if len(fields) < 2 or not fields[1].strip().isdecimal():
-            raise ReplyError(self.name, f"expected time and counts, got {lines[-1][:60]!r}")
-        return int(fields[1])
+            return self._next_line(gate_s, _PERIODS)[1]
+
+    def time_of_day(self) -> TimeOfDay:
+        """The time that the next line of counts bears; MissingCapabilityError where that is no date."""
+        with self._control.lock:
+            unix_s, _ = self._next_line(float(self._label("InptMeasurementPeriod")) / 1e3, 1)
+        if unix_s < _NO_DATE_S:
+            raise MissingCapabilityError(f"{self.name}: its lines of counts bear {unix_s:g} s, which is no date")
+        return TimeOfDay(datetime.fromtimestamp(unix_s, UTC), 1e-3)
 
     def biased(self) -> bool:
         """Whether its detectors are enabled."""
@@ -91,6 +93,21 @@ class SingleQuantumWebSq:
             self._settings.clock.sleep(self.capabilities.settle_s)
             if self.biased() is not biased:
                 raise InstrumentError(self.name, f"its detectors were {'en' if biased else 'dis'}abled but it tells otherwise")
+
+    def _next_line(self, period_s: float, number: int) -> tuple[float, int]:
+        """Time and clicks of so many lines on; a line comes in each period."""
+        self._counts.open()
+        try:
+            with self._counts.exchange() as line:
+                self._settings.clock.sleep(number * period_s)
+                lines = [decoded(self.name, _LINE.read(line, period_s + self._settings.timeout_s)) for _ in range(number)]
+        finally:
+            self._counts.close()
+        fields = lines[-1].split(",")
+        try:
+            return float(fields[0]), int(fields[1])
+        except (IndexError, ValueError):
+            raise ReplyError(self.name, f"expected time and counts, got {lines[-1][:60]!r}") from None
 
     def _require_a_detector(self) -> None:
         if not int(self._label("NumberOfDetectors")):

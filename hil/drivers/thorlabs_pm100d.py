@@ -7,15 +7,18 @@ anew after 100 s of silence, and the meter keeps what was set. Command set as in
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hil.bench.model import PowerMeterDevice
 from hil.drivers._lines import ask, check_errors, drain_errors, scpi_identity, tell
 from hil.drivers._setting import check_envelope, move, narrowed, number
-from hil.errors import InstrumentError
+from hil.errors import InstrumentError, MissingCapabilityError, ReplyError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.ports.time_of_day import TimeOfDay
 from hil.transports import Transport, over_visa
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ _OVERLOAD_W = 1e30
 """SCPI says 9.9E37 for a reading beyond the range."""
 
 _SILENT_S = 100.0
+_WITH_A_CALENDAR = {"PM100A", "PM100D"}
+"""As the open driver ThorlabsPM100 has it; others would not answer, which is a timeout."""
+_THREE = re.compile(r"[+]?(\d+)\D+(\d+)\D+(\d+)(?:\.\d*)?")
 
 CAPABILITIES = Capabilities(
     features=frozenset({"wavelength"}),
@@ -77,6 +83,19 @@ class ThorlabsPm100d:
             raise InstrumentError(self.name, "the power is above the sensor's range; attenuate before the sensor is damaged")
         return power_w
 
+    def time_of_day(self) -> TimeOfDay:
+        """Its calendar, in the local time that it was set to; MissingCapabilityError of models that have none."""
+        if (model := self.identity().model.upper()) not in _WITH_A_CALENDAR:
+            raise MissingCapabilityError(f"{self.name}: a {model} tells no time of day")
+        date = self._three("SYST:DATE?")
+        time = self._three("SYST:TIME?")
+        if (later := self._three("SYST:DATE?")) != date:  # midnight came between the two
+            date, time = later, self._three("SYST:TIME?")
+        try:
+            return TimeOfDay(datetime(*date, *time), 1.0)  # noqa: DTZ001  (it knows no zone)
+        except ValueError:
+            raise ReplyError(self.name, f"shows {date} {time}, which is no date") from None
+
     def wavelength_nm(self) -> float:
         """The wavelength the sensor's response is corrected for."""
         return self._wavelength_nm("SENS:CORR:WAV?")
@@ -123,6 +142,12 @@ class ThorlabsPm100d:
         declared = self._settings.declared
         if isinstance(declared, PowerMeterDevice) and abs(self.wavelength_nm() - declared.wavelength_nm) > 0.5:
             self.set_wavelength_nm(declared.wavelength_nm)
+
+    def _three(self, query: str) -> tuple[int, int, int]:
+        reply = ask(self._line, query, idempotent=True)
+        if (found := _THREE.fullmatch(reply)) is None:
+            raise ReplyError(self.name, f"{query}: expected three whole numbers, got {reply[:40]!r}")
+        return int(found[1]), int(found[2]), int(found[3])
 
     def _wavelength_nm(self, query: str) -> float:
         return number(self.name, query, ask(self._line, query, idempotent=True))

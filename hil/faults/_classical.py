@@ -7,15 +7,16 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hil.errors import UsageError
+from hil.errors import Mistake
+from hil.faults._refusal import refuse
 from hil.ports.spec import FaultSpec, Finding, Move, Span, Undo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hil.ports.spec import FaultBench, Range, Readings
 
-__all__ = ["CHANNEL", "KME_CHANNEL", "WAYS", "checked", "classical", "everything_came"]
+__all__ = ["CHANNEL", "KME_CHANNEL", "WAYS", "checked", "classical"]
 
 WAYS: Mapping[str, tuple[float, float]] = {"both": (1.0, 1.0), "a->b": (1.0, 0.0), "b->a": (0.0, 1.0)}
 """Shares of a fault from a (who calls: Alice, or an application) to b, and back, by what a setting says."""
@@ -26,20 +27,23 @@ _PATIENCE_S = 0.5
 _NOTHING = 1e-12
 
 
-def checked(settings: Any) -> None:
-    """UsageError for a setting that is negative or no number, for a ratio above one, and for no way."""
+def checked(settings: Any, also: Iterable[Mistake] = ()) -> None:
+    """FaultUseError for settings that are negative or no numbers, ratios above one, no way, and what else was found wrong."""
+    refuse(settings, [*_impossible(settings), *also])
+
+
+def _impossible(settings: Any) -> Iterator[Mistake]:
     for info in dataclasses.fields(settings):
         value = getattr(settings, info.name)
         if info.name.endswith("_way"):
             if value not in WAYS:
-                raise UsageError(f"{type(settings).__name__}: {info.name} = {value!r}; expected {', '.join(WAYS)}")
+                yield Mistake(info.name, repr(value), ", ".join(WAYS))
             continue
         if not (math.isfinite(value) and value >= 0.0) or (info.name.endswith("_ratio") and value > 1.0):
-            form = "a ratio from 0 to 1" if info.name.endswith("_ratio") else "zero or more"
-            raise UsageError(f"{type(settings).__name__}: {info.name} = {value!r}; expected {form}")
+            yield Mistake(info.name, f"{value:g}", "a ratio from 0 to 1" if info.name.endswith("_ratio") else "zero or more")
 
 
-def everything_came(_settings: Any, _during: Readings, after: Readings) -> Finding:
+def _everything_came(_settings: Any, _during: Readings, after: Readings) -> Finding:
     """Healed: every message of the probe came back once, unchanged, in order."""
     good = after["echoed"] == after["sent"] and not (
         after["changed"] or after["repeated"] or after["swapped"] or after["resets"]
@@ -56,7 +60,7 @@ def classical(
     acts_on: str,
     moves: Callable[[Any], Mapping[str, float]],
     shown: Callable[[Any, Readings, Readings], Finding],
-    healed: Callable[[Any, Readings, Readings], Finding] = everything_came,
+    healed: Callable[[Any, Readings, Readings], Finding] = _everything_came,
     target_role: str = CHANNEL,
     ranges: Mapping[str, Range] = MappingProxyType({}),
     magnitude: tuple[str, ...] = (),

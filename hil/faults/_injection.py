@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING, Any
 
-from hil.errors import MissingCapabilityError, UsageError
+from hil.errors import MissingCapabilityError
 from hil.ports.spec import FaultSpec, Finding, Move, Span, Undo
 
 if TYPE_CHECKING:
@@ -14,19 +13,11 @@ if TYPE_CHECKING:
 
     from hil.ports.spec import FaultBench, Range, Readings
 
-__all__ = ["Injection", "checked", "injection", "of_detectors"]
+__all__ = ["Injection", "injection", "of_detectors"]
 
 _PATIENCE_S = 3.0
 _NOTHING = 1e-9
 _SET = "set."
-
-
-def checked(settings: Any, **bounds: tuple[float, float]) -> None:
-    """UsageError for a setting outside its bounds (ends included), or one that is no number."""
-    for name, (low, high) in bounds.items():
-        value = getattr(settings, name)
-        if not (math.isfinite(value) and low <= value <= high):
-            raise UsageError(f"{type(settings).__name__}: {name} = {value!r}; expected {low:g} to {high:g}")
 
 
 def of_detectors(parameter: str) -> Callable[[FaultBench, str], list[tuple[str, str]]]:

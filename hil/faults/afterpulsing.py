@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from hil.faults._clicks import unfolded
 from hil.faults._detectors import counting
-from hil.faults._injection import Injection, checked, of_detectors
+from hil.faults._injection import Injection, of_detectors
+from hil.faults._refusal import checked
 from hil.physics.dead_time import with_afterpulses
 from hil.ports.spec import Range
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError, UsageError
 from hil.faults._clicks import SURE, counted_s, darkened, difference_sigma, lit_clicks, total_hz
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.faults._timing import only_where
 from hil.ports.spec import Finding, Range
 
@@ -68,6 +69,8 @@ def _behind_db(bench: FaultBench, link: object, receiver: str) -> float:
         else:
             declared = bench.declared(name)
             loss_db += getattr(declared, "insertion_loss_db", 0.0) + getattr(declared, "tap_loss_db", 0.0)
+            if name in bench.devices_of_role("switch") and bench.read(name, "channel") != declared.through_channel:
+                loss_db += declared.isolation_db
     return loss_db
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError
 from hil.faults._clicks import GONE, SURE, counted_s, difference_sigma, lit_clicks, total_hz
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
 from hil.faults._path_loss import fibre_of
+from hil.faults._refusal import checked
 from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:

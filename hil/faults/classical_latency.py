@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
+from hil.errors import Mistake
 from hil.faults._classical import checked, classical
 from hil.ports.spec import Finding, Range
 
@@ -27,9 +27,8 @@ class ClassicalLatency:
     jitter_s: float = 0.0
 
     def __post_init__(self) -> None:
-        checked(self)
-        if self.jitter_s > self.latency_s:
-            raise UsageError(f"classical_latency: jitter_s = {self.jitter_s:g}; expected at most latency_s, {self.latency_s:g}")
+        wide = self.jitter_s > self.latency_s
+        checked(self, [Mistake("jitter_s", f"{self.jitter_s:g}", f"at most latency_s, {self.latency_s:g}")] if wide else [])
 
 
 def _shown(settings: ClassicalLatency, before: Readings, now: Readings) -> Finding:

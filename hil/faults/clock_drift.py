@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from hil.errors import MissingCapabilityError
 from hil.faults._detectors import whole_receiver
 from hil.faults._errors import grown
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.faults._timing import followed, glimpsed, lost, of_this_link, only_where
 from hil.ports.spec import Finding, Range
 

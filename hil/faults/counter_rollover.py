@@ -11,9 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
+from hil.errors import Mistake
 from hil.faults._clicks import counted_s, detectors, rate_hz
 from hil.faults._injection import Injection, injection
+from hil.faults._refusal import refuse
 from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ class CounterRollover:
 
     def __post_init__(self) -> None:
         if self.width_bits and not (self.width_bits == int(self.width_bits) and _LEAST <= self.width_bits <= _MOST):
-            raise UsageError(
-                f"counter_rollover: width_bits = {self.width_bits!r}; expected 0, or {_LEAST} to {_MOST} whole bits"
-            )
+            refuse(self, [Mistake("width_bits", f"{self.width_bits:g}", f"0, or {_LEAST} to {_MOST} whole bits")])
 
 
 def _read(bench: FaultBench, target: str, _settings: CounterRollover) -> Readings:

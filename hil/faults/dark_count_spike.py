@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
 from hil.faults._clicks import compared, counted_s, folded, of_target, unfolded
 from hil.faults._injection import Injection, injection, of_detectors
+from hil.faults._refusal import checked
 from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ class DarkCountSpike:
     rate_hz: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.rate_hz) and self.rate_hz >= 0.0):
-            raise UsageError(f"dark_count_spike: rate_hz = {self.rate_hz:g}; expected a rate of zero or more, such as '5 kHz'")
+        checked(self, rate_hz=(0.0, math.inf))
 
 
 def _read(bench: FaultBench, target: str, _settings: DarkCountSpike) -> Readings:

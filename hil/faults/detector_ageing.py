@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from hil.faults._clicks import folded, unfolded
 from hil.faults._detectors import counting
-from hil.faults._injection import Injection, checked, of_detectors
+from hil.faults._injection import Injection, of_detectors
+from hil.faults._refusal import checked
 from hil.physics.ageing import aged
 from hil.ports.spec import Range
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from hil.faults._clicks import folded, unfolded
 from hil.faults._detectors import counting, units
-from hil.faults._injection import Injection, checked, of_detectors
+from hil.faults._injection import Injection, of_detectors
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:

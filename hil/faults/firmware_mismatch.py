@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
+from hil.errors import Mistake
 from hil.faults._injection import Injection, injection
+from hil.faults._refusal import refuse
 from hil.ports.identity import firmware_code, firmware_text
 from hil.ports.spec import Finding
 
@@ -32,9 +33,7 @@ class FirmwareMismatch:
 
     def __post_init__(self) -> None:
         if self.firmware_version and not (_FORM.fullmatch(self.firmware_version) and firmware_code(self.firmware_version)):
-            raise UsageError(
-                f"firmware_mismatch: firmware_version = {self.firmware_version!r}; expected three numbers such as '99.0.0'"
-            )
+            refuse(self, [Mistake("firmware_version", repr(self.firmware_version), "three numbers such as '99.0.0'")])
 
 
 def _read(bench: FaultBench, target: str, _settings: FirmwareMismatch) -> Readings:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from hil.faults._clicks import lit_clicks
 from hil.faults._dimming import changed_light, light_back, power_ratio
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ the header Date of its answers (RFC 9110, 6.6.1), which tells whole seconds.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
+from hil.errors import Mistake
 from hil.faults._classical import KME_CHANNEL, classical
+from hil.faults._refusal import checked
 from hil.ports.spec import Finding, Range
 
 if TYPE_CHECKING:
@@ -34,10 +34,8 @@ class KmeClockWrong:
     clock_way: str = "behind"
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.offset_s) and 0.0 <= self.offset_s <= _MOST_S):
-            raise UsageError(f"kme_clock_wrong: offset_s = {self.offset_s!r}; expected 0 to {_MOST_S:g}")
-        if self.clock_way not in _WAYS:
-            raise UsageError(f"kme_clock_wrong: clock_way = {self.clock_way!r}; expected {' or '.join(_WAYS)}")
+        way = [] if self.clock_way in _WAYS else [Mistake("clock_way", repr(self.clock_way), " or ".join(_WAYS))]
+        checked(self, way, offset_s=(0.0, _MOST_S))
 
     @property
     def ahead_s(self) -> float:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from hil.faults._clicks import unfolded
 from hil.faults._detectors import counting, whole_receiver
-from hil.faults._injection import Injection, checked
+from hil.faults._injection import Injection
+from hil.faults._refusal import checked
 from hil.physics.latching import latching_rate
 from hil.ports.spec import Range
 

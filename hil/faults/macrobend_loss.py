@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hil.faults._injection import checked
 from hil.faults._path_loss import path_loss
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 __all__ = ["SPEC", "MacrobendLoss"]

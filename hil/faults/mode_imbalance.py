@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.faults._dimming import power_ratio
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.faults._settings_sent import changed_rate, changed_share, shows_settings
 from hil.ports.spec import Finding, Range, Undo
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from hil.errors import MissingCapabilityError
 from hil.faults._clicks import SURE
 from hil.faults._errors import grown
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:

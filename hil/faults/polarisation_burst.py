@@ -11,10 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import UsageError
-from hil.faults._errors import fell, rose
-from hil.faults._injection import Injection, checked, injection
+from hil.errors import Mistake
+from hil.faults._errors import in_errors
+from hil.faults._injection import Injection, injection
 from hil.faults._polarisation import UNLESS, error_free, polarised
+from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class PolarisationBurst:
     spin_hz: float = 1e3
 
     def __post_init__(self) -> None:
-        checked(self, burst_s=(0.0, 1.0), every_s=(1e-3, 1.0), spin_hz=(0.0, 1e7))
-        if self.burst_s > self.every_s:
-            raise UsageError(f"polarisation_burst: burst_s = {self.burst_s:g}; expected at most every_s, {self.every_s:g}")
+        longer = self.burst_s > self.every_s
+        also = [Mistake("burst_s", f"{self.burst_s:g}", f"at most every_s, {self.every_s:g}")] if longer else []
+        checked(self, also, burst_s=(0.0, 1.0), every_s=(1e-3, 1.0), spin_hz=(0.0, 1e7))
 
 
 def _where(bench: FaultBench, way: str) -> list[tuple[str, str]]:
@@ -63,9 +64,7 @@ SPEC = injection(
     zero="A burst of 0 s, or one that turns 0 times a second, turns nothing.",
     target_role="link",
     acts_on="the state of polarisation on the way of light of a link's twin",
-    read=lambda bench, _way, settings: bench.glimpse(settings.every_s),
-    shown=lambda bench, way, settings, before, now: rose(before, now, _due(bench, way, settings)),
-    healed=lambda bench, way, settings, during, after: fell(during, after, _due(bench, way, settings)),
+    **in_errors(_due, at_least_s=lambda settings: settings.every_s),
     ranges={
         "burst_s": Range(1e-3, 0.1, "1 to 100 ms of a stroke; general knowledge"),
         "every_s": Range(0.1, 1.0, "as often as a look can cover; our choice"),

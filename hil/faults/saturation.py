@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hil.errors import MissingCapabilityError
 from hil.faults._clicks import SURE, compared, darkened, emitter, folded, lit_clicks, of_target, unfolded
-from hil.faults._injection import checked
+from hil.faults._refusal import checked
 from hil.ports.spec import FaultSpec, Finding, Move, Range, Span, Undo
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from hil.faults._clicks import compared, folded, lit_clicks, of_target, unfolded
 from hil.faults._detectors import units, whole_receiver
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.physics.dark_counts import activated_rate, rate_at_temperature
 from hil.ports.spec import Finding, Range
 

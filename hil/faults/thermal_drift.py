@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.errors import MissingCapabilityError, UsageError
+from hil.errors import MissingCapabilityError, Mistake, UsageError
+from hil.faults._refusal import refuse
 from hil.ports.spec import FaultSpec, Finding, Move, Range, Span, Undo
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class ThermalDrift:
 
     def __post_init__(self) -> None:
         if (self.delta_k is None) == (self.setpoint_c is None):
-            raise UsageError("thermal_drift: expected either delta_k (such as '2 K') or setpoint_c (such as '32 degC')")
+            both = "nothing" if self.delta_k is None else "both"
+            refuse(self, [Mistake("delta_k, setpoint_c", both, "one of them, such as delta_k='2 K' or setpoint_c='32 degC'")])
 
 
 def _wanted_c(settings: ThermalDrift, present_c: float) -> float:

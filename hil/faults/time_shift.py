@@ -1,8 +1,10 @@
 """An eavesdropper makes pulses early or late at random, so that one bit is seen better than the other.
 
-Y. Zhao, C.-H. F. Fung, B. Qi, C. Chen, H.-K. Lo, Phys. Rev. A 78, 042333 (2008). Both directions mirror each other, so no error
-and no imbalance of the detectors' totals tells of it: what shows is that fewer pulses are seen, as shifted ones miss the middle
-of every detector's window. How much she learns is in :mod:`hil.physics.efficiency_mismatch`; no proof here covers it.
+B. Qi, C.-H. F. Fung, H.-K. Lo, X. Ma, Quantum Inf. Comput. 7, 73 (2007); done by Y. Zhao, C.-H. F. Fung, B. Qi, C. Chen,
+H.-K. Lo, Phys. Rev. A 78, 042333 (2008). Both directions mirror each other, so no error and, with as many late as early, no
+imbalance of the detectors' totals tells of it. Fewer pulses are seen, as shifted ones miss the middle of every detector's
+window; and of a receiver that tells times the early clicks lean to one bit, the late ones to the other (indicator
+``detector_balance``). How much she learns is in :mod:`hil.physics.efficiency_mismatch`; no proof here covers it.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._clicks import SURE, counted_s, detectors, difference_sigma, rate_hz, total_hz
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.ports.spec import Finding, Range, Span
 
 if TYPE_CHECKING:
@@ -19,19 +22,29 @@ if TYPE_CHECKING:
 
 __all__ = ["SPEC", "TimeShift"]
 
-_PARAMETER = "time_shift_s"
+_SHIFT, _LATE = "time_shift_s", "late_fraction"
 _LOWEST_S, _HIGHEST_S = 0.0, 1e-8
 _ACCORDINGLY = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
 class TimeShift:
-    """``shift_s``: by so many seconds each pulse comes early or late."""
+    """``shift_s``: by so many seconds each pulse comes early or late; ``late_ratio``: share of the pulses that come late.
+
+    Anything but a half shows in how often each bit is seen, where detectors differ.
+    """
 
     shift_s: float
+    late_ratio: float = 0.5
 
     def __post_init__(self) -> None:
-        checked(self, shift_s=(_LOWEST_S, _HIGHEST_S))
+        checked(self, shift_s=(_LOWEST_S, _HIGHEST_S), late_ratio=(0.0, 1.0))
+
+
+def _becomes(settings: TimeShift, parameter: str, stood: float) -> float:
+    if not settings.shift_s:
+        return stood
+    return settings.late_ratio if parameter == _LATE else stood + settings.shift_s
 
 
 def _read(bench: FaultBench, target: str, _settings: TimeShift) -> Readings:
@@ -74,8 +87,8 @@ def _relative(late_s: float, width_s: float) -> float:
 
 SPEC = injection(
     Injection(
-        parameters=lambda _bench, target: [(target, _PARAMETER)],
-        becomes=lambda settings, _parameter, stood: float(stood + settings.shift_s),
+        parameters=lambda _bench, target: [(target, _SHIFT), (target, _LATE)],
+        becomes=_becomes,
         unless="it would take an optical delay line in its fibre that is switched at the pulse rate",
     ),
     name="time-shift",
@@ -88,7 +101,10 @@ SPEC = injection(
     shown=_shown,
     healed=_healed,
     ranges={
-        "shift_s": Range(1e-10, 1e-9, "Zhao and others (2008) shifted by some 100 ps to 1 ns, to where the mismatch is largest")
+        "shift_s": Range(
+            1e-10, 1e-9, "Zhao and others (2008) shifted by some 100 ps to 1 ns, to where the mismatch is largest"
+        ),
+        "late_ratio": Range(0.0, 1.0, "all of it; a half keeps the totals even (Qi and others 2007)"),
     },
     magnitude=("shift_s",),
     patience_s=10.0,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from hil.faults._clicks import GONE, SURE, emitter
 from hil.faults._detectors import whole_receiver
 from hil.faults._errors import fell, grown, rose
-from hil.faults._injection import Injection, checked, injection
+from hil.faults._injection import Injection, injection
+from hil.faults._refusal import checked
 from hil.faults._timing import followed, lost, of_this_link
 from hil.physics.jitter import crossing_probability
 from hil.ports.spec import Finding, Range

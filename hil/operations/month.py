@@ -7,16 +7,18 @@ says itself. All of it is simulated, and shows what a link would be like on whic
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hil.device_sims.world.calendar import Windows
-from hil.device_sims.world.month import Change
 from hil.errors import UsageError
 from hil.operations.budget import History
 from hil.operations.fault_calendar import occurrences
+from hil.operations.month_changes import changes_of
+from hil.physics.pair_prediction import pair_rates
 from hil.ports.run import Availability
 from hil.testbed.injection.planned_fault import plan_fault
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from hil.testbed.injection.planned_fault import PlannedFault
     from hil.testbed.link import Link
 
-__all__ = ["Month", "Share", "changes_of", "live"]
+__all__ = ["Month", "Share", "live"]
 
 _SHORTEST_S = 5e-4
 _CLICKS = 1000.0
@@ -80,18 +82,28 @@ class Month:
 def live(link: Link, calendar: FaultCalendar, seed: int, workers: int = 1) -> Month:
     """Let the month pass on a simulated link that is up. The same for any number of workers.
 
-    MissingCapabilityError for a real link, UsageError for a fault that does not act on the simulated light.
+    MissingCapabilityError for a real link; UsageError for one that gives no key as declared, and for a fault that does not act
+    on the simulated light.
     """
     info = calendar.month
+    if math.isinf(link.prediction.first_key_block_s):
+        raise UsageError(
+            f"{link.name}: the closed forms expect no key of it as declared, however long its blocks, so that no slice could be"
+            " up; see source, errors and proof of its bench file"
+        )
     came = occurrences(calendar, seed)
     stops = frozenset(name for name, one in calendar.fault.items() if one.stops_key)
-    planned = {name: plan_fault(link, one.fault, one.target, one.settings) for name, one in calendar.fault.items() if one.fault}
+    planned = {
+        name: plan_fault(link, one.fault, one.target, one.settings, one.waveform)
+        for name, one in calendar.fault.items()
+        if one.fault
+    }
     survey = link.survey(
         info.duration_s,
         every=info.slice_s,
-        window=min(max(_SHORTEST_S, _CLICKS / link.prediction.counts_hz), info.slice_s),
+        window=_window_s(link, info.slice_s),
         first=info.slice_s / 2.0,
-        changes=changes_of(link, planned, came, stops),
+        changes=changes_of(link, planned, came, stops, slice_s=info.slice_s, seed=seed),
         workers=workers,
     )
     middles_s = info.slice_s * (np.arange(round(info.duration_s / info.slice_s), dtype=np.float64) + 0.5)
@@ -105,44 +117,25 @@ def live(link: Link, calendar: FaultCalendar, seed: int, workers: int = 1) -> Mo
     return Month(link.name, info.slice_s, up, counted, came, shares, survey)
 
 
-def changes_of(
-    link: Link, planned: Mapping[str, PlannedFault], came: Sequence[Occurrence], stops: frozenset[str] = frozenset()
-) -> list[Change]:
-    """What happens to the bench when: of faults that hold the same setting at once the last one counts, as on a real bench.
-
-    UsageError for a fault that moves something which is no part of the simulated light, unless its class is one of those whose
-    effect is declared (``stops``).
-    """
-    of_light = {*link.device_names, *(f"{link.name}{arm}" for arm in ("", ".a", ".b"))}
-    for name, fault in planned.items():
-        if name not in stops and (strangers := sorted({move.device for move in fault.moves} - of_light)):
-            raise UsageError(
-                f"fault.{name}: {fault.words} acts on {', '.join(strangers)}, which the light of {link.name} does not see;"
-                " expected a fault of its devices or its fibre, or stops_key = true besides"
-            )
-    shown = {name: [move for move in fault.moves if move.device in of_light] for name, fault in planned.items()}
-    undos = [undo for fault in planned.values() for undo in fault.undos if undo.device in of_light]
-    stood = {(undo.device, undo.setting): float(undo.value) for undo in undos}
-    found: list[Change] = []
-    present = dict(stood)
-    for time_s in sorted({moment for one in came if one.name in planned for moment in (one.start_s, one.end_s)}):
-        wanted = dict(stood)
-        for one in came:
-            if one.name in planned and one.start_s <= time_s < one.end_s:
-                wanted |= {(move.device, move.setting): float(move.value) for move in shown[one.name]}
-        found += [Change(time_s, *key, value) for key, value in wanted.items() if present[key] != value]
-        present = wanted
-    return found
+def _window_s(link: Link, slice_s: float) -> float:
+    """Of pulses some thousand clicks; of pairs, which are not simulated one by one, the time in which a slice may be judged."""
+    if link.declared.entangled:
+        return slice_s
+    return min(max(_SHORTEST_S, _CLICKS / link.prediction.counts_hz), slice_s)
 
 
 def _makes_key(link: Link, survey: Survey) -> npt.NDArray[np.bool_]:
-    """By window: errors within the proof's limit, and clicks enough for a block that is long enough to give key.
+    """By window: errors within the proof's limit, and enough for a block that is long enough to give key.
 
-    The closed forms say which block would be the first to give any; so many times fewer clicks make a whole block as poor.
+    The closed forms say which block would be the first to give any; so many times fewer clicks make a whole block as poor, or,
+    of pairs, so many times fewer that both ends keep.
     """
     limit, block_s = link.declared.proof.qber_limit, link.declared.block_s
-    fewest_hz = link.prediction.counts_hz * link.prediction.first_key_block_s / block_s
-    enough = survey.counts.sum(axis=1) / survey.window_s >= fewest_hz
+    poorest = link.prediction.first_key_block_s / block_s
+    if link.declared.entangled:
+        enough = survey.sifted / survey.window_s >= pair_rates(link.testbed.bench, link.name).key_hz * poorest
+    else:
+        enough = survey.counts.sum(axis=1) / survey.window_s >= link.prediction.counts_hz * poorest
     made: npt.NDArray[np.bool_] = enough & (survey.sifted > 0) & (survey.errors <= limit * survey.sifted)
     return made
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from hil.bench.queries import bench_hash
+from hil.device_sims.world.month import LIVED
 from hil.errors import UsageError
 from hil.operations.month import live
 from hil.operations.standing import objectives_of
@@ -33,7 +34,7 @@ __all__ = ["Lived", "live_month"]
 
 _DAY_S = 86_400.0
 _SIMULATED = (
-    "Simulated: a window of clicks in every slice, with the faults that the calendar declares. It shows what a link is like on"
+    "Simulated: what is seen in every slice, with the faults that the calendar declares. It shows what a link is like on"
     " which faults come so often, and nothing about a device."
 )
 
@@ -61,9 +62,12 @@ def live_month(
         for one in objectives_of(bench, slice_s=calendar.month.slice_s)
         if one.labels["link"] == link_name and one.decision.indicator == "link_availability"
     ]
-    if not objectives or bench.link[link_name].protocol != "bb84-decoy":
-        decoy = [name for name, one in bench.link.items() if one.protocol == "bb84-decoy"]
-        raise UsageError(f"{link_name}: no decoy-state link of {bench.bench.name} to live a month on; it has {decoy or 'none'}")
+    if not objectives or bench.link[link_name].protocol not in LIVED:
+        lived = [name for name, one in bench.link.items() if one.protocol in LIVED]
+        raise UsageError(
+            f"{link_name}: {bench.link[link_name].protocol} cannot be lived for a month: no closed form or sampler covers it;"
+            f" expected a link of protocol {', '.join(LIVED)}, of which {bench.bench.name} has {', '.join(lived) or 'none'}"
+        )
     started, case = time.time(), f"month::{calendar.month.name}[{link_name}]"
     log = EventLog(folder, "month")
     with Testbed.open(bench, simulate=True, seed=seed, log=log, folder=folder) as testbed:

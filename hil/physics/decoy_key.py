@@ -105,11 +105,14 @@ def decoy_key_bits(
     Of uncertain intensities it is the least in the corners of their intervals and at their declared values.
     """
     spread = conditions.intensity_uncertainty
-    factors = product(*([(1.0 - spread, 1.0, 1.0 + spread)] * len(proof.intensities))) if spread else [(1.0,) * 3]
-    return min(
-        _bits(counts, _scaled(proof, factor), leak_bits, credit_vacuum=credit_vacuum, conditions=conditions)
-        for factor in factors
-    )
+    factors = product(*([(1.0 - spread, 1.0, 1.0 + spread)] * len(proof.intensities))) if spread else iter([(1.0,) * 3])
+    least = math.inf
+    for factor in factors:
+        bits = _bits(counts, _scaled(proof, factor), leak_bits, credit_vacuum=credit_vacuum, conditions=conditions)
+        least = min(least, bits)
+        if not bits:
+            break
+    return int(least)
 
 
 def _scaled(proof: DecoyProof | OneDecoyProof, factors: Sequence[float]) -> DecoyProof | OneDecoyProof:
@@ -174,9 +177,15 @@ def first_decoy_key_factor(
         leak = leak_bits * factor
         return bool(decoy_key_bits(longer, proof, leak, credit_vacuum=credit_vacuum, conditions=conditions))
 
-    low, high = 1.0 / _LONGEST, _LONGEST_EXACT if conditions.exact else _LONGEST
-    if not gives_key(high):
-        return math.inf
+    # by tenfold steps from this length first: exact bounds of long blocks are slow
+    longest = _LONGEST_EXACT if conditions.exact else _LONGEST
+    low, high = 0.1, 1.0
+    while not gives_key(high):
+        if high >= longest:
+            return math.inf
+        low, high = high, 10.0 * high
+    while low >= 1.0 / _LONGEST and low < high <= 1.0 and gives_key(low):
+        low, high = low / 10.0, low
     while high / low > 1.001:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if gives_key(middle) else (middle, high)

@@ -12,12 +12,20 @@ import math
 
 from hil.physics.entropy import binary_entropy
 
-__all__ = ["arrival_efficiency", "time_shift_information"]
+__all__ = ["arrival_efficiency", "share_off_half", "time_shift_information"]
 
 
 def arrival_efficiency(arrival_s: float, centre_s: float, width_s: float) -> float:
     """Efficiency at a time of arrival relative to the best; ``width_s`` is the full width at half maximum."""
     return math.exp(-4.0 * math.log(2.0) * ((arrival_s - centre_s) / width_s) ** 2)
+
+
+def share_off_half(efficiency_ratio: float) -> float:
+    """How far from a half each of two detectors' share of the clicks lies, one seeing this fraction of what the other sees.
+
+    1 / (1 + r) - 1 / 2, for even light and no background.
+    """
+    return (1.0 - efficiency_ratio) / (2.0 * (1.0 + efficiency_ratio))
 
 
 def time_shift_information(shift_s: float, offset_s: float, width_s: float) -> float:

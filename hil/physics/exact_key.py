@@ -77,38 +77,52 @@ def hypergeometric_ratio(tests: float, errors: float, key: float, failure: float
     sample, seen, rest = int(tests), int(errors), int(key)
     if min(sample, rest) < 1 or seen >= sample:
         return 0.5
+    everything = sample + rest
+
+    def likely(wrong: int) -> bool:
+        return _tail(seen, wrong, sample, everything) > failure
+
     low, high = seen, seen + rest
+    # from where as many would be expected as were seen, in steps that double, then by halves
+    expected, step = seen * everything / sample, 4.0 * math.sqrt(seen + 1.0) * everything / sample
+    while expected + step < high:
+        middle = max(int(expected + step), low + 1)
+        low, high, step = (middle, high, 2.0 * step) if likely(middle) else (low, middle - 1, math.inf)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if _tail(seen, middle, sample, sample + rest) > failure else (low, middle - 1)
+        low, high = (middle, high) if likely(middle) else (low, middle - 1)
     return min(0.5, (low - seen) / rest)
 
 
 def _tail(seen: int, wrong: int, sample: int, everything: int) -> float:
-    """Chance of at most ``seen`` wrong ones in a sample, term by term; of the last million terms where there are more."""
-    from scipy.special import gammaln
+    """Chance of at most ``seen`` wrong ones in a sample: the last term, and those before it by their ratios to the next.
 
-    least = max(0, sample - (everything - wrong), seen - min(400 + int(40.0 * math.sqrt(seen)), _MOST_TERMS))
+    Where the chance is small the terms fall off well within eight standard deviations of a Poisson count; where it is not, more
+    of them would not make it small.
+    """
+    least = max(0, sample - (everything - wrong), seen - min(400 + int(8.0 * math.sqrt(seen)), _MOST_TERMS))
     if least > seen:
         return 0.0
-    j = np.arange(least, seen + 1, dtype=np.float64)
+    right = everything - wrong
+    last = _log_choose(wrong, seen) + _log_choose(right, sample - seen) - _log_choose(everything, sample)
+    j = np.arange(seen, least, -1.0)
+    ratios = j * (right - sample + j) / ((wrong - j + 1.0) * (sample - j + 1.0))
+    return min(1.0, math.exp(min(last, 0.0)) * (1.0 + float(np.exp(np.cumsum(np.log(ratios))).sum())))
 
-    def log_choose(n: float, k: np.ndarray | float) -> np.ndarray:
-        return np.asarray(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - np.asarray(k) + 1.0))
 
-    terms = log_choose(wrong, j) + log_choose(everything - wrong, sample - j) - log_choose(everything, sample)
-    return min(1.0, float(np.exp(terms).sum()))
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
 
 
 def _ends(counts: Sequence[float], terms: ExactTerms) -> list[tuple[float, float]]:
     """What is expected of each intensity at least and at most, over the share of it that is empty pulses' of exp(-mu)."""
-    from scipy.stats import beta
+    from scipy.special import betainccinv, betaincinv
 
     total, p = sum(counts), terms.failure
     found = []
     for n, mu, often in zip(counts, terms.intensities, terms.probabilities, strict=True):
-        least = total * float(beta.ppf(p, n, total - n + 1.0)) if n > 0.0 else 0.0
-        most = total * float(beta.isf(p, n + 1.0, total - n)) if n < total else total
+        least = total * float(betaincinv(n, total - n + 1.0, p)) if n > 0.0 else 0.0
+        most = total * float(betainccinv(n + 1.0, total - n, p)) if n < total else total
         found.append((math.exp(mu) / often * least, math.exp(mu) / often * most))
     return found
 

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
+from hil.physics.authentication import net_rate_bps
 from hil.physics.channel_model import polarisation_error, raman_photons_hz, slot_shares
 from hil.physics.counting import counted
 from hil.physics.dead_time import all_alive
@@ -67,7 +68,7 @@ def predict_pairs(bench: Bench, link: str) -> Prediction:
         counts_hz=math.fsum(pair_counts_hz(bench, link).values()),
         dark_counts_hz=counted(receiver.dark_count_rate_hz * opened, counting_of(receiver, opened)),
         qber_ratio=qber_ratio,
-        key_rate_bps=bits / declared.block_s,
+        key_rate_bps=net_rate_bps(bits, declared.block_s),
         block_s=declared.block_s,
         first_key_block_s=first_pair_key_factor(*counts, **epsilons, conditions=conditions) if usable else math.inf,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench.model import PowerMeterDevice, TransmitterDevice
 from hil.errors import UsageError
+from hil.physics.authentication import net_rate_bps
 from hil.physics.counting import counted
 from hil.physics.decoy_key import IntensityCounts, decoy_key_bits, first_decoy_key_factor
 from hil.physics.entropy import correction_leak_bits
@@ -35,7 +36,7 @@ def predict(bench: Bench, link: str) -> Prediction:
     """Counts, QBER and key rate of a decoy-state BB84 or an entangled link as declared; UsageError for a link of another kind.
 
     ``counts_hz`` sums the detectors (own dead time only); ``dark_counts_hz`` is per detector, afterpulses included;
-    ``qber_ratio`` is that of the key basis after sifting; ``key_rate_bps`` is for the link's block length.
+    ``qber_ratio`` is that of the key basis after sifting; ``key_rate_bps`` is for the link's block length, authentication paid.
     """
     if link in bench.link and bench.link[link].entangled:
         return predict_pairs(bench, link)
@@ -45,7 +46,7 @@ def predict(bench: Bench, link: str) -> Prediction:
         counts_hz=math.fsum(click_rates_hz(model)),
         dark_counts_hz=dark_counts_hz(bench, link),
         qber_ratio=_qber(rates),
-        key_rate_bps=expected_key_bits(model, rates, model.block_s) / model.block_s,
+        key_rate_bps=net_rate_bps(expected_key_bits(model, rates, model.block_s), model.block_s),
         block_s=model.block_s,
         first_key_block_s=_first_key_block_s(model, rates),
     )

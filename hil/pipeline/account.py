@@ -42,6 +42,7 @@ class Account:
     disclosed: Disclosed = field(default_factory=Disclosed)
     check_bits: int = 0
     estimate: Estimate | PairEstimate | None = None
+    barred: bool = False
     allowed_bits: int = 0
     secret_bits: int = 0
     pool_bits: int = 0
@@ -134,4 +135,5 @@ class Account:
             chsh=self.chsh,
             ledger=entries(self, released=released),
             faults=context.faults,
+            barred=self.barred,
         )

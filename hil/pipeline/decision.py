@@ -32,8 +32,6 @@ def allow_correction(account: Account, promise: Proof[Any] | None, *, only_in_fa
                 None, f"no synchronisation: none of {announced.lost:,} clicks could be assigned to a pulse{during}"
             )
         raise NoKeyError(None, f"no detections at all in this block of {_seconds(context.live_s)}{during}")
-    if only_in_fault:
-        raise NoKeyError(None, f"every detection of this block was made while {faults} was in")
     counts = account.counts
     if not sum(counts.key) or not sum(counts.test):
         basis = "key" if not sum(counts.key) else "test"
@@ -45,6 +43,9 @@ def allow_correction(account: Account, promise: Proof[Any] | None, *, only_in_fa
     ideal = sum(counts.key) * entropy_of(min(counts.test_qber, 0.5))
     if not _length(account, promise, ideal + CHECK_BITS):
         raise NoKeyError(None, _too_short(account, promise))
+    if only_in_fault:  # last: what the parties would refuse of themselves they have refused by now
+        account.barred = True
+        raise NoKeyError(None, f"every detection of this block was made while {faults} was in")
 
 
 def allow_release(account: Account, promise: Proof[Any] | None) -> int:

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["PLACE", "case_id", "is_hil", "title", "twice"]
+__all__ = ["PLACE", "case_id", "is_hil", "is_shipped", "title", "twice"]
 
 PLACE = "_hil_place"
 """The private fixture that every fixture of a bench rests on; a user's own ``clock`` does not."""
@@ -23,7 +23,12 @@ def is_hil(item: pytest.Item) -> bool:
     """Whether the test uses a bench's fixtures or the plugin's markers, or is of a shipped suite."""
     if PLACE in getattr(item, "fixturenames", ()):
         return True
-    return any(mark.name.startswith("hil_") for mark in item.iter_markers()) or _suite_of(item.path) is not None
+    return any(mark.name.startswith("hil_") for mark in item.iter_markers()) or is_shipped(item.path)
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a file is one of the shipped suites'."""
+    return _suite_of(path) is not None
 
 
 def case_id(item: pytest.Item) -> str:

@@ -10,8 +10,9 @@ from hil.errors import HilError, Inconclusive, MissingCapabilityError, NotAGateE
 from hil.fixtures.benches import BenchNotOpenError
 from hil.fixtures.places import BENCH_TIME_S, BENCHES, CASE
 from hil.plugin.cases import case_id, is_hil, title
+from hil.plugin.misuse import is_misuse, place, slip
 from hil.plugin.session import RUN
-from hil.verdict import Outcome
+from hil.verdict import WRONG_USE, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,6 +34,8 @@ _CATEGORIES = {
     Outcome.ERROR: ("error", "E", ("ERROR", {"red": True, "bold": True})),
     Outcome.INCONCLUSIVE: ("inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})),
 }
+_MISUSED = ("wrong use", "W", (WRONG_USE, {"red": True}))
+"""Said once, in the summary of verdicts: there is nothing in pytest's own to add."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -94,17 +97,22 @@ def _failure(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], re
     outcome: Outcome | None = None
     if not isinstance(error, pytest.skip.Exception):
         outcome = item.ihook.pytest_hil_classify_failure(item=item, when=report.when, error=error)
+    misused = outcome is None and is_misuse(item, excinfo)
     outcome = outcome or classify(error, report.when)
-    reason = _reason(error)
-    said: dict[str, Any] = {"outcome": outcome.value, "reason": reason}
+    where, reason = place(excinfo, item), _reason(error)
+    if misused and not isinstance(error, BenchNotOpenError):
+        reason = f"{where}: {reason}"
+    said: dict[str, Any] = {"outcome": outcome.value, "reason": reason} | ({"wrong_use": True} if misused else {})
     if outcome is Outcome.SKIPPED:
         _skip(item, report, reason)
         return said
     report.outcome = "failed"
     if isinstance(error, BenchNotOpenError):
         said["not_opened"] = error.bench
-    if isinstance(error, HilError):  # raised on purpose, and its message says it all
-        report.longrepr = f"{_place(excinfo, item)}: {reason}"
+    if misused:
+        report.longrepr = reason
+    elif isinstance(error, HilError):  # raised on purpose, and its message says it all
+        report.longrepr = f"{where}: {reason}"
     return said
 
 
@@ -114,9 +122,11 @@ def _reason(error: BaseException) -> str:
     text = getattr(error, "msg", None) or str(error)
     if isinstance(error, AssertionError) and not isinstance(error, HilError):
         return text.partition("\n")[0] or "an assertion failed"  # the rest shows objects, whose addresses change
-    if isinstance(error, HilError | pytest.fail.Exception | pytest.skip.Exception):
+    if isinstance(error, HilError | pytest.UsageError | pytest.fail.Exception | pytest.skip.Exception):
         return text or f"{type(error).__name__} without a message"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, pytest.FixtureLookupError):
+        return f"fixture {error.argname!r} not found; `pytest --fixtures` lists those there are"
+    return f"{type(error).__name__}: {text}{slip(error)}" if text else type(error).__name__
 
 
 def _skip(item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
@@ -125,14 +135,6 @@ def _skip(item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
     path, line, _ = item.location
     report.outcome = "skipped"
     report.longrepr = (path, (line or 0) + 1, f"Skipped: {reason}")
-
-
-def _place(excinfo: pytest.ExceptionInfo[BaseException], item: pytest.Item) -> str:
-    """Where in the test's own file it happened; the test itself for what happened elsewhere."""
-    for entry in reversed(excinfo.traceback):
-        if entry.path == item.path:
-            return f"{item.location[0]}:{entry.lineno + 1}"
-    return f"{item.location[0]}:{(item.location[1] or 0) + 1}"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -147,6 +149,8 @@ def pytest_report_teststatus(
     outcome = Outcome(said["outcome"])
     if said.get("not_opened"):
         category, letter, word = NOT_OPENED, "E", _CATEGORIES[Outcome.ERROR][2]
+    elif report.failed and said.get("wrong_use"):
+        category, letter, word = _MISUSED
     elif report.failed and outcome in _CATEGORIES:
         category, letter, word = _CATEGORIES[outcome]
     elif not lines or hasattr(report, "wasxfail"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.verdict import Outcome
+from hil.verdict import WRONG_USE, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,14 +71,14 @@ class Progress:
     def _tell(self, phases: list[pytest.TestReport]) -> None:
         said: list[dict[str, Any]] = [phase.hil for phase in phases]
         outcome = min((Outcome(one["outcome"]) for one in said), key=lambda one: one.severity)
+        errors = [one for one in said if one["outcome"] == Outcome.ERROR.value]
+        word = WRONG_USE if outcome is Outcome.ERROR and all(one.get("wrong_use") for one in errors) else outcome.value
         wall_s = sum(phase.duration for phase in phases)
         bench_s = next((one["bench_s"] for one in reversed(said) if "bench_s" in one), None)
         took = f"{wall_s:.1f} s" if bench_s is None else f"{bench_s:.1f} s on the bench, {wall_s:.1f} s"
         place = f" {phases[0].nodeid[phases[0].nodeid.index('[') :]}" if "[" in phases[0].nodeid else ""
         digits = len(str(self._total))
-        self._write(
-            f"[{self._over:>{digits}}/{self._total}] {outcome.value:<12} {said[0]['title']}{place}: {took}", _MARKUP[outcome]
-        )
+        self._write(f"[{self._over:>{digits}}/{self._total}] {word:<12} {said[0]['title']}{place}: {took}", _MARKUP[outcome])
 
     def _write(self, line: str, markup: dict[str, bool]) -> None:
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")

@@ -79,6 +79,7 @@ class Recording:
                 duration_s=round(report.duration, 6),
                 title=said["title"],
                 phase=report.when,
+                wrong_use=said.get("wrong_use", False),
             )
 
     @pytest.hookimpl(optionalhook=True)

@@ -42,6 +42,7 @@ __all__ = [
     "RepeaterNode",
     "SinglePhotonDetector",
     "TemperatureController",
+    "TimeStamper",
     "TimeTagger",
     "Transmitter",
 ]
@@ -154,6 +155,17 @@ class TimeTagger(Instrument, Protocol):
 
     def coincidences(self, gate_s: float) -> dict[tuple[int, int], int]:
         """Coincidences of the pairs of inputs that it counts, in the next ``gate_s`` seconds."""
+        ...
+
+
+class TimeStamper(TimeTagger, Protocol):
+    """A time tagger that tells when each click was (feature ``time-tags``)."""
+
+    def time_tags(self, gate_s: float) -> TagRecords:
+        """Every click of the next ``gate_s`` seconds by the tagger's own clock, from 0 at the beginning.
+
+        Its records' ``detector`` is the input less one. Clicks that the device says it lost are counted in ``lost``.
+        """
         ...
 
 

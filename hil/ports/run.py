@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Availability",
+    "BasisBalance",
     "BellCounts",
     "BlockReport",
     "CalibrationLog",
@@ -46,7 +47,8 @@ class BlockReport:
     Counts are by basis: key basis (0) and test basis (1). ``key_errors`` are counted exactly by error correction (None when
     it was not reached). ``sentence`` says in words why there is key or none. ``key_fingerprints`` are SHA-256 of the
     released keys. ``by_intensity`` holds (sent intensity number, basis, sifted, errors or None), ``chsh`` what
-    :class:`BellCounts` holds, where pairs were measured for it.
+    :class:`BellCounts` holds, where pairs were measured for it. ``barred``: the parties' own estimate would have let
+    it go on, and it gives no key because all of it was measured while a fault was in.
     """
 
     sequence: int
@@ -68,6 +70,7 @@ class BlockReport:
     chsh: tuple[tuple[int, int], ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     faults: tuple[str, ...] = ()
+    barred: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,10 @@ class Prediction:
     dark_counts_hz: float
     qber_ratio: float
     key_rate_bps: float
+    """After authentication keys were paid for."""
     block_s: float
     first_key_block_s: float
-    """Shortest block, in seconds, that would give any key; inf when none would."""
+    """Shortest block, in seconds, that would give any key, authentication not yet paid; inf when none would."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,23 @@ class CountGates:
     predicted_hz: float | None = None
     predicted_relative_uncertainty: float = 0.0
     """Expanded (95 %) relative uncertainty of the prediction, from the calibrations it rests on."""
+
+
+@dataclass(frozen=True)
+class BasisBalance:
+    """Clicks of the two detectors of one basis in n equal stretches, under light.
+
+    ``ones`` of bit 1 among ``clicks``, int64 (n,). ``subject`` names them, and which half by time of arrival, where there are
+    halves. ``declared_share`` of bit 1 is what the link as declared gives, ``mismatch`` how far from it detectors come to lie
+    that differ as much as they may.
+    """
+
+    subject: str
+    ones: npt.NDArray[np.int64]
+    clicks: npt.NDArray[np.int64]
+    declared_share: float
+    mismatch: float
+    simulated: bool
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class TestEvent(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     title: str = ""
     phase: str = "call"
+    wrong_use: bool = False
 
 
 class LatencyEvent(msgspec.Struct, frozen=True, kw_only=True):

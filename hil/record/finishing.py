@@ -18,6 +18,7 @@ from hil.record.header import default_versions
 from hil.record.outcome import settle
 from hil.record.series import describe
 from hil.record.timeline import timeline
+from hil.verdict import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,6 +134,7 @@ def _test(case: str, said: list[tuple[Event, TestEvent]]) -> model.TestEntry:
         duration_s=round(sum(phase.duration_s for phase in phases), 6),
         title=next((phase.title for phase in phases if phase.title), case),
         finished=_utc(max(event.wall_s for event, _ in said)),
+        wrong_use=worst is Outcome.ERROR and all(phase.wrong_use for phase in phases if phase.outcome is worst),
     )
 
 

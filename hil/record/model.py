@@ -98,6 +98,8 @@ class TestEntry(Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     title: str = ""
     finished: str = ""
+    wrong_use: bool = False
+    """An ERROR of the test itself, which asked for what there is not: nothing broke."""
 
 
 class DeviceEntry(Struct, frozen=True, kw_only=True):
@@ -153,6 +155,7 @@ class BlockEntry(Struct, frozen=True, kw_only=True):
     sentence: str = ""
     key_fingerprints: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    barred: bool = False
     link: str = ""
     case: str = ""
 

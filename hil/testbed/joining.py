@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hil.errors import UsageError
 from hil.ports.run import (
     Availability,
+    BasisBalance,
     BellCounts,
     CalibrationLog,
     CountGates,
@@ -126,6 +127,19 @@ def _gates(parts: Sequence[CountGates]) -> CountGates:
     return replace(first, gate_s=gate_s, counts=counts)
 
 
+def _balances(parts: Sequence[BasisBalance]) -> BasisBalance:
+    import numpy as np
+
+    first = parts[0]
+    if any(part.subject != first.subject for part in parts):
+        raise UsageError("clicks of one basis are counted on; these are of several")
+    return replace(
+        first,
+        ones=np.concatenate([part.ones for part in parts]),
+        clicks=np.concatenate([part.clicks for part in parts]),
+    )
+
+
 def _latencies(parts: Sequence[Latencies]) -> Latencies:
     import numpy as np
 
@@ -171,6 +185,7 @@ def _alike(what: Sequence[object], expected: str) -> None:
 _JOINS: dict[type, Callable[[Any], Any]] = {
     LinkRun: _runs,
     CountGates: _gates,
+    BasisBalance: _balances,
     Latencies: _latencies,
     Availability: _availabilities,
     CalibrationLog: _calibrations,

@@ -11,7 +11,7 @@ from hil.physics.prediction import predict
 from hil.pipeline.settings import KeyFate
 from hil.pipeline.transcript import TranscriptWriter
 from hil.ports.identity import EvidenceLevel
-from hil.testbed import lighting, measuring, running
+from hil.testbed import balancing, lighting, measuring, running
 from hil.testbed.detector import Detector
 from hil.testbed.distilling import Session, declared_source
 from hil.testbed.gamedays.key_history import note_blocks
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from hil.pipeline.stepping import Interceptor
     from hil.ports.detections import DetectionRecords, SourceDeclaration, TagRecords
     from hil.ports.roles import Attenuator, OpticalSwitch, PairSource, PowerMeter, Receiver, TemperatureController, Transmitter
-    from hil.ports.run import Availability, BlockReport, CalibrationLog, CountGates, InterClickGaps, LinkRun, Prediction
+    from hil.ports.run import (
+        Availability,
+        BasisBalance,
+        BlockReport,
+        CalibrationLog,
+        CountGates,
+        InterClickGaps,
+        LinkRun,
+        Prediction,
+    )
     from hil.ports.secret import SecretBytes
     from hil.testbed.channel.classical import TwoParties
     from hil.testbed.delivery import KeyDelivery
@@ -227,6 +236,13 @@ class Link:
     def count_gates(self, condition: Condition = "lit", gates: int = 20, gate: str | float = "100 ms") -> list[CountGates]:
         """Clicks of each detector in equal gates: ``lit`` as the link stands, ``dark`` without light and on the dark port."""
         return measuring.count_gates(self, condition, gates, gate)
+
+    def detector_balance(self, duration: str | float = "1 s", stretches: int = 20) -> list[BasisBalance]:
+        """Clicks of bit 1 and of both detectors of each basis, in equal stretches, with the light on (L1).
+
+        Of a receiver that tells times (L3) also those of the half of the clicks that come early, and of the late half.
+        """
+        return balancing.detector_balance(self, duration, stretches)
 
     def inter_click_gaps(self, duration: str | float = "1 s") -> list[InterClickGaps]:
         """Gaps between the clicks of each detector, in pulse periods (L3)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from hil import discovery, units
@@ -52,15 +53,16 @@ class Slo:
         for name in indicators:
             self._declare(name, **rule)
 
-    def judge(self, observation: Any, *indicators: str) -> tuple[Verdict, ...]:
+    def judge(self, observation: Any, *indicators: str, when: str = "") -> tuple[Verdict, ...]:
         """Verdicts of these indicators on an observation of hil.ports.run, or a list of one kind; nothing is raised for them.
 
-        Each rule is recorded before it is applied, each verdict after.
+        Each rule is recorded before it is applied, each verdict after. ``when`` tells subjects apart that are judged twice.
         """
         if not indicators:
-            raise UsageError(f"name the indicators to judge by: {', '.join(discovery.names('indicator'))}")
+            raise UsageError(f"name the indicators to judge by: {_known()}")
         objectives = [self._declare(name) for name in indicators]
-        return self._recorded(verdict for spec, objective in objectives for verdict in spec.judge(observation, objective))
+        found = (verdict for spec, objective in objectives for verdict in spec.judge(observation, objective))
+        return self._recorded(replace(each, subject=f"{each.subject}, {when}") if when else each for each in found)
 
     def check(self, observation: Any, *indicators: str) -> tuple[Verdict, ...]:
         """As :meth:`judge`, and raise for the worst.
@@ -88,7 +90,7 @@ class Slo:
         :meth:`check` does, unless ``check`` is off.
         """
         if not indicators:
-            raise UsageError(f"name the indicators to decide: {', '.join(discovery.names('indicator'))}")
+            raise UsageError(f"name the indicators to decide: {_known()}")
         questions = [Question(*self._declare(name, "sequential", budget=budget, **rule)) for name in indicators]
         take = measure or self._next_block(questions)
         answered = list(decide(questions, take, self.link.testbed.now_s))
@@ -155,7 +157,7 @@ class Slo:
         self, name: str, default: RuleKind = "fixed", budget: str | float | None = None, **rule: Any
     ) -> tuple[IndicatorSpec, Objective]:
         """The indicator and its objective, recorded the first time; from then on it stands."""
-        spec: IndicatorSpec = discovery.find("indicator", name)
+        spec: IndicatorSpec = discovery.find("indicator", name, python=True)
         known = self._declared.get(spec.name)
         if known is not None and not rule:
             return known
@@ -193,6 +195,10 @@ class Slo:
             conditional=objective.conditional,
         )
         return spec, objective
+
+
+def _known() -> str:
+    return ", ".join(name.replace("-", "_") for name in discovery.names("indicator"))
 
 
 def _passed(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:

@@ -11,15 +11,17 @@ from hil.bench.model import Bench
 from hil.bench.queries import simulated_devices
 from hil.bench.wording import nearest
 from hil.clock import SystemClock, VirtualClock
-from hil.errors import BenchError, HilError, MissingCapabilityError, ReplyError, UnknownNameError, UsageError
+from hil.errors import BenchError, HilError, MissingCapabilityError, ReplyError, UnknownNameError
 from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
+from hil.testbed.device_events import device_events
 from hil.testbed.guard import safe
 from hil.testbed.guard.protection import GuardSettings, lease_devices, start_guardian
 from hil.testbed.guard.pulse import Pulse, PulseClock
 from hil.testbed.guard.shared_file import state_folder
 from hil.testbed.injection.chaos_limits import ChaosLimits
+from hil.testbed.link_kinds import make_link
 from hil.testbed.opening import addresses_of, open_devices, several, shut
 from hil.testbed.tapes import NOT_MEASURED, open_tapes, replayed_devices
 from hil.testbed.twin import start_twins, twin_addresses
@@ -175,7 +177,8 @@ class Testbed:
                 tapes=tapes,
                 rehearsed=simulated - simulated_devices(loaded, simulate=False) if rehearse else None,
             )
-            made._record_devices()
+            for told in device_events(made):
+                made.record("device", **told)
             for text in guardian.tidings if guardian is not None else ():
                 logger.warning("%s", text)
                 made.record("note", text=text)
@@ -214,7 +217,7 @@ class Testbed:
         if name not in self.bench.link:
             raise UnknownNameError(f"bench {self.name} has no link {name!r}; expected {nearest(name, self.bench.link)}")
         if name not in self._links:
-            self._links[name] = self._make_link(name)
+            self._links[name] = make_link(self, name)
         return self._links[name]
 
     def chain(self, name: str) -> RelayChain:
@@ -258,6 +261,8 @@ class Testbed:
             self.end()
         if self._quarantined:
             raise BenchError(f"bench {self.name} is quarantined: {self._quarantined}. Look at it, then run `hil safe --clear`")
+        if self.guardian is not None and self.guardian.owed:
+            self._see_healed()
         if isinstance(self.clock, VirtualClock):
             self.clock.reset()
         if self._twins is not None:
@@ -275,6 +280,23 @@ class Testbed:
         if self._twins is not None or self.replayed:
             self._come_into_step()
         self.park()
+
+    def _see_healed(self) -> None:
+        """What was healed in the dark, by whomever, is looked at before a test gets the bench."""
+        from hil.testbed.injection.steady_proof import see_healed
+
+        self.pulse.watch()
+        try:
+            if self._tapes is not None:
+                self._tapes.section("steady state")
+            if self._twins is not None:
+                self._twins.control.reset(derive(self.seed, self.name, "steady state"))
+                self._come_into_step()
+            for link in self._links.values():
+                link.forget()
+            see_healed(self)
+        finally:
+            self.pulse.rest()
 
     def _come_into_step(self) -> None:
         """A reset twin was switched off and on, and some devices then say so once, in place of an answer."""
@@ -381,45 +403,3 @@ class Testbed:
         """Keep series of the present test beside the run's record, if there is one."""
         if self.folder is not None:
             save_series(self.folder, self.case, link, series)
-
-    def _record_devices(self) -> None:
-        for name, identity in self.identities.items():
-            declared = self.bench.device[name]
-            self.record(
-                "device",
-                name=name,
-                role=str(declared.__struct_config__.tag),
-                driver=declared.driver,
-                simulated=name in self.simulated_devices,
-                replayed=self.replayed,
-                vendor=identity.vendor,
-                model=identity.model,
-                serial=identity.serial,
-                firmware=identity.firmware,
-                bench=self.name,
-                site=declared.site,
-                calibration="; ".join(
-                    f"{what} due {entry.due} ({entry.certificate or 'no certificate'})"
-                    for what, entry in declared.calibration.items()
-                ),
-            )
-
-    def _make_link(self, name: str) -> Link | RecordedLink | RepeaterLink:
-        protocol = self.bench.link[name].protocol
-        if protocol == "recorded-pairs":
-            from hil.testbed.recordings.recorded_link import RecordedLink
-
-            return RecordedLink.of(self, name)
-        if protocol == "bb84-decoy":
-            from hil.testbed.link import Link
-
-            return Link(self, name)
-        if protocol == "entanglement-swapping":
-            from hil.testbed.repeater_link import RepeaterLink
-
-            return RepeaterLink(self, name)
-        if self.bench.link[name].entangled:
-            from hil.testbed.entangled_link import EntangledLink
-
-            return EntangledLink(self, name)
-        raise UsageError(f"link {name}: no link of protocol {protocol!r} can be run")

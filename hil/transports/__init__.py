@@ -5,7 +5,7 @@ scripted one from :mod:`hil.transports.tape`), keeps one lock across write and r
 the line is back in step. :func:`over_visa` and :func:`over_raw` pick the port for a resource string.
 """
 
-from hil.transports.opening import over_raw, over_visa, over_zmq
+from hil.transports.opening import over_raw, over_visa, over_zmq, over_zmq_pair
 from hil.transports.port import Port, SerialLine
 from hil.transports.recovery import Marker
 from hil.transports.replies import Exactly, Reply, Until
@@ -35,6 +35,7 @@ __all__ = [
     "over_raw",
     "over_visa",
     "over_zmq",
+    "over_zmq_pair",
     "own_carrier",
     "taping",
 ]

@@ -41,6 +41,11 @@ class Line:
             self.port.repeatable = repeatable
         self.port.send(data, timeout_s or self.timeout_s)
 
+    def gather(self) -> None:
+        """Keep what has come by now, for a stream that would outrun what the port itself holds; it is read later."""
+        while self.port.waiting():
+            self._buffer += self.port.receive(_CHUNK, self.timeout_s, b"")
+
     def read_until(self, terminator: bytes, timeout_s: float | None = None) -> bytes:
         """Everything up to ``terminator``, without it; DeviceTimeoutError when it does not come in time."""
         deadline = _Deadline(timeout_s or self.timeout_s)

@@ -9,9 +9,10 @@ from typing import Literal, Protocol
 
 from hil.errors import DeviceUnreachableError, UsageError
 
-__all__ = ["Port", "SerialLine", "peeked", "serial_url", "tcp_address", "unreachable"]
+__all__ = ["Port", "SerialLine", "peeked", "serial_url", "server_address", "tcp_address", "unreachable"]
 
 _TCP = re.compile(r"TCPIP\d*::(?P<host>.+)::(?P<port>\d+)::SOCKET", re.IGNORECASE)
+_SERVER = re.compile(r"ASRLsocket://(?P<host>[^/]+):(?P<port>\d+)(::INSTR)?", re.IGNORECASE)
 _SERIAL = re.compile(r"ASRL(?P<url>.+?)(::INSTR)?", re.IGNORECASE)
 
 
@@ -75,11 +76,14 @@ def tcp_address(resource: str) -> tuple[str, int] | None:
     return (match["host"].strip("[]"), int(match["port"])) if match else None
 
 
-def serial_url(resource: str) -> str:
-    """What pyserial opens for ``ASRL/dev/ttyUSB0::INSTR``, ``ASRL3::INSTR`` or ``ASRLsocket://host:port::INSTR``.
+def server_address(resource: str) -> tuple[str, int] | None:
+    """Host and port of ``ASRLsocket://host:port::INSTR``, a serial line behind a device server; None for anything else."""
+    match = _SERVER.fullmatch(resource)
+    return (match["host"].strip("[]"), int(match["port"])) if match else None
 
-    UsageError for anything else.
-    """
+
+def serial_url(resource: str) -> str:
+    """What pyserial opens for ``ASRL/dev/ttyUSB0::INSTR``, ``ASRL3::INSTR`` or another of its URLs; UsageError otherwise."""
     match = _SERIAL.fullmatch(resource)
     if match is None:
         raise UsageError(f"resource {resource!r}: expected TCPIP::host::port::SOCKET or ASRL/dev/serial/by-id/...::INSTR")

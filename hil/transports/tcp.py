@@ -1,11 +1,15 @@
-"""A plain TCP stream: for binary data planes of tens of megabytes, where a message-based layer would only copy."""
+"""A plain TCP stream: for binary data planes of tens of megabytes, where a message-based layer would only copy.
+
+And for serial lines behind a device server (``ASRLsocket://``): pyserial's own reads them byte by byte, waits 0.3 s at every
+closing, and does not tell a stream that ended from silence; a vendor's VISA library does not know them at all.
+"""
 
 from __future__ import annotations
 
 import socket
 
 from hil.errors import UsageError
-from hil.transports.port import peeked, tcp_address, unreachable
+from hil.transports.port import peeked, server_address, tcp_address, unreachable
 
 __all__ = ["TcpPort"]
 
@@ -13,17 +17,22 @@ _CHUNK = 1 << 18
 
 
 class TcpPort:
-    """Port over ``TCPIP::host::port::SOCKET`` without VISA. The end of the stream is noticed at once."""
+    """Port over ``TCPIP::host::port::SOCKET`` or ``ASRLsocket://host:port::INSTR`` without VISA.
 
-    reopens_clean = True
+    The end of the stream is noticed at once. A line behind a device server outlives the stream, so that reopening does not
+    clean it; how that line is set is the server's business.
+    """
 
     def __init__(self, device: str, resource: str) -> None:
         self.device = device
         self.resource = resource
+        self.reopens_clean = tcp_address(resource) is not None
         self._socket: socket.socket | None = None
-        address = tcp_address(resource)
+        address = tcp_address(resource) or server_address(resource)
         if address is None:
-            raise UsageError(f"{device}: resource {resource!r}: expected TCPIP::host::port::SOCKET")
+            raise UsageError(
+                f"{device}: resource {resource!r}: expected TCPIP::host::port::SOCKET or ASRLsocket://host:port::INSTR"
+            )
         self._address = address
 
     def open(self, timeout_s: float) -> None:

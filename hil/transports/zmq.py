@@ -1,7 +1,8 @@
 """ZMQ requests and replies (REQ/REP): a message out, a message back, each told from the next by a zero byte here.
 
 A ZMQ socket connects in the background and for ever; here a port where nobody is is found at opening, and a connection
-that ends is noticed at once. pyzmq comes with the extra ``zmq``.
+that ends is noticed at once. A pair (PAIR) is only read from: what is pushed on it comes as it is, message after message.
+pyzmq comes with the extra ``zmq``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from hil.errors import UsageError
 from hil.transports.port import unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import zmq
 
 __all__ = ["END_OF_MESSAGE", "ZmqPort"]
@@ -21,15 +24,20 @@ END_OF_MESSAGE = b"\0"
 
 
 class ZmqPort:
-    """Port over ``tcp://host:port``. Whatever is sent is one request, and has to be answered before the next."""
+    """Port over ``tcp://host:port``. Whatever is sent is one request, and has to be answered before the next.
+
+    ``pushed``: the other side speaks unasked, on a pair. ``locate`` tells at each opening where it is by then.
+    """
 
     reopens_clean = True
 
-    def __init__(self, device: str, resource: str) -> None:
+    def __init__(self, device: str, resource: str, *, pushed: bool = False, locate: Callable[[], str] | None = None) -> None:
         if not resource.startswith("tcp://"):
             raise UsageError(f"{device}: resource {resource!r}: expected tcp://HOST:PORT")
         self.device = device
         self.resource = resource
+        self._end = b"" if pushed else END_OF_MESSAGE
+        self._pushed, self._locate = pushed, locate
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._events: zmq.Socket[bytes] | None = None
@@ -38,9 +46,10 @@ class ZmqPort:
     def open(self, timeout_s: float) -> None:
         """Connect, and shake hands with somebody who speaks ZMQ."""
         zmq = _pyzmq(self.device)
+        self.resource = self._locate() if self._locate else self.resource
         self._unread = b""
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.REQ)
+        self._socket = self._context.socket(zmq.PAIR if self._pushed else zmq.REQ)
         self._socket.linger = 0
         watched = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
         try:
@@ -95,7 +104,7 @@ class ZmqPort:
             poller.register(watched, zmq.POLLIN)
         ready = dict(poller.poll(timeout_s * 1e3))
         if connection in ready:
-            return connection.recv() + END_OF_MESSAGE
+            return connection.recv() + self._end
         if ready and self._next_event(0.0) != zmq.EVENT_HANDSHAKE_SUCCEEDED:
             raise unreachable(self, "the device closed the connection")
         return b""

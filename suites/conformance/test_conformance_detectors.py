@@ -1,4 +1,4 @@
-"""Each single-photon detector: counts with and without light, and dead time."""
+"""Each single-photon detector: counts with and without light, and dead time; and how evenly those of a basis click."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hil.physics.prediction import detector_counts_hz
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hil import Detector, Slo
+    from hil import Detector, Link, Slo
     from hil.ports.run import CountGates, InterClickGaps
 
     Observation = TypeVar("Observation", CountGates, InterClickGaps)
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _SHARP = 40.0
 """Clicks that would fall into the tolerance of the dead time, were it not dead: enough to tell its edge."""
+
+
+_BALANCED = 20_000.0
+"""Clicks of the rarest detector: the share of half of them is then known to 0.35 %, where 2 % are allowed."""
 
 
 def _of(detector: Detector, observations: Iterable[Observation]) -> Observation:
@@ -38,6 +42,15 @@ def test_photon_counts(detector: Detector, slo: Slo) -> None:
     slo.declare("photon_counts")
     gates = detector.link.count_gates("lit", gates=20, gate="100 ms")
     slo.check(_of(detector, gates), "photon_counts")
+
+
+@pytest.mark.hil_level("L1")
+def test_detector_balance(link: Link, slo: Slo) -> None:
+    """Both detectors of each basis click as often as declared, early and late clicks alike where times are told."""
+    slo.declare("detector_balance")
+    fewest_hz = min(detector_counts_hz(link.testbed.bench, link.name).values())
+    duration_s = min(max(1.0, _BALANCED / fewest_hz), 60.0)
+    slo.check(link.detector_balance(duration_s), "detector_balance")
 
 
 @pytest.mark.hil_level("L3")

@@ -13,7 +13,7 @@ import pytest
 
 from hil.clock import VirtualClock
 from hil.errors import HilError
-from hil.suites.contracts.relay import can_relay, relay_to
+from hil.suites.contracts.relaying import can_relay, relay_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

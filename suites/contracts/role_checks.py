@@ -40,6 +40,7 @@ NEEDS = {
     "enable": "set_enabled",
     "singles": "singles",
     "tec": "set_setpoint_c",
+    "time-tags": "time_tags",
     "wavelength": "set_wavelength_nm",
 }
 """What a feature lets a test call."""
@@ -57,6 +58,9 @@ READINGS: dict[str, tuple[float, float]] = {
 
 WAYS_AROUND_THE_SETTER = {"write", "query", "send", "ask", "raw", "transport", "command"}
 GATE_S = 0.02
+LONG_GATE_S = 0.5
+MANY = 25
+"""Where so many clicks are due, none come once in 1e10 times."""
 
 
 def building_touches_nothing(case: Case) -> None:
@@ -244,6 +248,30 @@ def _counts_are_whole(driver: Any) -> int:
     return len(found)
 
 
+def time_tags_are_those_of_the_gate(case: Case) -> None:
+    """In order, in whole ticks of the tagger's own clock from the beginning of the gate to its end, each of an input it has.
+
+    They agree with its counters in another gate on which inputs click at all, as far as clicks are many enough to tell.
+    """
+    with case.driver() as driver:
+        if "time-tags" not in driver.capabilities.features:
+            pytest.skip(f"this {case.role} tells no times")
+        began_ns = case.direct.clock.now_ns()
+        tags, counted = driver.time_tags(LONG_GATE_S), driver.singles(LONG_GATE_S)
+        assert case.direct.clock.now_ns() - began_ns >= 2e9 * LONG_GATE_S, "the bench's time did not pass"
+    ticks, tick_s, inputs = tags.ticks, float(tags.clock.tick_s), len(counted)
+    assert tags.live_s == LONG_GATE_S
+    assert abs((tags.end - tags.first) * tick_s - LONG_GATE_S) <= tick_s, "its ticks do not fill the gate"
+    assert ticks.shape == tags.detector.shape
+    assert (ticks[1:] >= ticks[:-1]).all(), "clicks are out of order"
+    assert ((ticks >= tags.first) & (ticks < tags.end)).all(), "a click lies outside the gate"
+    assert (tags.detector < inputs).all(), "a click at an input that it does not have"
+    for number, count in enumerate(counted):
+        found = int((tags.detector == number).sum())
+        assert found < MANY or count, f"input {number + 1} counts nothing, but has {found} time tags"
+        assert count < MANY or found, f"input {number + 1} counts {count}, but has no time tag"
+
+
 def _read(driver: Any, setter: Setter) -> float:
     value: float = getattr(driver, setter.read)()
     return value
@@ -373,4 +401,5 @@ ROLE_CHECKS: tuple[Check, ...] = (
     asks_before_it_moves,
     offers_no_way_around_its_setter,
     readings_are_in_the_unit_of_their_name,
+    time_tags_are_those_of_the_gate,
 )

@@ -73,6 +73,8 @@ def case_of(device: str) -> Iterator[Case]:
     bench, clock = next(bench for bench in BENCHES if device in bench.device), VirtualClock()
     declared = bench.device[device]
     with TwinHost(bench, [device], 5, clock, serial_lines=LINES) as host:
+        if bench.bench.name == "shelf":
+            host.world.set_biased("bob", 0, biased=True)  # dark counts, for what counts
         at = host.addresses[device]
         settings = DeviceSettings(
             device, at.resource, clock, data_resource=at.data_resource, envelope=envelope_of(declared), declared=declared
@@ -284,6 +286,45 @@ def reads_in_kelvin_and_fractions(case: Case, _patch: pytest.MonkeyPatch) -> Non
         **{"counts": lambda good, self, gate_s: good(self, gate_s) + 0.5} if case.role == "detector" else {},
         **{"singles": singles} if case.role == "time-tagger" else {},
     )
+
+
+def _with_tags(change: Callable[[Any], dict[str, Any]]) -> Callable[[Case, pytest.MonkeyPatch], None]:
+    """A driver whose time tags have something of them changed."""
+
+    def time_tags(good: Any, self: Any, gate_s: float) -> Any:
+        tags = good(self, gate_s)
+        return replace(tags, **change(tags))
+
+    return lambda case, _patch: in_driver(case, time_tags=time_tags)
+
+
+def gives_its_ticks_another_length(case: Case, patch: pytest.MonkeyPatch) -> None:
+    _with_tags(lambda tags: {"clock": replace(tags.clock, tick_s=tags.clock.tick_s * 1000)})(case, patch)
+
+
+def tells_the_last_first(case: Case, patch: pytest.MonkeyPatch) -> None:
+    _with_tags(lambda tags: {"ticks": tags.ticks[::-1]})(case, patch)
+
+
+def counts_times_from_another_beginning(case: Case, patch: pytest.MonkeyPatch) -> None:
+    _with_tags(lambda tags: {"ticks": tags.ticks + tags.end})(case, patch)
+
+
+def counts_inputs_from_one(case: Case, patch: pytest.MonkeyPatch) -> None:
+    _with_tags(lambda tags: {"detector": tags.detector + 1})(case, patch)
+
+
+def tells_no_times(case: Case, patch: pytest.MonkeyPatch) -> None:
+    _with_tags(lambda tags: {"ticks": tags.ticks[:0], "detector": tags.detector[:0]})(case, patch)
+
+
+TAGS = (
+    gives_its_ticks_another_length,
+    tells_the_last_first,
+    counts_times_from_another_beginning,
+    counts_inputs_from_one,
+    tells_no_times,
+)
 
 
 # --- the wire ---------------------------------------------------------------------------------------------------------------
@@ -498,6 +539,7 @@ PLANTED = (
     Planted(moves_unasked, role.asks_before_it_moves, MOVING),
     Planted(has_a_raw_write, role.offers_no_way_around_its_setter),
     Planted(reads_in_kelvin_and_fractions, role.readings_are_in_the_unit_of_their_name, COUNTED_OR_HEATED),
+    *(Planted(defect, role.time_tags_are_those_of_the_gate, frozenset({ZMQ})) for defect in TAGS),
     Planted(
         remembers_who_it_is, wire.silence_is_a_timeout, STREAMS, (device.a_device_without_power_is_an_error_with_its_name,)
     ),

@@ -46,6 +46,8 @@ class Eve(Table, frozen=True, kw_only=True):
     """Share of the pulses whose photons she counts, splits and blocks."""
     time_shift_s: Seconds = field(name="time_shift", default=0.0)
     """By how much she makes pulses early or late, at random."""
+    late_fraction: Ratio = 0.5
+    """Of the pulses that she shifts, those that come late."""
     blinding_power_w: Watts = field(name="blinding_power", default=0.0)
     """Continuous light that she sends towards the receiver from the end of the fibre."""
 

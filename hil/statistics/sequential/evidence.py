@@ -31,8 +31,8 @@ __all__ = ["MANY_EVENTS", "Bets", "Evidence", "always_valid", "bets", "log_held"
 Bets = tuple[tuple[float, float], ...]
 """Multiples of the limit that a bet is spread over, and their weights."""
 
-MANY_EVENTS = 8.0
-"""Events in a block at the limit, from which on its error rate is seen in itself."""
+MANY_EVENTS = 8.0 - 1e-9
+"""Events in a block at the limit, eight or a rounding error less, from which on its error rate is seen in itself."""
 
 _FEW_BELOW: Bets = ((0.03, 0.01), (0.25, 0.03), (0.5, 0.9), (0.75, 0.04), (0.93, 0.02))
 _FEW_ABOVE: Bets = ((1.07, 0.02), (1.18, 0.04), (1.4, 0.07), (2.0, 0.8), (4.0, 0.07))

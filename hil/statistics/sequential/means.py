@@ -122,7 +122,7 @@ class MeanValues:
         scale = max(abs(off), math.sqrt(float(squares.max())))
         if self.n < 2 or scale == 0.0:
             return 0.0
-        off, both, squares = off / scale, both / scale, squares / scale**2
+        off, both, squares = off / scale, both / scale, squares / scale / scale
         about = squares - 2.0 * off * both + off**2 * ones
         if not float(about.min()) > 0.0:  # every value is this one
             return 0.0

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hil.clock import NS_PER_S
-from hil.errors import BenchError, HilError, Inconclusive, MissingCapabilityError, ObjectiveMissedError
+from hil.errors import BenchError, FaultUseError, HilError, Inconclusive, MissingCapabilityError, ObjectiveMissedError
 from hil.history.checkers import CHECKERS
 from hil.history.checking import check
 from hil.history.steps import History
@@ -29,6 +29,7 @@ from hil.testbed.steps import through
 from hil.verdict import Outcome, merge
 
 if TYPE_CHECKING:
+    from hil.errors import Mistake
     from hil.gamedays.model import Gameday, PlannedFault
     from hil.ports.run import FaultWindow, LinkRun
     from hil.record.series import Series
@@ -99,8 +100,7 @@ class GamedayRun:
     # --- the day ------------------------------------------------------------------------------------------------------
 
     def _day(self, chaos: Chaos) -> None:
-        for planned in self.gameday.fault:  # before anything is judged: a day that cannot be has no verdicts
-            chaos.try_out(_python_name(planned), planned.target or None, **_given(planned))
+        self._try_out(chaos)
         steady = self._steady("before")
         self._begins_s = self._testbed.now_s()
         self._schedule(chaos)
@@ -112,11 +112,23 @@ class GamedayRun:
         if self._applications is not None and not self._applications.use_up():
             self._testbed.record("note", text="what was stored could not all be asked for", link=self.link.name)
 
+    def _try_out(self, chaos: Chaos) -> None:
+        """Before anything is judged: a day that cannot be on this bench has no verdicts; FaultUseError says all of it."""
+        mistakes: list[Mistake] = []
+        for number, planned in enumerate(self.gameday.fault):
+            try:
+                chaos.try_out(_python_name(planned), planned.target or None, **_given(planned))
+            except FaultUseError as error:
+                where = f"fault[{number}], {planned.fault}"
+                mistakes += [replace(mistake, where=f"{where}: {mistake.where}") for mistake in error.mistakes]
+        if mistakes:
+            raise FaultUseError(f"game day {self.gameday.gameday.name}", tuple(mistakes))
+
     def _steady(self, when: str) -> LinkRun:
         """Run in peace and judge it; BenchError where that is no steady state to begin with."""
         run = self.link.run(self.gameday.steady_state.over_s)
         self._serve()
-        verdicts = self._slo.judge(run, *self.gameday.steady_state.indicators)
+        verdicts = self._slo.judge(run, *self.gameday.steady_state.indicators, when=when)
         self.steady += [_entry(f"{verdict.indicator}, {when}", verdict) for verdict in verdicts]
         wrong = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
         if wrong and when == "before":

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from hil.bench.toml_file import locate, read_toml
-from hil.bench.walk import build, walk
+from hil.bench.walk import build, readable, walk
 from hil.errors import GamedayFileError
 from hil.gamedays.model import Gameday
-from hil.testbed.gamedays.gameday_checks import check
+from hil.testbed.gamedays.gameday_checks import check, replayed_from
 
 if TYPE_CHECKING:
     from hil.errors import Mistake
     from hil.gamedays.model import PlannedFault
 
 __all__ = ["load_gameday", "shipped_gamedays"]
-
-_REPLAY = "replay "
 
 
 def shipped_gamedays() -> dict[str, Path]:
@@ -40,12 +38,15 @@ def load_gameday(name_or_path: str | Path) -> Gameday:
     raw = read_toml(path, "game day", GamedayFileError)
     mistakes: list[Mistake] = []
     walked = walk(raw, Gameday, "", mistakes)
-    if not mistakes:
-        gameday = _beside(cast("Gameday", build(walked)), path.parent)
-        mistakes += check(gameday)
+    mistakes += [found for found in check(readable(walked), path.parent) if not _told(found, mistakes)]
     if mistakes:
         raise GamedayFileError(str(path), tuple(mistakes))
-    return gameday
+    return _beside(cast("Gameday", build(walked)), path.parent)
+
+
+def _told(found: Mistake, mistakes: list[Mistake]) -> bool:
+    """Whether it only follows from a key of the same place that could not be read."""
+    return any(f"{mistake.where}.".startswith(f"{found.where}.") for mistake in mistakes)
 
 
 def _beside(gameday: Gameday, folder: Path) -> Gameday:
@@ -57,7 +58,4 @@ def _beside(gameday: Gameday, folder: Path) -> Gameday:
 
 
 def _found(fault: PlannedFault, folder: Path) -> PlannedFault:
-    if not fault.waveform.startswith(_REPLAY):
-        return fault
-    recording = folder / fault.waveform.removeprefix(_REPLAY).strip()
-    return msgspec.structs.replace(fault, waveform=f"{_REPLAY}{recording}")
+    return msgspec.structs.replace(fault, waveform=replayed_from(fault.waveform, folder))

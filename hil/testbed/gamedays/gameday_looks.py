@@ -36,7 +36,7 @@ _HALF = 0.5
 class Look:
     """After one block, which ran from ``start_s`` to ``end_s``: whether it gave key, and what each signal that is on says.
 
-    ``barred``: it could not give key whatever the link made of it, as this framework takes none from a fault's own detections.
+    ``barred``: the parties would have gone on with it, and this framework took no key of it.
     """
 
     time_s: float
@@ -65,19 +65,19 @@ class Watch:
             start_s=block.start_s,
             end_s=block.end_s,
             released=block.released,
-            barred=self._barred(block),
+            barred=block.barred,
             signals=dict(self._signals(run, refused)),
         )
 
     def _signals(self, run: LinkRun, refused: str) -> Iterator[tuple[str, str]]:
         block = run.blocks[-1]
-        if not block.released and not self._barred(block):
+        if not block.released and not block.barred:  # a key that this framework refused says nothing of the link
             yield "no-key", block.sentence
         (verdict,) = self._qber.judge(run, self._limit)
         if verdict.outcome is Outcome.FAIL:
             yield "qber", verdict.reason
         rate_bps = run.net_secret_bits / (block.end_s - block.start_s)
-        if rate_bps < _HALF * self._rate_bps and not self._barred(block):
+        if rate_bps < _HALF * self._rate_bps and not block.barred:
             yield "key-rate", f"{rate_bps:,.0f} bit/s, {self._rate_bps:,.0f} bit/s in the steady state"
         counts_hz, counted_s = _counts(run)
         sigma_hz = math.sqrt(max(counts_hz, 1.0 / counted_s) / counted_s + self._counts_hz / self._counted_s)
@@ -92,10 +92,6 @@ class Watch:
         for name in self._link.device_names:
             if (says := testbed.device(name).identity()) != testbed.identities[name]:
                 yield "identity", f"{name} is {says} now"
-
-    def _barred(self, block: BlockReport) -> bool:
-        """A key that this framework refused says nothing of the link: no signal may come of it."""
-        return not block.released and block.detections > 0 and self._link.windows.cover(block.start_s, block.end_s)
 
 
 class Aborts:

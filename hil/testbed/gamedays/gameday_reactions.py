@@ -37,10 +37,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Found:
-    """When a reaction was there, in bench time, and in words how it showed; None where it was not."""
+    """When a reaction was there, in bench time, and in words how it showed; None where it was not.
+
+    ``undecided``: it cannot be told whether it was, as what was seen was this framework's own doing.
+    """
 
     at_s: float | None
     words: str
+    undecided: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,13 @@ def _entry(number: int, window: FaultWindow, made: _Reaction) -> ReactionEntry:
     measured_s = None if made.found.at_s is None else max(0.0, made.found.at_s - made.from_s)
     met = measured_s is not None and (made.within_s is None or measured_s <= made.within_s + _EARLY)
     judged = made.judged or made.within_s is not None
+    outcome = Outcome.INCONCLUSIVE if made.found.undecided else Outcome.PASS if met else Outcome.FAIL
     return ReactionEntry(
         number=number,
         fault=window.fault,
         target=window.target,
         what=made.what,
-        outcome=Outcome.SKIPPED if not judged else Outcome.PASS if met else Outcome.FAIL,
+        outcome=outcome if judged else Outcome.SKIPPED,
         words=made.found.words,
         expected_s=made.within_s,
         measured_s=measured_s,
@@ -110,25 +115,43 @@ def _detected(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
 
 
 def _stopped(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
-    """The last key, or delivery, of the fault's time, if a look after it found none."""
-    if expect.stops == "delivery":
-        # what is asked at the moment of healing is answered after it
-        during = [step for step in seen.history if window.start_s < step.time_s < window.end_s - _EARLY]
-        asked = [step for step in during if step.step == "enc"]
-        turns = [(step.time_s, step.outcome == "ok") for step in asked]
-    else:
-        # a block that ends after healing is made of later detections too
-        turns = [(look.end_s, look.released) for look in _within(window, seen.looks) if look.end_s <= window.end_s + _EARLY]
-    what = "delivery" if expect.stops == "delivery" else "key"
+    """The last key, or delivery, of the fault's time, if a look after it found none and the link itself refused it."""
+    inside = _within(window, seen.looks)
+    return _delivery_stopped(window, inside, seen) if expect.stops == "delivery" else _key_stopped(window, inside)
+
+
+def _key_stopped(window: FaultWindow, inside: list[Look]) -> _Found:
+    """A barred block counts as one that gave key: the parties would have gone on with it."""
+    # a block that ends after healing is made of later detections too
+    turns = [look for look in inside if look.end_s <= window.end_s + _EARLY]
     if not turns:
-        return _Found(None, f"nobody looked for {what} while the fault was in")
+        return _Found(None, "nobody looked for key while the fault was in")
+    if turns[-1].released:
+        return _Found(None, "key went on until the fault was over")
+    barred = sum(look.barred for look in turns)
+    if turns[-1].barred:
+        said = f"{barred} of {len(turns)} blocks were barred by this framework; the parties would have gone on with the last"
+        return _Found(None, f"{said}: nothing tells that the link stopped", undecided=True)
+    last_s = max((look.end_s for look in turns if look.released or look.barred), default=window.start_s)
+    none = sum(look.end_s > last_s for look in turns)
+    went_on = f", after {barred} barred ones that the parties would have gone on with" if barred else ""
+    return _Found(last_s, f"no key in the {none} blocks from then on, which the parties themselves refused{went_on}")
+
+
+def _delivery_stopped(window: FaultWindow, inside: list[Look], seen: Seen) -> _Found:
+    # what is asked at the moment of healing is answered after it
+    during = [step for step in seen.history if window.start_s < step.time_s < window.end_s - _EARLY]
+    turns = [(step.time_s, step.outcome == "ok") for step in during if step.step == "enc"]
+    if not turns:
+        return _Found(None, "nobody looked for delivery while the fault was in")
     if turns[-1][1]:
-        return _Found(None, f"{what} went on until the fault was over")
+        return _Found(None, "delivery went on until the fault was over")
+    if barred := sum(look.barred for look in inside):
+        said = f"{barred} blocks were barred by this framework, so that stores may have run dry by its doing"
+        return _Found(None, f"{said}: nothing tells that the link stopped", undecided=True)
     last_s = max((time_s for time_s, gave in turns if gave), default=window.start_s)
-    none = sum(not gave for time_s, gave in turns if time_s > last_s)
-    barred = sum(look.barred for look in _within(window, seen.looks)) if what == "key" else 0
-    by_rule = f", {barred} of them barred: this framework takes no key from a fault's own detections" if barred else ""
-    return _Found(last_s, f"no {what} in the {none} turns from then on{by_rule}")
+    none = sum(time_s > last_s for time_s, _ in turns)
+    return _Found(last_s, f"no delivery in the {none} turns from then on")
 
 
 def _alerted(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:

@@ -27,6 +27,7 @@ import msgspec
 from hil.errors import BenchError
 from hil.testbed.guard.greeting import connect, greeted
 from hil.testbed.guard.lease import LEASE_S
+from hil.testbed.guard.steady import Owed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from hil.bench.model import Bench
     from hil.ports.spec import Undo
+    from hil.testbed.guard.steady import Steady
 
 __all__ = ["HUNTED_BY", "Guardian", "status"]
 
@@ -53,14 +55,16 @@ _LONGEST_BEAT_S = 1.0
 class Guardian:
     """A connection to a guardian; :meth:`start` makes one to a process of its own.
 
-    ``tidings``: in words, what earlier runs had left broken and was healed first. ``where`` names the guardian for messages,
-    ``unfit`` says why nothing real may be broken under it; empty where it may.
+    ``tidings``: in words, what earlier runs had left broken and was healed first; ``owed``: of what was healed nobody has seen
+    yet that the steady state is back. ``where`` names the guardian for messages, ``unfit`` says why nothing real may be broken
+    under it; empty where it may.
     """
 
     def __init__(self, incoming: IO[bytes], outgoing: IO[bytes], *, where: str, unfit: str = "") -> None:
         self.where = where
         self.unfit = unfit
         self.tidings: tuple[str, ...] = ()
+        self.owed: tuple[Owed, ...] = ()
         self.pid = 0
         self._incoming = incoming
         self._outgoing = outgoing
@@ -177,6 +181,7 @@ class Guardian:
             raise BenchError(f"who listens {self.where} does not know the token of its guardian; nothing is entrusted to it")
         self.pid = answer["ready"]
         self.tidings = tuple(answer["tidings"])
+        self._hear_owed(answer)
 
     def beats(self, silent_s: Callable[[], float], lease_s: float, *besides: Callable[[float], None]) -> None:
         """From now on tell it, several times in a lease, how long the test has been silent; ``besides`` are told as well."""
@@ -193,14 +198,21 @@ class Guardian:
         thread.start()
         self._at_close.callback(thread.join)
 
-    def hold(self, number: int, undos: Iterable[Undo], fault: str = "a fault") -> None:
-        """Leave the undos of one fault with it; returns once it has them on its disk. BenchError when it does not answer."""
-        told = [{"device": undo.device, "setting": undo.setting, "value": undo.value} for undo in undos]
-        self._tell({"hold": number, "undos": told, "fault": fault})
+    def hold(self, number: int, undos: Iterable[Undo], fault: str = "a fault", *, steady: Steady | None = None) -> None:
+        """Leave the undos of one fault with it; returns once it has them on its disk. BenchError when it does not answer.
 
-    def release(self, number: int) -> None:
-        """The fault is healed: nothing is left to undo of it."""
-        self._tell({"release": number})
+        ``steady``: how the link stood before, to be compared with once somebody else has healed it.
+        """
+        told = [{"device": undo.device, "setting": undo.setting, "value": undo.value} for undo in undos]
+        self._tell({"hold": number, "undos": told, "fault": fault, "steady": msgspec.to_builtins(steady)})
+
+    def release(self, number: int, *, seen: bool = True) -> None:
+        """The fault is healed: nothing is left to undo of it; unless that was ``seen``, a look at the steady state is owed."""
+        self._hear_owed(self._tell({"release": number, "seen": seen}))
+
+    def settle(self, owed: Owed) -> None:
+        """That steady state is back."""
+        self._hear_owed(self._tell({"settled": owed.key}))
 
     def quarantine(self, devices: Iterable[str], why: str) -> None:
         """Keep every later run from these devices."""
@@ -226,6 +238,9 @@ class Guardian:
             self._at_close.close()
             self._reader.join()
             self._incoming.close()
+
+    def _hear_owed(self, answer: dict[str, Any]) -> None:
+        self.owed = tuple(msgspec.convert(answer.get("owed", []), list[Owed]))
 
     def _listen(self) -> None:
         with suppress(OSError, ValueError):

@@ -27,9 +27,10 @@ from hil.errors import BenchError, HilError
 from hil.ports.spec import Undo
 from hil.testbed.guard import quarantine
 from hil.testbed.guard.holder import Holder
-from hil.testbed.guard.journal import Journal, journals_of
+from hil.testbed.guard.journal import Journal, journals_of, owing
 from hil.testbed.guard.lease import Lease
 from hil.testbed.guard.shared_file import state_folder
+from hil.testbed.guard.steady import Steady
 from hil.testbed.guard.ward import Outcome, Ward, guarded
 
 __all__ = ["Session", "guard", "main"]
@@ -80,8 +81,11 @@ class Session:
             self._alive_s = time.monotonic() - float(words["beat"])
             return None
         if "release" in words:
-            self._journal.release(words["release"])
-            return {}
+            self._journal.release(words["release"], seen=words["seen"])
+            return {"owed": self.owed}
+        if "settled" in words:
+            self._settle(words["settled"])
+            return {"owed": self.owed}
         if "quarantine" in words:
             self._impose([(name, words["quarantine"]) for name in words["devices"]])
             return {}
@@ -89,6 +93,11 @@ class Session:
             self._clear()
             return {}
         return self._hold(words)
+
+    @property
+    def owed(self) -> list[Any]:
+        """Looks at a steady state that this bench owes, of whatever run."""
+        return [msgspec.to_builtins(each) for _, each in owing(self._folder, self._addresses.values())]
 
     @property
     def silent_s(self) -> float:
@@ -102,10 +111,11 @@ class Session:
 
     def _hold(self, words: dict[str, Any]) -> dict[str, Any]:
         undos = [Undo(**each) for each in words["undos"]]
+        steady = msgspec.convert(words["steady"], Steady | None)
         if strangers := [undo.device for undo in undos if undo.device not in self._ward]:
             return {"error": f"it does not guard {strangers[0]}"}
         try:
-            self._journal.hold(words["hold"], words["fault"], undos)
+            self._journal.hold(words["hold"], words["fault"], undos, steady)
         except OSError as error:  # a full disk, say: what is not on it is not confirmed
             return {"error": f"its journal cannot be written: {error}"}
         return {}
@@ -170,16 +180,29 @@ class Session:
             self.tidings.append(f"{words}; NOT healed: {'; '.join(f'{name} {why}' for name, why in outcome.troubles)}")
             return
         journal.finish()
-        self.tidings.append(f"{words}; healed: {', '.join(outcome.healed)}")
+        later = "; whether the steady state is back is looked at before the next test" if journal.owed else ""
+        self.tidings.append(f"{words}; healed: {', '.join(outcome.healed)}{later}")
 
     def _clear(self) -> None:
-        """The bench was parked and seen so: whatever could not be healed before is forgotten."""
+        """The bench was parked and seen so: whatever could not be healed before, or be seen to be, is forgotten."""
         quarantine.clear(self._folder, self._addresses)
+        for _, each in owing(self._folder, self._addresses.values()):
+            self._settle(each.key)
         for path in journals_of(self._folder, self._addresses.values()):
             if path != self._journal.path:
                 other = Journal.at(path, SystemClock(), _PATIENCE_S)
-                other.finish()
+                other.forget()
                 other.close()
+
+    def _settle(self, key: str) -> None:
+        """A look that was owed was taken; whichever journal has it."""
+        for path, each in owing(self._folder, self._addresses.values()):
+            if each.key == key:
+                journal = self._journal if path == self._journal.path else Journal.at(path, SystemClock(), _PATIENCE_S)
+                journal.settle(key)
+                if journal is not self._journal:
+                    journal.tidy()
+                    journal.close()
 
     def _refuse_quarantined(self) -> None:
         if found := quarantine.in_force(self._folder, self._addresses):
@@ -198,7 +221,7 @@ def guard(incoming: IO[bytes], outgoing: IO[bytes], hello: dict[str, Any], *, el
         _answer(outgoing, {"seq": hello["seq"], "error": str(error)})
         return False
     _preload()
-    ready = {"seq": hello["seq"], "ready": os.getpid(), "tidings": session.tidings}
+    ready = {"seq": hello["seq"], "ready": os.getpid(), "tidings": session.tidings, "owed": session.owed}
     _answer(outgoing, ready | hello.get("answer", {}))
     inbox: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_hear, args=(incoming, inbox), daemon=True).start()

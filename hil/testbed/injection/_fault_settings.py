@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from dataclasses import MISSING, fields, replace
-from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hil.errors import UsageError
-from hil.ports.waveform import Burst, Ramp, RandomWalk, Replay, Step
-from hil.units import parse
+from hil.bench.wording import nearest
+from hil.errors import FaultUseError, Mistake, UsageError
+from hil.ports.units import unit_of
+from hil.units import accepted, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from dataclasses import Field
 
     from hil.ports.spec import FaultSpec
-    from hil.ports.waveform import Waveform
 
-__all__ = ["duration_s", "in_words", "scaled", "settings_of", "waveform_of"]
+__all__ = ["duration_s", "in_words", "python_name", "scaled", "settings_of", "together"]
 
 _QUANTITIES = {
     "hz": "rate",
@@ -32,55 +30,55 @@ _QUANTITIES = {
     "ratio": "ratio",
     "bps": "bit rate",
 }
-_UNITS = {
-    "hz": "Hz",
-    "s": "s",
-    "c": "degC",
-    "k": "K",
-    "db": "dB",
-    "km": "km",
-    "w": "W",
-    "ratio": "",
-    "bps": "bit/s",
-    "bytes": "bytes",
-    "rad": "rad",
-    "nm": "nm",
-    "ppm": "ppm",
-    "keys": "keys",
-    "counts": "counts",
-    "bits": "bits",
-    "number": "",
-}
-_WAVEFORMS = "'step', 'ramp 20 s', 'burst 2 s every 10 s', 'random-walk 1 s' or 'replay FILE.csv' (columns time_s,level)"
 _KELVIN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(m?)K\s*")
 
 
+class _NoNumberError(Exception):
+    """A value in no form that its unit accepts."""
+
+
+def python_name(spec: FaultSpec) -> str:
+    """The fault as tests call it."""
+    return spec.name.replace("-", "_")
+
+
 def settings_of(spec: FaultSpec, given: Mapping[str, Any]) -> Any:
-    """The fault's settings; UsageError names what is unknown, missing or in no form that is accepted."""
-    word = spec.name.replace("-", "_")
-    known = {info.name: info for info in fields(spec.settings)}
+    """The fault's settings; FaultUseError names all that is unknown, missing, in no accepted form or out of range."""
+    known: dict[str, Field[Any]] = {info.name: info for info in fields(spec.settings)}
     values: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    named: set[str] = set()
     for name, value in given.items():
         key = name if name in known else _full_name(name, value, known)
-        if key is None or key in values:
-            listed = ", ".join(known) or "none"
-            raise UsageError(
-                f"{word}: no setting {name!r} (or given twice, or a bare name with a bare number); known: {listed}"
-            )
-        values[key] = value if known[key].type == "str" else _number(f"{word}: {key}", value, key.rpartition("_")[2])
-    missing = [name for name, info in known.items() if info.default is MISSING and name not in values]
-    if missing:
-        raise UsageError(f"{word}: {', '.join(missing)} not given; expected e.g. {word}({missing[0]}=...)")
+        if key is None:
+            mistakes.append(_unknown(name, value, known))
+        elif key in named:
+            mistakes.append(Mistake(name, f"{value!r}, {key} a second time", f"{key} once"))
+        else:
+            named.add(key)
+            try:
+                values[key] = _value(known[key], value)
+            except _NoNumberError:
+                mistakes.append(Mistake(name, repr(value), _form(known[key])))
+    mistakes += [
+        Mistake(name, "nothing", _form(info)) for name, info in known.items() if info.default is MISSING and name not in named
+    ]
+    mistakes += _refused(spec, known, values, whole=not mistakes)
+    if mistakes:
+        raise FaultUseError(python_name(spec), tuple(mistakes))
     return spec.settings(**values)
 
 
-def duration_s(value: str | float | None) -> float | None:
-    """``"30 s"`` or seconds, above zero; None stays None."""
+def duration_s(value: str | float | None, what: str = "duration") -> float | None:
+    """``"30 s"`` or seconds, above zero; None stays None. FaultUseError for others."""
     if value is None:
         return None
-    seconds = _number("duration", value, "s")
+    try:
+        seconds = _number(value, "s")
+    except _NoNumberError:
+        seconds = math.nan
     if not seconds > 0.0:
-        raise UsageError(f"duration = {value!r}: expected a time above zero, such as '2 s'")
+        raise FaultUseError("chaos", (Mistake(what, repr(value), "a time above zero, such as '2 s'"),))
     return seconds
 
 
@@ -90,8 +88,8 @@ def in_words(settings: Any) -> str:
     for info in fields(settings):
         value = getattr(settings, info.name)
         if value is not None:
-            name, _, unit = info.name.rpartition("_")
-            said.append(f"{info.name} {value}" if isinstance(value, str) else f"{name} {value:g} {_UNITS[unit]}".strip())
+            name = info.name.rpartition("_")[0]
+            said.append(f"{info.name} {value}" if isinstance(value, str) else f"{name} {value:g} {unit_of(info.name)}".strip())
     return ", ".join(said)
 
 
@@ -100,61 +98,38 @@ def scaled(spec: FaultSpec, settings: Any, level: float) -> Any:
     return replace(settings, **{name: level * getattr(settings, name) for name in spec.magnitude}) if level != 1.0 else settings
 
 
-def waveform_of(spec: FaultSpec, settings: Any, given: str | Waveform | None, seed: int) -> Waveform:
-    """The waveform a test asks for in words; UsageError for others, and for a fault that is a step and nothing else."""
-    if given is None:
-        return Step()
-    waveform = _waveform(given, seed) if isinstance(given, str) else given
-    if not hasattr(waveform, "next_change_s"):
-        raise UsageError(f"waveform = {given!r}: expected {_WAVEFORMS}")
-    missing = [name for name in spec.magnitude if getattr(settings, name) is None]
-    if not isinstance(waveform, Step) and (missing or not spec.magnitude):
-        word = spec.name.replace("-", "_")
-        lacks = f"{missing[0]} is not given" if missing else "it has nothing that could be there by half"
-        raise UsageError(f"{word}: waveform = {given!r}, but {lacks}; expected waveform='step'")
-    return waveform
+def together(spec: FaultSpec, *parts: Callable[[], Any]) -> list[Any]:
+    """What each part gives; one FaultUseError with every mistake of all of them, before whatever else is raised."""
+    given: list[Any] = []
+    mistakes: list[Mistake] = []
+    other: Exception | None = None
+    for part in parts:
+        try:
+            given.append(part())
+        except FaultUseError as error:
+            mistakes += error.mistakes
+        except Exception as error:  # noqa: BLE001  (raised below, unless the call itself is wrong)
+            other = other or error
+    if mistakes:
+        raise FaultUseError(python_name(spec), tuple(mistakes)) from None
+    if other is not None:
+        raise other
+    return given
 
 
-def _waveform(text: str, seed: int) -> Waveform:
-    word, _, rest = text.strip().partition(" ")
-    rest = rest.strip()
+def _refused(spec: FaultSpec, known: Mapping[str, Field[Any]], values: Mapping[str, Any], *, whole: bool) -> Iterator[Mistake]:
+    """What the fault itself has against these values; of a part of them, what it has against each alone."""
+    settings: Any = object.__new__(spec.settings)
+    for name, info in known.items():
+        stands_in = 0.0 if info.default is MISSING else info.default
+        object.__setattr__(settings, name, values.get(name, stands_in))
     try:
-        if word == "step" and not rest:
-            return Step()
-        if word == "ramp":
-            return Ramp(_time_s(rest))
-        if word == "random-walk":
-            return RandomWalk(_time_s(rest), seed)
-        if word == "burst" and " every " in rest:
-            on_s, every_s = (_time_s(part) for part in rest.split(" every "))
-            if on_s < every_s:
-                return Burst(on_s, every_s)
-        if word == "replay" and rest:
-            return _recording(Path(rest))
-    except UsageError as error:
-        raise UsageError(f"waveform = {text!r}: {error}") from None
-    raise UsageError(f"waveform = {text!r}: expected {_WAVEFORMS}")
-
-
-def _time_s(text: str) -> float:
-    seconds = duration_s(text)
-    assert seconds is not None
-    return seconds
-
-
-def _recording(path: Path) -> Replay:
-    """A CSV file with the columns ``time_s`` (rising, from 0 on) and ``level`` (0 to 1)."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [(float(row["time_s"]), float(row["level"])) for row in csv.DictReader(file)]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path} is no recording of levels ({error!r}); expected {_WAVEFORMS}") from None
-    times_s, levels = tuple(row[0] for row in rows), tuple(row[1] for row in rows)
-    if not rows or times_s[0] < 0.0 or any(one >= other for one, other in pairwise(times_s)):
-        raise UsageError(f"{path}: expected one row or more with rising time_s, from 0 on")
-    if not all(0.0 <= level <= 1.0 for level in levels) or not max(levels):
-        raise UsageError(f"{path}: expected every level between 0 and 1, and one above 0")
-    return Replay(times_s, levels, path.name)
+        getattr(settings, "__post_init__", bool)()
+    except FaultUseError as error:
+        yield from (mistake for mistake in error.mistakes if whole or mistake.where in values)
+    except UsageError as error:  # of somebody else's fault
+        if whole:
+            yield Mistake("settings", ", ".join(f"{name} = {value!r}" for name, value in values.items()), str(error))
 
 
 def _full_name(name: str, value: Any, known: Mapping[str, Any]) -> str | None:
@@ -163,17 +138,50 @@ def _full_name(name: str, value: Any, known: Mapping[str, Any]) -> str | None:
     return matches[0] if len(matches) == 1 and isinstance(value, str) else None
 
 
-def _number(what: str, value: Any, unit: str) -> float:
-    if isinstance(value, str) and (unit in _QUANTITIES or unit == "k"):
-        return _kelvins(what, value) if unit == "k" else parse(value, _QUANTITIES[unit])
+def _unknown(name: str, value: Any, known: Mapping[str, Field[Any]]) -> Mistake:
+    bare = [key for key in known if key.rpartition("_")[0] == name]
+    if bare:
+        return Mistake(name, f"the number {value!r} without a unit", f"{bare[0]}={value!r}, or {name} as a text with its unit")
+    return Mistake(name, "an unknown setting", nearest(name, known) if known else "no setting: this fault has none")
+
+
+def _value(info: Field[Any], value: Any) -> Any:
+    if info.type != "str":
+        return _number(value, info.name.rpartition("_")[2])
+    if not isinstance(value, str):
+        raise _NoNumberError
+    return value
+
+
+def _form(info: Field[Any]) -> str:
+    if info.type == "str":
+        return "a text"
+    unit = info.name.rpartition("_")[2]
+    if unit == "ratio":
+        return accepted("ratio")
+    number = f"a number in {unit_of(info.name)}" if unit_of(info.name) else "a number"
+    if unit == "k":
+        return f"{number}, or a difference of temperatures such as '2 K' or '-500 mK'"
+    return f"{number}, or {accepted(_QUANTITIES[unit])}" if unit in _QUANTITIES else number
+
+
+def _number(value: Any, unit: str) -> float:
+    if isinstance(value, str):
+        return _parsed(value, unit)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or (unit == "s" and value < 0):
-        raise UsageError(f"{what} = {value!r}: expected a number in {_UNITS[unit]}, or a text with its unit")
+        raise _NoNumberError
     return float(value)
 
 
-def _kelvins(what: str, text: str) -> float:
-    """A difference of temperatures; the parser of units knows absolute ones only."""
-    match = _KELVIN.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{what} = {text!r}: expected a difference of temperatures such as '2 K' or '-500 mK'")
-    return float(match[1]) * (1e-3 if match[2] else 1.0)
+def _parsed(text: str, unit: str) -> float:
+    if unit == "k":  # a difference of temperatures; the parser of units knows absolute ones only
+        match = _KELVIN.fullmatch(text)
+        if match is None:
+            raise _NoNumberError
+        return float(match[1]) * (1e-3 if match[2] else 1.0)
+    if unit not in _QUANTITIES:
+        raise _NoNumberError
+    try:
+        return parse(text, _QUANTITIES[unit])
+    except UsageError:
+        raise _NoNumberError from None

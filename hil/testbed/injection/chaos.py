@@ -21,7 +21,8 @@ from hil.discovery import find, names
 from hil.errors import MissingCapabilityError, UnknownNameError, UsageError
 from hil.seeds import derive
 from hil.testbed.channel.classical_channel import SUFFIX
-from hil.testbed.injection._fault_settings import duration_s, settings_of, waveform_of
+from hil.testbed.injection._fault_settings import duration_s, settings_of, together
+from hil.testbed.injection._fault_waveforms import magnitudes_given, waveform_of
 from hil.testbed.injection._troubles import TROUBLE, all_of
 from hil.testbed.injection.abort_watch import AbortWatch
 from hil.testbed.injection.admission import admit, is_real
@@ -29,13 +30,15 @@ from hil.testbed.injection.chaos_plan import ChaosPlan
 from hil.testbed.injection.fault import Fault
 from hil.testbed.injection.fault_bench import TestbedFaultBench
 from hil.testbed.injection.fault_target import target_of
+from hil.testbed.injection.steady_look import LOOK_S, SteadyLook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hil.clock import Clock
-    from hil.ports.spec import FaultBench, FaultSpec
+    from hil.ports.spec import FaultBench, FaultSpec, Undo
     from hil.ports.waveform import Waveform
+    from hil.testbed.guard.steady import Steady
     from hil.testbed.link import Link
     from hil.testbed.testbed import Testbed
 
@@ -72,6 +75,8 @@ class Chaos:
         self._count = 0
         self._deep = 0
         self._put_off: list[Exception] = []
+        self._steadily = SteadyLook(link)
+        self._steady: Steady | None = None
         self._watch = AbortWatch(link, self.bench, testbed.clock, self._abort)
         self._plan = ChaosPlan(link) if testbed.rehearsal else None
 
@@ -101,7 +106,7 @@ class Chaos:
 
     def at(self, when: str | float) -> Scheduler:
         """Faults that come by themselves, so much bench time from now: ``chaos.at("3 s").fiber_cut(duration="2 s")``."""
-        wait_s = 0.0 if when == 0 else duration_s(when)
+        wait_s = 0.0 if when == 0 else duration_s(when, "at")
         assert wait_s is not None
         return Scheduler(self, wait_s)
 
@@ -167,6 +172,18 @@ class Chaos:
         undos = fault.plan()
         self.clock.sleep(self._testbed.chaos_limits.ready_in_s({leg.device for leg in fault.way(undos)}))
 
+    def look(self, fault: Fault) -> float:
+        """Begin a look at the steady state, where somebody else may have to heal the fault; how long it takes at least."""
+        if not fault.of_hardware:
+            return 0.0
+        self._steadily.begin()
+        return LOOK_S
+
+    @property
+    def lit(self) -> bool:
+        """Whether the link has light and bias."""
+        return self._steadily.lit
+
     def hold(self, fault: Fault) -> None:
         """See that the fault may be injected, and leave its undos with the guardian, before anything moves."""
         way = fault.way(fault.undos)
@@ -175,6 +192,8 @@ class Chaos:
         self._watch.start()
         if self._plan is not None:
             self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
+        if all(other.target.endswith(SUFFIX) for other in self._active):  # else it stands as before the first of those
+            self._steady = self._steadily.end(settled=True) if fault.of_hardware else None
         self.hold_again(fault)
         self._active.append(fault)
 
@@ -182,16 +201,19 @@ class Chaos:
         """Leave the fault's undos with the guardian, in place of those that it may have of it."""
         real = [undo for undo in fault.undos if is_real(self.link, undo.device)]
         if self._guardian is not None and real:
-            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}")
+            self._guardian.hold(id(fault), real, f"{fault.commanded} on {fault.target}", steady=self._steady)
 
-    def release(self, fault: Fault) -> None:
-        """The fault is gone: the guardian may forget it, and what waited for it heals."""
+    def release(self, fault: Fault, *, seen: bool) -> None:
+        """The fault is gone: the guardian may forget it, and what waited for it heals.
+
+        ``seen``: the bench showed that; else it is looked at before the next test.
+        """
         self._active.remove(fault)
         self._testbed.chaos_limits.end({undo.device for undo in fault.undos})
         if not self._active:
             self._watch.stop()
         if self._guardian is not None and any(is_real(self.link, undo.device) for undo in fault.undos):
-            self._guardian.release(id(fault))
+            self._guardian.release(id(fault), seen=seen)
         for other in reversed(list(self._active)):
             other.resume()
 
@@ -248,12 +270,17 @@ class Chaos:
         waveform: str | Waveform | None,
         settings: dict[str, Any],
     ) -> Fault:
-        name, chosen = target_of(self, spec, target), settings_of(spec, settings)
         testbed = self._testbed
         seed = derive(testbed.seed, testbed.name, testbed.case, "fault", self.link.name, self._count)
-        fault = Fault(
-            self, spec, name, chosen, duration_s=duration_s(duration), waveform=waveform_of(spec, chosen, waveform, seed)
+        chosen, lasts_s, shape, name = together(
+            spec,
+            partial(settings_of, spec, settings),
+            partial(duration_s, duration),
+            partial(waveform_of, spec, waveform, seed),
+            partial(target_of, self, spec, target),
         )
+        together(spec, partial(magnitudes_given, spec, chosen, shape))
+        fault = Fault(self, spec, name, chosen, duration_s=lasts_s, waveform=shape)
         self._count += 1
         if not self._made and not self._active:
             self._testbed.on_end(self.finish)
@@ -262,11 +289,17 @@ class Chaos:
         try:
             self.link.ensure_up()  # a fault of a dark link shows in nothing, and bringing the link up later would undo it
             undos = fault.plan()
+            fault.of_hardware = self._of_hardware(undos)
             admit(self.link, fault.fault, (undo.device for undo in undos), fault.way(undos), cooled=False)
         except BaseException:
             fault.state = "never"
             raise
         return fault
+
+    def _of_hardware(self, undos: tuple[Undo, ...]) -> bool:
+        """Whether it moves a device that was none of the twins, on the bench itself or when its tape was recorded."""
+        simulated = self._testbed.simulated_devices
+        return any(undo.device in self._testbed.devices and undo.device not in simulated for undo in undos)
 
     def schedule(self, fault: Fault, wait_s: float) -> Fault:
         """Let it come by itself, so much bench time from now."""
@@ -303,7 +336,7 @@ def _spec_of(name: str) -> FaultSpec:
     if name.startswith("_"):
         raise AttributeError(name)
     try:
-        spec: FaultSpec = find("fault", name)
+        spec: FaultSpec = find("fault", name, python=True)
     except UnknownNameError as error:
-        raise _NoSuchFaultError(str(error)) from None
+        raise _NoSuchFaultError(str(error).partition("; or give")[0]) from None
     return spec

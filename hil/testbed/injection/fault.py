@@ -20,6 +20,7 @@ from hil.testbed.injection._fault_settings import in_words
 from hil.testbed.injection._troubles import TROUBLE, all_of
 from hil.testbed.injection.evidence import Evidence
 from hil.testbed.injection.following import Follower
+from hil.testbed.injection.steady_look import LOOK_S as STEADY_S
 from hil.testbed.injection.trajectory import legs
 from hil.testbed.injection.undoing import Undoing
 
@@ -47,7 +48,7 @@ class Fault:
 
     ``state``: ``made``, ``waiting`` (for its time), ``coming`` (commanded, not yet seen), ``in``, ``healing`` (taken back, not
     yet seen), ``healed``, ``broken`` (healing was not seen), ``never`` (did not get its turn, or nothing came of it).
-    ``evidence`` and ``healing`` are words with what the bench showed.
+    ``evidence`` and ``healing`` are words with what the bench showed. ``of_hardware``: it moves a real device.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Fault:
         self.settings = settings
         self.duration_s = duration_s
         self.waveform = waveform
+        self.of_hardware = False
         self.state = "made"
         self.evidence = ""
         self.healing = ""
@@ -130,8 +132,9 @@ class Fault:
         return self
 
     def _inject(self) -> None:
+        steady_s = self._chaos.look(self)
         self._looks.begin()
-        self._chaos.clock.sleep(self._spec.look_s)
+        self._chaos.clock.sleep(max(self._spec.look_s, steady_s))
         self._command()
         try:
             self._wait("coming")
@@ -157,9 +160,11 @@ class Fault:
     def end(self) -> None:
         """Heal, with every later fault on the same settings first, and wait until it shows; done twice it does nothing."""
         if self.state in {"made", "waiting"}:
+            waited = self.state == "waiting"
             self._cancel()
             self.state = "never"
-            self._chaos.note_never(self)
+            if waited:
+                self._chaos.note_never(self)
         if self.state in {"never", "healed"}:
             return
         all_of([other.end for other in reversed(self._chaos.above(self))] + [self._heal])
@@ -171,7 +176,8 @@ class Fault:
         elif self.state in {"in", "healing"}:
             self._cancel()
             self._undo()
-            self._close("healed", "put back and read back; the run was being ended, so nobody waited for the bench to show it")
+            words = "put back and read back; the run was being ended, so nobody waited for the bench to show it"
+            self._close("healed", words, seen=False)
 
     def abort(self) -> None:
         """Heal it at once, seen or not."""
@@ -200,7 +206,8 @@ class Fault:
     def schedule(self, due_ns: int) -> None:
         """Inject at that bench time, in whatever waits for the clock then; the look before it begins in time for it."""
         self.state = "waiting"
-        early_ns = max(due_ns - round(self._spec.look_s * _NS_PER_S), self._chaos.clock.now_ns())
+        look_s = max(self._spec.look_s, STEADY_S if self.of_hardware else 0.0)
+        early_ns = max(due_ns - round(look_s * _NS_PER_S), self._chaos.clock.now_ns())
         self._at(early_ns, partial(self._look_ahead, due_ns))
         self._at(due_ns, self._fire)
 
@@ -258,6 +265,7 @@ class Fault:
         """Of a scheduled fault; where looking takes bench time the second look begins in time as well."""
         clock = self._chaos.clock
         begun_ns = clock.now_ns()
+        self._chaos.look(self)
         self._looks.begin()
         if taken_ns := clock.now_ns() - begun_ns:
             self._at(max(due_ns - taken_ns, clock.now_ns()), self._looks.end)
@@ -327,7 +335,7 @@ class Fault:
         except BaseException as error:
             self._cancel()
             self._undo()
-            self._close("healed", f"taken back, as its waveform could not be followed: {error}")
+            self._close("healed", f"taken back, as its waveform could not be followed: {error}", seen=False)
             raise
         finally:
             self._moving = False
@@ -341,7 +349,7 @@ class Fault:
             self._cancel()
             self._hand_up()
             self._undo()
-            self._close("never", "taken back, as the bench did not show it")
+            self._close("never", "taken back, as the bench did not show it", seen=False)
 
     def _hand_up(self) -> None:
         """What a later fault holds, that one heals, and to where this one found it."""
@@ -364,9 +372,9 @@ class Fault:
         if self.state == "coming":
             finding = self._shown(span)
             if finding.shown:
-                self.state, self.evidence = "in", finding.words
+                self.state, self.evidence = "in", finding.words + self._level_in_words
                 assert self._window is not None
-                self._windows.seen(self._window, finding.words)
+                self._windows.seen(self._window, self.evidence)
             elif expired:
                 self._not_shown(f"within {self.waveform.tops_s + self._patience_s:g} s: {finding.words}")
             return finding.shown
@@ -374,10 +382,12 @@ class Fault:
             return True
         finding = self._looks.healed(span)
         if finding.shown:
-            self._close("healed", finding.words)
+            # counts of a bench that is dark by now told nothing
+            self._close("healed", finding.words, seen=not self.of_hardware or self._chaos.lit)
         elif expired and (others := self._others()):
             # what was undone reads back as it stood; what else the bench shows is those others' as well
-            self._close("healed", f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told")
+            words = f"reads back as it stood; {' and '.join(others)} was in besides, so no more can be told"
+            self._close("healed", words, seen=False)
             return True
         elif expired:
             self._close("broken", finding.words)
@@ -386,6 +396,12 @@ class Fault:
                 f" {self._patience_s:g} s: {finding.words}. Look at {self.target} before anything else runs on this bench"
             )
         return finding.shown
+
+    @property
+    def _level_in_words(self) -> str:
+        """At which level of its waveform a look judged it; nothing for a step, which has one."""
+        assert self._follower is not None
+        return "" if isinstance(self.waveform, Step) else f" (at level {self._follower.level:g} of its waveform)"
 
     def _others(self) -> tuple[str, ...]:
         """Faults of what is detected that were in at any time while this one was."""
@@ -454,8 +470,8 @@ class Fault:
                 " before anything else runs on this bench"
             ) from cause
 
-    def _close(self, state: str, words: str) -> None:
-        """The end of it, good or bad, as the record keeps it."""
+    def _close(self, state: str, words: str, *, seen: bool = True) -> None:
+        """The end of it, good or bad, as the record keeps it; whether the bench showed that it is gone."""
         chaos = self._chaos
         end_s = chaos.clock.now_ns() / _NS_PER_S
         recorded = self.state == "broken"
@@ -466,7 +482,7 @@ class Fault:
             if healed or not recorded:
                 chaos.record(self, self._commanded_ns / _NS_PER_S, end_s, healed=healed)
         if healed:
-            chaos.release(self)
+            chaos.release(self, seen=seen)
 
     def resume(self) -> None:
         """A later fault on the same setting was healed: what is overdue heals now, what is behind its waveform catches up."""

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 CASE = "conformance/test_conformance_keys.py::test_quantum_bit_error_rate[metro]"
 
 
-def run_with(root: Path, name: str, qber: tuple[float, float, float], rate_bps: float = 5e5) -> str:
+def run_with(  # noqa: PLR0917
+    root: Path, name: str, qber: tuple[float, float, float], rate_bps: float = 5e5, case: str = CASE, subject: str = "metro"
+) -> str:
     """A finished run with a verdict on QBER and one on the key rate; bounds given, or 1 % to either side."""
     folder = RunFolder.create(root, run_id=name)
     log = EventLog(folder, "main")
-    shared = {"subject": "metro", "outcome": "PASS", "reason": "", "n": 100_000, "confidence": 0.95}
-    log.append("verdict", CASE, indicator="qber", estimate=qber[0], low=qber[1], high=qber[2], unit="ratio", **shared)
+    shared = {"subject": subject, "outcome": "PASS", "reason": "", "n": 100_000, "confidence": 0.95}
+    log.append("verdict", case, indicator="qber", estimate=qber[0], low=qber[1], high=qber[2], unit="ratio", **shared)
     key = {"estimate": rate_bps, "low": 0.99 * rate_bps, "high": 1.01 * rate_bps, "unit": "bit/s"}
-    log.append("verdict", CASE, indicator="key_rate", **key, **shared)
+    log.append("verdict", case, indicator="key_rate", **key, **shared)
     finish(folder, RunHeader(bench="metro-25km", simulated=True, seed=1, started=0.0, finished=1.0))
     return str(folder.path)
 
@@ -63,11 +65,37 @@ def test_both_arms_are_written(tmp_path: Path, old: str) -> None:
     [
         ("qber", "expected INDICATOR=VALUE"),
         ("qbers=1", "did you mean 'qber'"),
-        ("qber=much", "much"),
-        ("qber=-1", "a margin of -1"),
-        ("chsh=0.1", "chsh: no verdict of the same test on the same subject in both runs; old has 0, old has 0"),
+        ("qber=much", "--margin qber=much: 'much' is not a ratio"),
+        ("qber=-1", "--margin qber=-1: expected a margin of zero or more"),
+        ("chsh=0.1", "chsh: no verdict of the same test on the same subject in old and old: neither has a verdict of chsh"),
     ],
 )
 def test_wrong_use_says_so(old: str, capsys: pytest.CaptureFixture[str], margin: str, message: str) -> None:
     assert main(["compare", old, old, "--margin", margin]) == 4
     assert message in capsys.readouterr().err
+
+
+def test_wrong_margins_come_at_once(old: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", old, old, "--margin", "qber", "--margin", "chsch=0.1", "--margin", "key_rate=3 dB"]) == 4
+    err = capsys.readouterr().err
+    assert [line for line in err.splitlines() if "--margin" in line] == err.splitlines()
+    assert len(err.splitlines()) == 3
+
+
+def test_what_has_no_partner_is_named(tmp_path: Path, old: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By test and subject, and by the run that has it; it does not stop what can be compared."""
+    qber = (0.014, 0.0137, 0.0143)
+    other = run_with(tmp_path, "other", qber, case="smoke.test_link::test_qber[metro]", subject="north")
+    assert main(["compare", old, other, "--margin", "qber=0.002"]) == 4
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        f"  qber of metro in {CASE}: only in old",
+        "  qber of north in smoke.test_link::test_qber[metro]: only in other",
+    ]
+    folder = RunFolder(tmp_path / "runs" / "other")
+    EventLog(folder, "gw1").append(
+        "verdict", CASE, indicator="qber", subject="metro", outcome="PASS", reason="", estimate=0.014, low=0.0137, high=0.0143,
+        unit="ratio", n=100_000, confidence=0.95
+    )  # fmt: skip
+    finish(folder, RunHeader(bench="metro-25km", simulated=True, seed=1, started=0.0, finished=1.0))
+    assert main(["compare", old, other, "--margin", "qber=0.002"]) == 0
+    assert "not compared: qber of north in smoke.test_link::test_qber[metro]: only in other" in capsys.readouterr().out

@@ -224,6 +224,15 @@ class TestReadings:
         meter(b"SENS:POW:RANG:AUTO 1\n")
         assert ask(meter, "MEAS:POW?") == pytest.approx(TAP_W, rel=0.01)
 
+    @pytest.mark.parametrize(("said", "power_w"), [("0.1 MW", 1e-4), ("30 UW", 3e-5), ("100 NW", 1e-7), ("1E-3 W", 1e-3)])
+    def test_suffixes_of_power_are_those_of_scpi(self, meter, said, power_w):
+        """M is a thousandth before watts (IEEE 488.2, 7.7.3); the range is the one that the same number in watts gives."""
+        meter(f"SENS:POW:RANG {power_w:g}\n".encode())
+        in_watts = ask(meter, "SENS:POW:RANG?")
+        assert power_w <= in_watts < 10.0 * power_w * (1.0 + 1e-6)
+        meter(f"SENS:POW:RANG MAX;:SENS:POW:RANG {said}\n".encode())
+        assert ask(meter, "SENS:POW:RANG?") == in_watts
+
     def test_a_range_read_back_selects_itself(self, world_where, talk):
         """Whatever the meter says its range is can be sent to it, also when showing it rounded it up."""
         meter = talk(world_where("meter", max_w=1.9952627e-2), "meter")

@@ -107,6 +107,15 @@ def test_counts_are_those_of_the_last_whole_dwell_time(world, new):
     assert gained[0] > 500
 
 
+def test_a_window_of_clock_cycles_goes_both_ways(world, new, monkeypatch):
+    """5 ns either way are 10 ns in all, about a delay of 4 ns: what the world is asked for."""
+    asked = []
+    monkeypatch.setattr(type(world.beside), "coincidences", lambda *_, **how: asked.append(how) or [0])
+    new(b":WIND 5\n:DELA 4\n:DWEL 1\nCLEA\n", 0)
+    assert new(b"COUN:CO?\n", SECOND) == b"0\n"
+    assert asked[-1] == {"window_s": pytest.approx(10e-9), "delay_s": pytest.approx(4e-9)}
+
+
 def test_the_window_and_the_delay_decide_what_coincides(world, new):
     """Two detectors of one receiver, 500 dark counts a second each: within 7 ns either way hardly any, in a second."""
     new(b":WIND 7\n:DELA 14\n:DWEL 1\nCLEA\n", 0)

@@ -44,6 +44,8 @@ class TestAttenuator:
             (":INPUT:CHANNEL:ATTENUATION?", "+3.00000000E+00\n"),
             (":INP1:ATT? MAX", "+4.50000000E+01\n"),
             (":INP1:WAV?", "+1.55000000E-06\n"),
+            (":INP1:WAV 1310 NM;:INP1:WAV?", "+1.31000000E-06\n"),
+            (":INP1:WAV 1.31 UM;:INP1:WAV?", "+1.31000000E-06\n"),
             (":OUTP1:STAT?", "1\n"),
             (":INP2:ATT?\n:SYST:ERR?", '-114,"Header suffix out of range"\n'),
             (":INP1:ATT 46;:SYST:ERR?", '-222,"Data out of range"\n'),
@@ -97,6 +99,7 @@ class TestLaser:
         assert world.beside.lasing("itc4001")
         assert world.beside.current_a("itc4001") == pytest.approx(0.12)
         assert say("itc4001", "MEAS:CURR?;:SENS3:CURR:DATA?") == "1.200000E-01;1.200000E-01\n"
+        assert say("itc4001", "OUTP1 OFF;:MEAS:CURR?;:MEAS:VOLT?;:SOUR:CURR?") == "0.000000E+00;0.000000E+00;1.200000E-01\n"
         assert say("itc4001", "SOUR:CURR 0.21;:SYST:ERR?") == '-222,"Data out of range"\n'
         say("itc4001", "SOUR2:TEMP:SPO 21.5")
         assert say("itc4001", "SOUR2:TEMP?") == "2.150000E+01\n"

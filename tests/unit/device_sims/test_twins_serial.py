@@ -125,6 +125,8 @@ class TestThorlabsTc200:
         stage = talk(lit_world, "stage")
         stage(b"tset=40\r", SECOND)
         assert stage(b"tset?\r", SECOND) == b"tset?\r40.0 Celsius\r> "
+        assert stage(b"tset=41.5\rtset?\r", SECOND) == b"tset=41.5\r> tset?\r41.5 Celsius\r> "
+        stage(b"tset=40\r", SECOND)
         assert stage(b"tact?\r", 21 * SECOND) == f"tact?\r{40 - 10 * exp(-1):.1f} C\r> ".encode()
 
     def test_ens_toggles(self, lit_world, talk):

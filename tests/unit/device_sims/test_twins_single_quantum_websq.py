@@ -87,6 +87,8 @@ def test_the_count_port_says_time_and_counts_in_every_period(world):
     assert later.delay_s == 0.1
     before = world.counters("bob", 0).counts[3]
     line, again_s = later.make(SECOND)
-    assert line == b"1.000,%d\n" % (world.counters("bob", SECOND).counts[3] - before)
+    assert line == b"1767225601.000,%d\n" % (  # Unix time of 2026-01-01T00:00:01Z
+        world.counters("bob", SECOND).counts[3] - before
+    )
     assert again_s == 0.1
     assert counts.received(b"hello", 0) == []

@@ -74,6 +74,8 @@ def test_errors_are_told_once(laser: Callable[..., bytes], command: str, executi
     assert laser(b"SILD?;LDON?\n") == b"30\nOFF\n"
     assert laser(b"LEXE?;LCME?\n") == f"{execution}\n{error}\n".encode()
     assert laser(b"LEXE?;LCME?\n") == b"0\n0\n"
+    laser(f"{command}\n*CLS\n".encode())
+    assert laser(b"LEXE?;LCME?\n") == b"0\n0\n"  # cleared without being read
 
 
 def test_a_limit_drags_the_current_down(laser: Callable[..., bytes]) -> None:

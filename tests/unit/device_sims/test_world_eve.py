@@ -190,6 +190,18 @@ def test_a_shift_in_time_favours_one_bit() -> None:
     assert abs(index.size - expected) <= 5.0 * sqrt(expected * (1.0 + 20.0))
 
 
+def test_a_shift_beyond_half_a_period_falls_on_other_pulses() -> None:
+    """0.7 ns at 1 GHz are the next slot: clicks know nothing of the pulse they are put down to."""
+    world = lit(10.0, bob={"efficiency_width_s": 1e-7})
+    world.inject("metro", "time_shift_s", 7e-10, 0)
+    for late_fraction, step, at in ((1.0, 1, 0), (0.0, -1, 30 * MS)):
+        world.inject("metro", "late_fraction", late_fraction, at)
+        index, detector = block(world, 20 * MS, at + MS)
+        wrong = world.prepare("alice", index).bit != detector & 1
+        assert abs(int(wrong.sum()) - index.size / 2.0) <= 5.0 * sqrt(index.size / 4.0)
+        assert (world.prepare("alice", index - step).bit == detector & 1).all()
+
+
 def test_light_that_dazzles_without_blinding_keeps_detectors_busy() -> None:
     """25 nW are 2e11 photons a second, of which 10 in a dead time of 50 slots are taken: 0.2 a slot.
 
@@ -255,7 +267,7 @@ def test_latched_detectors_wait_for_their_bias() -> None:
 def test_an_eve_who_does_nothing_changes_no_click() -> None:
     plain = block(lit(10.0), 2 * MS)
     world = lit(10.0)
-    for name in ("intercept_fraction", "splitting_fraction", "time_shift_s", "blinding_power_w"):
+    for name in ("intercept_fraction", "splitting_fraction", "time_shift_s", "late_fraction", "blinding_power_w"):
         world.inject("metro", name, 0.0, 0)
     assert all(np.array_equal(one, two) for one, two in zip(plain, block(world, 2 * MS), strict=True))
 

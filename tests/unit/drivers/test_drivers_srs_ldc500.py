@@ -63,6 +63,14 @@ def test_never_beyond_the_limit(opened):
         laser.set_current_a(0.0601)
 
 
+@pytest.mark.parametrize("setpoint_c", [14.9, 35.1, float("nan")])
+def test_never_colder_or_hotter_than_the_envelope(opened, setpoint_c):
+    """Nor with its cooler: nothing is sent."""
+    laser = opened([], envelope={"setpoint_c": (15.0, 35.0)})
+    with pytest.raises(EnvelopeError, match="nothing was sent"):
+        laser.set_setpoint_c(setpoint_c)
+
+
 def test_lights_only_with_a_cooler_and_a_closed_interlock(opened):
     """Each is asked for before the laser is switched on."""
     laser = opened(exchange((b"TEON?\n", b"0\n")))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from hil.bench.model import PowerMeterDevice
 from hil.drivers.thorlabs_pm100d import ThorlabsPm100d
-from hil.errors import DeviceTimeoutError, EnvelopeError, InstrumentError, ReplyError
+from hil.errors import DeviceTimeoutError, EnvelopeError, InstrumentError, MissingCapabilityError, ReplyError
 from hil.ports.identity import Identity
 
 NO_ERROR = [(">", b"SYST:ERR?\n"), ("<", b'+0,"No error"\n')]
@@ -143,3 +145,38 @@ def test_identity_has_four_fields(opened):
 def test_parking_says_nothing(opened):
     """A meter harms nothing, so parking it sends nothing."""
     opened([]).park()
+
+
+IDENTITY = [(">", b"*IDN?\n"), ("<", b"Thorlabs,PM100D,P1,2.4.0\n")]
+DATE, TIME = (">", b"SYST:DATE?\n"), (">", b"SYST:TIME?\n")
+
+
+@pytest.mark.parametrize(
+    ("turns", "shown"),
+    [
+        ([DATE, ("<", b"2026,1,31\n"), TIME, ("<", b"23,59,58\n"), DATE, ("<", b"2026,1,31\n")], (2026, 1, 31, 23, 59, 58)),
+        ([DATE, ("<", b"2026/01/31\n"), TIME, ("<", b"+07:05:09.00\n"), DATE, ("<", b"2026/01/31\n")], (2026, 1, 31, 7, 5, 9)),
+        (
+            [DATE, ("<", b"2026,1,31\n"), TIME, ("<", b"0,0,0\n"), DATE, ("<", b"2026,2,1\n"), TIME, ("<", b"0,0,1\n")],
+            (2026, 2, 1, 0, 0, 1),
+        ),
+    ],
+)
+def test_its_date_and_time_are_of_one_day(opened, turns, shown):
+    """SCPI-99's commas, or Agilent's slashes and colons; midnight between the two questions makes no day's difference."""
+    reading = opened([*IDENTITY, *turns]).time_of_day()
+    assert reading.shown == datetime(*shown)  # noqa: DTZ001  (the meter knows no zone)
+    assert reading.resolution_s == 1.0
+
+
+def test_a_date_that_is_none(opened):
+    """A clock whose battery is gone may show anything."""
+    turns = [*IDENTITY, DATE, ("<", b"2000,0,0\n"), TIME, ("<", b"1,2,3\n"), DATE, ("<", b"2000,0,0\n")]
+    with pytest.raises(ReplyError, match="which is no date"):
+        opened(turns).time_of_day()
+
+
+def test_models_without_a_calendar_are_not_asked(opened):
+    """They would not answer."""
+    with pytest.raises(MissingCapabilityError, match="a PM103E tells no time of day"):
+        opened([(">", b"*IDN?\n"), ("<", b"Thorlabs,PM103E,M1,1.4.0\n")]).time_of_day()

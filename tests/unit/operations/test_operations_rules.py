@@ -86,6 +86,26 @@ def test_a_drill_is_shorter_in_every_time(up: Objective) -> None:
     assert not re.search(r"'for': '\d+m", text)
 
 
+def test_limits_of_a_link_page_or_make_a_ticket_and_wait() -> None:
+    """What stops the key wakes somebody, what is beyond a limit waits for the day; none of them at the first look.
+
+    Urgency: docs/how-to/alert-on-a-link.md. Limits: metro-25km (2 % of errors, 8 % in its proof), indicators.md (100 cps, 7 d).
+    """
+    quiet, watch = watch_groups(load("metro-25km"))
+    found = {
+        rule["alert"]: (rule["labels"]["severity"], rule.get("for", ""), rule["expr"].rpartition(" > ")[2])
+        for rule in watch["rules"]
+    }
+    assert found.pop("QkdLinkSilent")[:2] == ("ticket", "5m")
+    assert found == {
+        "QkdQberAboveLimit": ("ticket", "2m", "0.02"),
+        "QkdNoKeyFromErrors": ("page", "2m", "0.08"),
+        "QkdDarkCountsHigh": ("ticket", "2m", "100"),
+        "QkdCalibrationOverdue": ("ticket", "", f"{7 * 86_400}"),  # a clock that only grows needs no second look
+    }
+    assert {rule["labels"]["severity"] for rule in quiet["rules"]} == {"none"}
+
+
 def test_alerts_speak_of_known_series() -> None:
     """Every metric that a rule of a shipped bench reads is one that the telemetry can have, or is recorded here."""
     for name in ("metro-25km", "entangled-metro", "repeater-2"):

@@ -15,9 +15,12 @@ from msgspec.structs import replace
 from hil.bench import load
 from hil.bench.model import Fibre
 from hil.errors import UsageError
+from hil.physics.authentication import AUTHENTICATION_BITS, net_rate_bps
 from hil.physics.link_model import LinkModel, calibration_uncertainty, link_model, path_loss_db
 from hil.physics.prediction import dark_counts_hz, detector_counts_hz, expected_key_bits, predict, tap_power_w
 from hil.physics.receiver_rates import click_rates_hz, sifted_rates
+from hil.pipeline.authentication import KEY_BITS
+from hil.pipeline.release import KEYS_A_TO_B, KEYS_B_TO_A
 from hil.seeds import stream
 
 if TYPE_CHECKING:
@@ -47,6 +50,16 @@ def test_default_bench_before_dead_time(metro: Bench) -> None:
     assert expected.qber_ratio == pytest.approx(0.013, abs=5e-4)
     # 1 GHz, mean 0.32004 photons, 20 dB, afterpulses of 1 %, four times 60 cps
     assert expected.counts_hz == pytest.approx((1e9 * 0.32004 * 0.01 + 240) / 0.99, rel=2e-3)
+
+
+def test_authentication_is_paid(metro: Bench) -> None:
+    """As the pipeline spends it: three keys of 256 bits a block; from what a block of 20 s of berlin60 gives, 38.4 bit/s."""
+    assert (KEYS_A_TO_B + KEYS_B_TO_A) * KEY_BITS == AUTHENTICATION_BITS == 768
+    model = link_model(metro, "metro")
+    assert predict(metro, "metro").key_rate_bps == expected_key_bits(model, sifted_rates(model), 1.0) - 768.0
+    assert net_rate_bps(2_779, 20.0) == pytest.approx(138.95 - 38.4)
+    assert predict(load("berlin60"), "pairs").key_rate_bps == pytest.approx(100.55, abs=0.05)
+    assert net_rate_bps(700, 1.0) == 0.0
 
 
 def test_dead_time_costs_counts_and_key(metro: Bench) -> None:

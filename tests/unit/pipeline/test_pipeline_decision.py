@@ -123,6 +123,23 @@ def test_why_a_block_is_not_corrected(changes: dict[str, Any], words: str) -> No
     assert words in _ended(books(settings_with(TWO), **{**FULL, **changes}))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"announced": announced(0)},
+        {"test": (0, 0, 0), "test_errors": (0, 0, 0)},
+        {"test_errors": (8_000, 4_000, 80)},
+        {"key": (13_000, 5_958, 38), "test": (543, 251, 2), "test_errors": (6, 3, 1)},
+    ],
+)
+def test_what_the_parties_refuse_themselves_is_not_barred(changes: dict[str, Any]) -> None:
+    """Measured under a fault, they say the same as without one: so the refusal is theirs, and shows what the link does."""
+    plain = _ended(books(settings_with(TWO), **{**FULL, **changes}))
+    refused = books(settings_with(TWO), **{**FULL, **changes})
+    assert _ended(refused, only_in_fault=True) == plain
+    assert not refused.barred
+
+
 def test_a_source_and_a_fault_are_named() -> None:
     constant = books(settings_with(replace(TWO, phase="constant")), **FULL)
     assert (
@@ -131,6 +148,7 @@ def test_a_source_and_a_fault_are_named() -> None:
     )
     faulty = books(settings_with(TWO), **FULL, context=replace(SECOND, faults=("fiber-cut",)))
     assert _ended(faulty, only_in_fault=True) == "every detection of this block was made while fiber-cut was in"
+    assert faulty.barred
     dark = books(settings_with(TWO), announced=announced(0), context=replace(SECOND, faults=("fiber-cut",)))
     assert "(fiber-cut was in)" in _ended(dark)
 

@@ -90,6 +90,27 @@ def test_outcome_of_a_run(tmp_path, verdicts, tests, outcome, code):
     assert (record.outcome, record.exit_code) == (outcome, code)
 
 
+@pytest.mark.parametrize(
+    ("phases", "outcome", "code", "misused"),
+    [
+        ([("t", "ERROR", True), ("u", "PASS", False)], Outcome.ERROR, 4, ["t"]),
+        ([("t", "ERROR", True), ("u", "ERROR", False)], Outcome.ERROR, 10, ["t"]),
+        ([("t", "ERROR", True), ("t", "ERROR", False)], Outcome.ERROR, 10, []),
+        ([("t", "ERROR", True), ("t", "PASS", False)], Outcome.ERROR, 4, ["t"]),
+        ([("t", "ERROR", True), ("u", "FAIL", False)], Outcome.FAIL, 1, ["t"]),
+        ([("t", "ERROR", True), ("u", "INCONCLUSIVE", False)], Outcome.ERROR, 4, ["t"]),
+    ],
+)
+def test_a_wrong_test_is_no_broken_bench(tmp_path, phases, outcome, code, misused):
+    """After FAIL and trouble of the bench, before what is undecided; a test of which one phase broke did break."""
+    log = EventLog(RunFolder(tmp_path), "main")
+    for case, result, wrong in phases:
+        log.append("test", case, outcome=result, wrong_use=wrong)
+    record = finish(RunFolder(tmp_path), header())
+    assert (record.outcome, record.exit_code) == (outcome, code)
+    assert [test.case for test in record.tests if test.wrong_use] == misused
+
+
 def test_an_interrupted_run_has_not_passed(tmp_path):
     """A run that ended early keeps its process's exit code and is an ERROR at best, whatever its tests said."""
     EventLog(RunFolder(tmp_path), "main").append("test", "t", outcome="PASS")

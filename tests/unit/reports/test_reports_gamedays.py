@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 
 from hil.record.model import CheckEntry, GamedayEntry, MomentEntry, ReactionEntry
 from hil.record.reader import read_record
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish, save_series
+from hil.reports import post_mortem
 from hil.reports._gamedays import gameday_sections
 from hil.reports._link_runs import link_runs
 from hil.reports.html import render
 from hil.reports.post_mortem import SPEC as POST_MORTEM
+from hil.reports.terminal import render as terminal
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -129,6 +132,25 @@ def test_the_page_has_all_of_a_game_day(run: Path) -> None:
     assert text.count('aria-label="QBER over bench time') == 1
 
 
+def test_a_terminal_says_how_soon_it_reacted_and_what_held(run: Path) -> None:
+    """A line for each reaction with measured and expected, words where one did not come, the steady state apart by when."""
+    told = terminal(read_record(run))
+    day = [" ".join(line.split()) for line in told[told.index("game day cut") :].splitlines()]
+    assert day[0] == "game day cut on link metro, 0 s to 100 s"
+    for line in (
+        "F1 fiber_cut on switch detected 10 s within 20 s PASS",
+        "last key 5 s – not judged",
+        "alert not seen within 30 s FAIL",
+        "key again 20 s within 50 s PASS",
+        "F1 alert: link | down did not fire",
+        "steady state before: qber PASS",
+        "held throughout: unique-key-ids FAIL",
+        "unique-key-ids: given <twice>",
+    ):
+        assert line in day
+    assert not any("steady state after" in line for line in day)
+
+
 def test_the_post_mortem_says_what_did_not_react(run: Path) -> None:
     """What was injected, seen and expected, and room for people."""
     path = POST_MORTEM.write(run)
@@ -141,6 +163,14 @@ def test_the_post_mortem_says_what_did_not_react(run: Path) -> None:
     assert "- F1 fiber\\_cut, alert: link \\| down did not fire." in wrong
     assert "- unique-key-ids: FAIL, given &lt;twice&gt;." in wrong
     assert wrong.count("\n- ") == 2
+
+
+def test_the_post_mortem_does_not_heal_what_was_not(run: Path) -> None:
+    """A bench that was left cut is the first thing that a reader has to see of that fault."""
+    record = read_record(run)
+    left = msgspec.structs.replace(record.faults[0], healed=False, healing="still dark")
+    text = post_mortem.render(msgspec.structs.replace(record, faults=(left,)))
+    assert "40 s to 70 s, 30 s. Seen: dark. Then NOT SEEN TO BE HEALED." in text
 
 
 def test_a_run_without_game_days_has_no_post_mortem(tmp_path: Path) -> None:

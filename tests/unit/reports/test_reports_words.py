@@ -78,15 +78,18 @@ def test_order_rules_and_leftovers(sample):
         *(("FAIL", True), ("INCONCLUSIVE", True), ("SKIPPED", True), ("INCONCLUSIVE", False)),
     ]
     assert [test.outcome for test in unresolved_tests(record)] == [Outcome.FAIL, Outcome.ERROR]
-    assert tally(test.outcome for test in record.tests) == "1 FAIL, 1 ERROR, 2 SKIPPED, 6 PASS"
+    assert tally(record.tests) == "1 FAIL, 1 ERROR, 2 SKIPPED, 6 PASS"
 
 
 def gate(outcome, gate=True):
     return "verdict", "c::t", {"indicator": "qber", "subject": "metro", "outcome": outcome, "reason": "r", "gate": gate}
 
 
-def case(outcome, name="c::t"):
-    return "test", name, {"outcome": outcome}
+def case(outcome, name="c::t", **more):
+    return "test", name, {"outcome": outcome, **more}
+
+
+WRONG = {"wrong_use": True, "reason": "test_x.py:3: no fault named 'dark_count_spik'"}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,12 @@ def case(outcome, name="c::t"):
         ([gate("PASS"), case("PASS"), gate("INCONCLUSIVE", gate=False)], "The one gate met, 1 test passed."),
         ([gate("PASS"), gate("SKIPPED"), case("PASS")], "1 gate met, 1 not measured; 1 test passed."),
         ([gate("SKIPPED"), case("PASS")], "1 test passed; no gate was judged."),
+        ([case("PASS"), case("ERROR", "c::u", **WRONG)], "1 test is wrong and wants mending. Nothing else broke."),
+        (
+            [case("ERROR", "c::u", **WRONG), case("ERROR", "c::v", **WRONG), case("ERROR")],
+            "The bench or the framework broke in 1 test, so the run has not passed. 2 tests are wrong and want mending.",
+        ),
+        ([case("FAIL"), case("ERROR", "c::u", **WRONG)], "1 test failed, 1 test is wrong."),
         ([gate("ERROR"), case("PASS")], "The bench or the framework broke while 1 gate was judged, so the run has not passed."),
     ],
 )

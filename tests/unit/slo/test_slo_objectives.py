@@ -33,6 +33,7 @@ DEFAULTS = {
     "calibration_interval": (604_800.0, "below"),
     "auth_round_trip": (0.1, "below"),
     "dead_time": (0.02, "within"),
+    "detector_balance": (0.02, "within"),
 }
 
 

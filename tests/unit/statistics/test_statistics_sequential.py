@@ -17,7 +17,7 @@ from hil.statistics.sequential.evidence import always_valid, bets, log_mean
 from hil.statistics.sequential.means import KINDS, log_t_likelihood, mean_interval, mean_values
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import proportion_interval, proportion_views
-from hil.statistics.sequential.quantiles import CAUTION, WIDEST, always_valid_quantile, slow_by_batch, spreads
+from hil.statistics.sequential.quantiles import always_valid_quantile, slow_by_batch, spreads
 from hil.statistics.sequential.rates import rate_interval, rate_views
 from hil.statistics.sequential.sprt import decide, decide_all
 
@@ -89,19 +89,6 @@ def test_whitened_sums_are_those_of_the_covariance() -> None:
         assert found.log_det[kind] == pytest.approx(np.linalg.slogdet(covariance)[1] / 2.0)
 
 
-def test_values_that_drift_are_not_taken_for_many() -> None:
-    """Random walks that forget within ten values, as they came and shuffled: what neighbours share counts once."""
-    rng, widths = stream(1, "shuffled"), []
-    for _ in range(6):
-        walk = np.zeros(24)
-        for place in range(1, 24):
-            walk[place] = math.exp(-0.1) * walk[place - 1] + rng.normal()
-        found = [mean_interval(order) for order in (walk, rng.permutation(walk))]
-        widths.append([one.high - one.low for one in found])
-    as_they_came, shuffled = np.mean(widths, axis=0)
-    assert as_they_came > 1.2 * shuffled
-
-
 @pytest.mark.parametrize("slope", [-30.0, 0.0, 4.0, 150.0])
 def test_integral_of_the_t_wealth(slope: float) -> None:
     """Against adaptive quadrature."""
@@ -123,6 +110,29 @@ def test_wealth_is_fair_at_the_limit() -> None:
         wealth = np.array([math.exp(getattr(view, side)(limit)) for view in views])
         # averaged over a correlation that these bits do not have: near 1, and not above by more than the share of the prior
         assert 0.8 < float(wealth @ chance) < 1.1
+
+
+def test_bursts_are_credited_to_the_likeliest_correlation() -> None:
+    """From scipy's betabinom and binom: eight blocks of 25 bits at 2 % hold half an error each, too few to average alone.
+
+    Against the limit stands the mean over correlations, or 0.4 times the likeliest one if that is more, which it is here.
+    """
+    errors, bits, limit = np.array([0, 0, 0, 8, 0, 0, 0, 9]), 25, 0.02
+    grid = proportions.correlations(bits, limit)
+    none = 1.0 / (1.0 + 0.1 * bits * limit)
+    weights = np.array([none, *[(1.0 - none) / grid.size] * grid.size])
+    sizes = (1.0 - grid) / grid
+
+    def likelihoods(rate: float) -> np.ndarray:
+        free = stats.binom.logpmf(errors, bits, rate).sum()
+        return np.exp([free, *(stats.betabinom.logpmf(errors, bits, rate * a, (1.0 - rate) * a).sum() for a in sizes)])
+
+    (view,) = proportion_views(errors, np.full(8, bits), limit)
+    held = max(float(weights @ likelihoods(limit)), 0.4 * float(likelihoods(limit).max()))
+    assert held > 1.5 * float(weights @ likelihoods(limit))
+    for spread, found in zip(bets(bits * limit), (view.below(limit), view.above(limit)), strict=True):
+        bet = sum(weight * float(weights @ likelihoods(factor * limit)) for factor, weight in spread)
+        assert found == pytest.approx(math.log(bet / held), abs=1e-6)
 
 
 def test_interval_ends_where_the_evidence_does() -> None:
@@ -213,8 +223,8 @@ def test_quantile_bounds_are_the_samples_at_which_the_share_is_refuted() -> None
         views = [
             replace(
                 view,
-                caution=CAUTION,
-                grid=(grid := proportions.correlations(20 * length, 0.2, WIDEST)),
+                caution=1.0,  # bursts are credited in full, up to one and a half times the allowed share squared
+                grid=(grid := proportions.correlations(20 * length, 0.2, 1.5)),
                 weights=proportions.prior(4.0 * length, grid.size),
                 spreads=spreads(4.0 * length),
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from hil.errors import (
     DeviceTimeoutError,
+    FaultUseError,
     FaultWithoutEvidenceError,
     HealingError,
     MissingCapabilityError,
@@ -16,6 +18,7 @@ from hil.errors import (
     UsageError,
 )
 from hil.suites.contracts.fault_contract import WatchedBench
+from hil.testbed.injection import chaos as chaos_module
 from hil.testbed.injection.chaos import Chaos
 from hil.testbed.testbed import Testbed
 
@@ -154,11 +157,22 @@ class TestTargets:
 
     def test_a_typo(self, chaos: Chaos) -> None:
         """The nearest fault is named, and Python may still ask whether it is there."""
-        with pytest.raises(UnknownNameError, match="did you mean 'fiber-cut'"):
+        with pytest.raises(UnknownNameError, match="did you mean 'fiber_cut'"):
             chaos.fibre_cut()
-        with pytest.raises(UnknownNameError, match="fiber-cut"):
+        with pytest.raises(UnknownNameError, match=r"did you mean 'fiber_cut'.* wrong_peer$"):
             chaos.at("1 s").fiber_cud()
         assert not hasattr(chaos, "power_cut")
+
+    def test_all_that_is_wrong_with_a_call(self, chaos: Chaos) -> None:
+        """Setting, duration, waveform and target in one go; what is no target at all is shown as it was given."""
+        with pytest.raises(FaultUseError) as caught:
+            chaos.dark_count_spike("nobody", rate=3, duration="three", waveform="ramp")
+        assert [mistake.where for mistake in caught.value.mistakes] == ["rate", "rate_hz", "duration", "waveform", "target"]
+        assert all(line.startswith("dark_count_spike: ") for line in str(caught.value).split("\n"))
+        with pytest.raises(FaultUseError, match=r"^macrobend_loss: target: found 3\.5; expected a device, by its name"):
+            chaos.macrobend_loss(3.5, loss_db=3)
+        with pytest.raises(FaultUseError, match=r"^chaos: at: found 'soon'; expected a time above zero"):
+            chaos.at("soon")
 
     def test_a_black_box_shows_a_cut_in_what_it_claims(self) -> None:
         """At L0 there are no counters; the box's own count rate falls and returns."""
@@ -244,6 +258,37 @@ class TestOnTopOfEachOther:
         assert came == [("stage", "setpoint_c"), ("voa", "attenuation_db"), ("alice", "intensity_scale")]
         testbed.end()
         assert [(move.device, move.setting) for move in watched.moves[3:]] == came[::-1]
+
+
+def test_two_walks_of_a_test_differ_and_those_of_its_repetition_do_not(testbed: Testbed, chaos: Chaos, link: Link) -> None:
+    """Each fault of a test has a seed of its own, from the run's."""
+
+    def walks(of: Chaos) -> list[object]:
+        return [of.at("1 s").dark_count_spike(rate="20 kHz", waveform="random-walk 1 s").waveform for _ in range(2)]
+
+    one, other = walks(chaos)
+    assert one != other
+    assert walks(Chaos(testbed, link)) == [one, other]
+
+
+def test_the_guardian_knows_before_anything_moves(chaos: Chaos, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told the undo first, and may forget it once that was carried out: as if the twin were hardware."""
+    link.up()
+    did: list[str] = []
+    monkeypatch.setattr(chaos_module, "is_real", lambda *_: True)
+    monkeypatch.setattr(
+        chaos,
+        "_guardian",
+        SimpleNamespace(
+            hold=lambda _number, undos, *_, **__: did.append(f"told {[(undo.device, undo.value) for undo in undos]}"),
+            release=lambda _number, **_: did.append("released"),
+        ),
+    )
+    watched = chaos.bench = WatchedBench(chaos.bench)
+    watched.before_move = lambda: did.append("moved")
+    with chaos.fiber_cut():
+        pass
+    assert did == ["told [('switch', 1)]", "moved", "moved", "released"]
 
 
 class TestTrouble:
@@ -374,11 +419,12 @@ class TestTrouble:
         assert not notebook.of("fault")
         assert "never injected" in notebook.of("note")[0]["text"]
 
-    def test_a_fault_that_was_forgotten(self, testbed: Testbed, link: Link) -> None:
+    def test_a_fault_that_was_forgotten(self, testbed: Testbed, link: Link, notebook: Notebook) -> None:
         """Made without `with`, nothing was broken; a test must not pass like that."""
         Chaos(testbed, link).fiber_cut()
         with pytest.raises(UsageError, match="never entered"):
             testbed.end()
+        assert not notebook.of("note")  # nothing of a time that had not come
 
     def test_a_handle_is_entered_once(self, chaos: Chaos) -> None:
         """Another fault is another handle."""

@@ -150,7 +150,7 @@ def test_two_faults_at_once_come_and_go_in_any_order(link: Link, chaos: Chaos) -
 
 
 def test_targets_are_named(chaos: Chaos) -> None:
-    with pytest.raises(UsageError, match="'bob' has no classical channel here; expected metro, kme_a, kme_b"):
+    with pytest.raises(UsageError, match="found 'bob', which has no classical channel here; expected metro, kme_a, kme_b"):
         chaos.classical_latency("bob", latency="1 ms")
     with pytest.raises(UsageError, match="expected kme_a, kme_b"):
         chaos.wrong_peer("metro")

@@ -67,7 +67,7 @@ def test_another_version_at_the_end_of_a_test_is_noticed(opened: Testbed) -> Non
 def test_the_transmitter_may_be_the_one(chaos: Chaos) -> None:
     with chaos.firmware_mismatch("alice") as other:
         assert "99.0.0" in other.evidence
-    with pytest.raises(UsageError, match="'voa' is a attenuator; expected a transceiver: alice, bob"):
+    with pytest.raises(UsageError, match="found 'voa', an attenuator; expected a transceiver: alice, bob"):
         chaos.firmware_mismatch("voa")
 
 

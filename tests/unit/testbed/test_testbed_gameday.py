@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from hil.errors import BenchError, MissingCapabilityError, ObjectiveMissedError
+from hil.errors import BenchError, FaultUseError, MissingCapabilityError, ObjectiveMissedError
 from hil.gamedays.model import Abort, Alert, Expectation, Gameday, GamedayInfo, Load, PlannedFault, SteadyState
 from hil.history.steps import History
 from hil.keystores.embedded import EmbeddedKeyStore
@@ -82,6 +82,18 @@ def test_a_reaction_that_comes_too_late_fails_the_day(link: Link, notebook: Note
     with pytest.raises(ObjectiveMissedError, match=r"fiber_cut on switch, detect: after 0\.1 s, expected within 0\.02 s"):
         GamedayRun(link, day(cut(detect_within_s=0.1 * BLOCK_S, detect_by=("counts",)), blocks=6)).run()
     assert of(notebook)["outcome"] is Outcome.FAIL
+
+
+def test_a_key_that_the_framework_refuses_is_no_signal(link: Link) -> None:
+    """1 % more errors leave a key, and blocks of in-fault detections give none by rule: nobody may take that for the link's."""
+    off = PlannedFault(
+        at_s=0.5 * BLOCK_S, fault="misalignment", duration_s=3.0 * BLOCK_S, settings={"added_ratio": 0.01}, expect=Expectation()
+    )
+    run = GamedayRun(link, day(off, blocks=6))
+    run.run()
+    barred = [look for look in run.looks if look.barred]
+    assert barred
+    assert not any(look.released or look.signals.keys() & {"no-key", "key-rate"} for look in barred)
 
 
 def test_a_day_that_is_called_off_is_an_error_and_healed(link: Link, notebook: Notebook) -> None:
@@ -163,6 +175,21 @@ def test_sparse_blocks_skip_over_a_day(link: Link, notebook: Notebook) -> None:
     found = {each.what: each.measured_s for each in of(notebook)["reactions"]}
     # 10 K by 0.15 % each on top of 1.25 % are well above the limit of 2 %: seen by the first block after the ramp's two hours
     assert found["detect"] == pytest.approx(7200.0 + BLOCK_S, abs=1.0)
+
+
+def test_a_day_that_does_not_fit_the_bench_is_told_at_once(link: Link, notebook: Notebook) -> None:
+    """Every target and setting of every fault, before anything is judged or moved."""
+    bent = PlannedFault(at_s=0.0, fault="macrobend-loss", target="bob", settings={"loss_db": 3.0})
+    spike = PlannedFault(at_s=0.0, fault="dark-count-spike", target="voa", settings={"rate_hz": -1.0})
+    with pytest.raises(FaultUseError) as caught:
+        GamedayRun(link, day(bent, spike)).run()
+    assert [mistake.where for mistake in caught.value.mistakes] == [
+        "fault[0], macrobend-loss: target",
+        "fault[1], dark-count-spike: rate_hz",
+        "fault[1], dark-count-spike: target",
+    ]
+    assert str(caught.value).startswith("game day a day: fault[0], macrobend-loss: target: found 'bob', no way of light")
+    assert not notebook.of("verdict")
 
 
 def test_a_bench_without_the_device_is_skipped(link: Link, notebook: Notebook) -> None:

@@ -75,8 +75,8 @@ def test_what_a_file_names_is_looked_for_beside_it(folder: Path, monkeypatch: py
     ("old", "new", "told"),
     [
         ('"dark-count-spike"', '"dark-count-spik"', "fault[0].fault: found 'dark-count-spik'; expected 'dark-count-spike'"),
-        ("5 kHz", "5 km", "fault[0].settings: found rate = '5 km'; expected"),
-        ("rate =", "rats =", "fault[0].settings: found rats = '5 kHz'; expected what dark-count-spike takes: "),
+        ("5 kHz", "5 km", "fault[0].settings.rate: found '5 km'; expected a number in Hz, or a rate"),
+        ("rate =", "rats =", "fault[0].settings.rats: found an unknown setting; expected 'rate_hz'"),
         ("levels.csv", "other.csv", "fault[0].waveform: found 'replay "),
         ('at = "2 s"', 'at = "9 s"', "fault[0].at: found 9 s to 11 s; expected a time within the 10 s of the day"),
         (
@@ -108,6 +108,16 @@ def test_what_a_file_names_is_looked_for_beside_it(folder: Path, monkeypatch: py
             '[[abort]]\nquantity = "qber"',
             "abort[0]: found both or neither of above and below; expected",
         ),
+        (
+            'name = "day"',
+            'name = "day"\nbench = "metro-25kn"',
+            "gameday.bench: found 'metro-25kn'; expected 'metro-25km'",
+        ),
+        (
+            'name = "day"',
+            'name = "day"\nbench = "lab.toml"',
+            "gameday.bench: found 'lab.toml'; expected a bench file",
+        ),
         ('"10 s"', "10", "gameday.duration: found 10; expected a time"),
     ],
     ids=lambda text: text[:24],
@@ -131,6 +141,32 @@ def test_all_mistakes_come_at_once(folder: Path) -> None:
         load_gameday(write(folder, wrong))
     assert len(caught.value.mistakes) == 3
     assert str(caught.value).startswith(f"{folder / 'day.toml'}: 3 mistakes\n")
+
+
+def test_a_table_that_cannot_be_read_hides_no_other_mistake(folder: Path) -> None:
+    """Wrong keys and values beside unknown names, wrong settings and times; nothing is told twice."""
+    wrong = (
+        GOOD.replace("indicators =", "indicatos =")
+        .replace('at = "2 s"', "at = 2")
+        .replace('rate = "5 kHz"', 'rats = "5 kHz", rate = "-1 Hz"')
+        .replace("levels.csv", "none.csv")
+        .replace("detect_within", 'alert = "fire"\ndetect_within')
+    )
+    wrong += '[[abort]]\nquantity = "qber"\nabove = "much"\n[[fault]]\nat = "9 s"\nfault = "flood"\nduration = "2 s"\n'
+    with pytest.raises(GamedayFileError) as caught:
+        load_gameday(write(folder, wrong))
+    assert sorted(mistake.where for mistake in caught.value.mistakes) == [
+        "abort[0].above",
+        "fault[0].at",
+        "fault[0].expect.alert",
+        "fault[0].settings.rate",
+        "fault[0].settings.rats",
+        "fault[0].waveform",
+        "fault[1].at",
+        "fault[1].fault",
+        "steady_state.indicators",
+        "steady_state.indicatos",
+    ]
 
 
 def test_a_day_without_a_fault_is_none(folder: Path) -> None:

@@ -99,12 +99,23 @@ class TestMeasured:
         """The last block inside gave key."""
         assert reacted(CUT, story({4, 5}))["stop"].measured_s is None
 
-    def test_blocks_that_were_barred_are_said(self) -> None:
-        """A key that the framework itself refuses is no reaction of the link."""
+    def test_a_stop_that_is_the_frameworks_own_doing_is_undecided(self) -> None:
+        """Barred to the last block inside: no reaction of the link, nor one that is missing."""
         looks = [look(n, released=n not in DARK, barred=n in DARK) for n in range(1, 11)]
-        found = reacted(CUT, looks)
-        assert "3 of them barred" in found["stop"].words
+        found = reacted(CUT, looks, stop_delivery_within_s=9.0)
+        assert (found["stop"].outcome, found["stop"].measured_s) == (Outcome.INCONCLUSIVE, None)
+        assert "3 of 4 blocks were barred by this framework" in found["stop"].words
         assert found["detect"].measured_s is None
+        assert reacted(CUT, looks)["stop"].outcome is Outcome.SKIPPED  # nobody expected one
+
+    def test_a_stop_is_counted_from_the_last_block_that_the_parties_would_have_gone_on_with(self) -> None:
+        """The fourth was barred, the fifth and sixth they refused themselves: stopped at 4 s."""
+        looks = [look(n, released=n not in DARK, barred=n == 4) for n in range(1, 11)]
+        found = reacted(CUT, looks, stop_delivery_within_s=1.5)
+        assert found["stop"].measured_s == pytest.approx(1.5)
+        assert found["stop"].outcome is Outcome.PASS
+        assert "the parties themselves refused, after 1 barred" in found["stop"].words
+        assert reacted(CUT, looks, stop_delivery_within_s=1.4)["stop"].outcome is Outcome.FAIL
 
     def test_a_fault_that_was_not_healed_has_no_recovery(self) -> None:
         """Whatever came later."""
@@ -130,6 +141,14 @@ class TestDelivery:
         """Nobody was refused."""
         found = reacted(CUT, story(set()), self.history(*range(1, 9), failed_s=()), stops="delivery")
         assert found["stop"].measured_s is None
+
+    def test_delivery_that_ran_dry_of_barred_blocks_is_undecided(self) -> None:
+        """Stores that got no key because this framework took none."""
+        looks = [look(n, released=n not in DARK, barred=n in DARK) for n in range(1, 11)]
+        history = self.history(1, 2, 3, 7, 8, failed_s=(4, 5, 6))
+        found = reacted(CUT, looks, history, stops="delivery", stop_delivery_within_s=9.0)
+        assert found["stop"].outcome is Outcome.INCONCLUSIVE
+        assert "run dry" in found["stop"].words
 
     def test_delivery_that_nobody_asked_for(self) -> None:
         """Unknown is not stopped."""

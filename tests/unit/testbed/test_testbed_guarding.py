@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hil.bench import load
-from hil.testbed.guard import guarding
+from hil.testbed.guard import guarding, quarantine
 from hil.testbed.guard.guarding import Session
 from hil.testbed.guard.journal import Journal
 
@@ -31,7 +31,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def hold(number: int = 1, device: str = "switch") -> dict[str, Any]:
     undos = [{"device": device, "setting": "channel", "value": 1}]
-    return {"hold": number, "fault": "fiber_cut on switch", "undos": undos}
+    return {"hold": number, "fault": "fiber_cut on switch", "undos": undos, "steady": None}
 
 
 def test_an_undo_is_in_the_journal_when_it_is_confirmed(session: Session, tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_an_undo_is_in_the_journal_when_it_is_confirmed(session: Session, tmp_pa
     assert session.obey(hold()) == {}
     (path,) = tmp_path.glob("hil-*.journal")
     assert b'"setting":"channel","value":1' in path.read_bytes()
-    assert session.obey({"release": 1}) == {}
+    assert session.obey({"release": 1, "seen": True}) == {"owed": []}
     assert session.leave()
     assert path.read_bytes() == b""
 
@@ -60,7 +60,7 @@ def test_what_is_not_on_the_disk_is_not_confirmed(session: Session, monkeypatch:
         patch.setattr(Journal, "hold", full)
         assert "No space left" in (session.obey(hold()) or {})["error"]
     assert session.obey(hold()) == {}
-    session.obey({"release": 1})
+    session.obey({"release": 1, "seen": True})
     session.leave()
 
 
@@ -78,3 +78,16 @@ def test_a_test_is_given_up_by_its_last_sign_of_life(session: Session, monkeypat
     assert session.overdue
     monkeypatch.undo()
     session.leave()
+
+
+@pytest.mark.parametrize("end", [Session.leave, Session.rescue])
+def test_what_could_not_be_healed_is_not_forgotten(session: Session, tmp_path: Path, end: Any) -> None:
+    """Nobody answers at that address: the undo stays on the disk for the next start, and the device is kept from everybody."""
+    session._ward._patience_s = 0.0
+    session.obey(hold())
+    assert not end(session)
+    (path,) = tmp_path.glob("hil-*.journal")
+    assert b'"setting":"channel","value":1' in path.read_bytes()
+    (found,) = quarantine.in_force(tmp_path, {"switch": ADDRESS})
+    assert found.why.startswith("should have channel 1: ")
+    assert found.run == "run 7"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from hil.testbed.testbed import Testbed
 
 BENCH = load("metro-25km")
+SHELF = Path(__file__).parents[2] / "contract" / "shelf.toml"
 NAMES = ("meter", "stage", "bob", "voa", "switch", "alice")
 IN_ORDER = ["alice", "switch", "voa", "bob", "stage", "meter"]
 """Light first, then what could let stray light in, then the bias, then what is only held."""
@@ -84,6 +87,27 @@ def test_a_driver_that_hangs_is_given_up_on() -> None:
     finally:
         release.set()
     assert notes == IN_ORDER
+
+
+def roles(file: Path) -> dict[str, str]:
+    """Of the devices of a bench file, as they stand there."""
+    return {name: table["role"] for name, table in tomllib.loads(file.read_text(encoding="utf-8"))["device"].items()}
+
+
+def test_no_device_is_left_out_whatever_its_role() -> None:
+    """Of a bench that has one of nearly every kind: outlets and taggers come last, but they come."""
+    bench, every = load(SHELF), roles(SHELF)
+    assert {"power-outlet", "time-tagger", "laser", "detector"} <= set(every.values())
+    order = safe.in_order(bench, reversed(every))
+    assert sorted(order) == sorted(every)
+    assert {every[name] for name in order[-2:]} <= {"power-outlet", "time-tagger", "kme"}
+
+
+def test_light_and_bias_go_before_all_else() -> None:
+    """What could harm, or be harmed: sources, and whatever has detectors."""
+    every = roles(SHELF)
+    harmful = {"transmitter", "pair-source", "laser", "receiver", "detector"}
+    assert set(safe.first(load(SHELF), every)) == {name for name, role in every.items() if role in harmful}
 
 
 def test_parking_a_bench_again_changes_nothing(testbed: Testbed, link: Link) -> None:

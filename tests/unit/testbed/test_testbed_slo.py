@@ -140,10 +140,13 @@ def test_the_bench_file_sets_the_limit(tmp_path: Path, write_bench: Callable[...
 
 
 def test_an_indicator_nobody_has_names_the_nearest(stand: Stand) -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'dark-counts'"):
+    with pytest.raises(UnknownNameError, match="did you mean 'dark_counts'"):
         slo_of(stand).judge(dark([60] * 20), "dark_count")
     with pytest.raises(UsageError, match="name the indicators to judge by"):
         slo_of(stand).judge(dark([60] * 20))
+    swapped: Any = dark([60] * 20)
+    with pytest.raises(UsageError, match="is no indicator's name; expected a text"):
+        slo_of(stand).judge("dark_counts", swapped)
 
 
 def test_an_observation_of_another_kind_is_the_callers_mistake(stand: Stand) -> None:

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from hil.errors import UsageError
 from hil.faults.classical_partition import SPEC as PARTITION
-from hil.faults.classical_partition import ClassicalPartition
 from hil.faults.dark_count_spike import SPEC as SPIKE
 from hil.faults.dark_count_spike import DarkCountSpike
+from hil.faults.thermal_drift import SPEC as DRIFT
+from hil.faults.thermal_drift import ThermalDrift
 from hil.ports.waveform import Burst, Ramp, RandomWalk, Replay, Step, Waveform
-from hil.testbed.injection._fault_settings import scaled, waveform_of
+from hil.testbed.injection._fault_settings import scaled
+from hil.testbed.injection._fault_waveforms import magnitudes_given, waveform_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +88,7 @@ def test_following_a_waveform_always_gets_on(waveform: Waveform) -> None:
 
 def test_how_a_test_asks(tmp_path: Path) -> None:
     def asked(text: str) -> Waveform:
-        return waveform_of(SPIKE, _SPIKE, text, seed=3)
+        return waveform_of(SPIKE, text, seed=3)
 
     assert asked("step") == Step()
     assert asked("ramp 20 s") == Ramp(20.0)
@@ -95,18 +97,20 @@ def test_how_a_test_asks(tmp_path: Path) -> None:
     recorded = tmp_path / "incident.csv"
     recorded.write_text("time_s,level\n0,0.5\n2,1\n", encoding="utf-8")
     assert asked(f"replay {recorded}") == Replay((0.0, 2.0), (0.5, 1.0), "incident.csv")
-    assert waveform_of(SPIKE, _SPIKE, None, seed=3) == Step()
-    for text in (
-        "ramp",
-        "ramp fast",
-        "burst 2 s",
-        "burst 3 s every 2 s",
-        "wobble 3 s",
-        "replay",
-        "replay nowhere.csv",
-        "ramp 0 s",
-    ):
-        with pytest.raises(UsageError, match=r"waveform = "):
+    assert waveform_of(SPIKE, None, seed=3) == Step()
+    for text, expected in {
+        "ramp": "'ramp 20 s'",
+        "ramp fast": "such as 'ramp 20 s'",
+        "ramp 0 s": "a time above zero",
+        "burst 2 s": "such as 'burst 2 s every 10 s'",
+        "burst 3 s every 2 s": "a burst shorter than the time from one to the next, such as",
+        "wobble 3 s": "'step', 'ramp 20 s', 'burst 2 s every 10 s', 'random-walk 1 s' or 'replay FILE.csv'",
+        "random-walk": "'random-walk 1 s'",
+        "step 3 s": "'step'",
+        "replay": r"'replay FILE\.csv' \(columns time_s,level\)",
+        "replay nowhere.csv": r"a CSV file with .*/nowhere\.csv cannot be read \(No such file or directory\)",
+    }.items():
+        with pytest.raises(UsageError, match=f"waveform: found '{text}'; expected .*{expected}"):
             asked(text)
     for wrong in (
         "time,level\n0,1\n",
@@ -122,11 +126,13 @@ def test_how_a_test_asks(tmp_path: Path) -> None:
 
 def test_a_bare_number_is_no_waveform() -> None:
     wrong: Any = 3
-    with pytest.raises(UsageError, match=r"waveform = 3: expected 'step', 'ramp 20 s'"):
-        waveform_of(SPIKE, _SPIKE, wrong, seed=0)
+    with pytest.raises(UsageError, match=r"waveform: found 3; expected 'step', 'ramp 20 s'"):
+        waveform_of(SPIKE, wrong, seed=0)
 
 
 def test_only_a_magnitude_is_scaled() -> None:
     assert scaled(SPIKE, _SPIKE, 0.25) == DarkCountSpike(250.0)
     with pytest.raises(UsageError, match="nothing that could be there by half"):
-        waveform_of(PARTITION, ClassicalPartition(), "ramp 2 s", seed=0)
+        waveform_of(PARTITION, "ramp 2 s", seed=0)
+    with pytest.raises(UsageError, match="found 'ramp 2 s'; expected 'step', or delta_k, which it would scale"):
+        magnitudes_given(DRIFT, ThermalDrift(setpoint_c=32.0), Ramp(2.0))

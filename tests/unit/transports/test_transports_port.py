@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hil.errors import UsageError
-from hil.transports.port import serial_url, tcp_address
+from hil.transports.port import serial_url, server_address, tcp_address
+from hil.transports.tcp import TcpPort
 
 
 @pytest.mark.parametrize(
@@ -29,12 +30,30 @@ def test_tcp_resources(resource, expected):
         ("ASRL/dev/serial/by-id/usb-OZ_DD100-if00::INSTR", "/dev/serial/by-id/usb-OZ_DD100-if00"),
         ("ASRL/dev/pts/7", "/dev/pts/7"),
         ("ASRL3::INSTR", "COM3"),
-        ("ASRLsocket://127.0.0.1:4001::INSTR", "socket://127.0.0.1:4001"),
+        ("ASRLrfc2217://127.0.0.1:4001::INSTR", "rfc2217://127.0.0.1:4001"),
     ],
 )
 def test_serial_resources(resource, expected):
     """A serial resource is what pyserial opens."""
     assert serial_url(resource) == expected
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        ("ASRLsocket://127.0.0.1:4001::INSTR", ("127.0.0.1", 4001)),
+        ("asrlsocket://moxa.lab:4001", ("moxa.lab", 4001)),
+        ("ASRLsocket://[::1]:4001::INSTR", ("::1", 4001)),
+        ("ASRLsocket://moxa.lab::INSTR", None),
+        ("ASRL/dev/ttyUSB0::INSTR", None),
+        ("TCPIP::alice.lab::5025::SOCKET", None),
+    ],
+)
+def test_device_servers(resource, expected):
+    """A line behind a device server is a host and a port too; its stream is not what the line is."""
+    assert server_address(resource) == expected
+    if expected:
+        assert not TcpPort("voa", resource).reopens_clean
 
 
 def test_other_resources_are_refused_with_the_accepted_forms():
