@@ -108,7 +108,8 @@ def burst_blocks(rng: np.random.Generator, shape: tuple[int, int], bits: int, *,
 def outages(rng: np.random.Generator, shape: tuple[int, int], slices: int, *, share: float, length: float) -> Counts:
     """Bad slices in looks (runs, looks) of so many, a share of all in outages of that length on average."""
     runs, looks = shape
-    return _spells(rng, (runs, looks * slices), share, length).reshape(runs, looks, slices).sum(axis=2)
+    bad: Counts = _spells(rng, (runs, looks * slices), share, length).reshape(runs, looks, slices).sum(axis=2)
+    return bad
 
 
 def wrong_shares(

@@ -49,7 +49,9 @@ def row(indicator: str, part: str) -> Row:
 )
 def test_false_answers_keep_within_five_per_cent(indicator: str, part: str) -> None:
     """On their limits; the naive look goes beyond, which this bound notices."""
-    found = measure(row(indicator, part), RUNS)
+    device = row(indicator, part)
+    blocks = min(device.blocks, 30) if device.unit in {"blocks", "looks"} else device.blocks
+    found = measure(replace(device, blocks=blocks), RUNS)
     assert found.naive is not None
     assert found.worst * RUNS <= MOST
     assert max(found.naive.share(-1), found.naive.share(1)) * RUNS > MOST
