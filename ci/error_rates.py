@@ -81,7 +81,7 @@ On the limit as well; the errors of a block come together, beyond what drift and
 holds half an error, bursts cannot be told from a good device soon: whoever keeps 5 % for every design effect there has to wait
 for {least:,.0f} bits on average to find 1.0 % below 2 %, even if told that it is 1.0 % and the bits are independent (a bound
 by information, `least_average_bits` in `ci/error_rates.py`); the table below of what is inside the limit shows what this rule
-takes. With larger blocks, which is what links have, that does not matter."""
+takes. With such blocks more than 5 % of bursting devices may pass; with larger ones, which is what links have, not."""
 
 _DRIFT = """\
 ## Drift that is slower than the run
@@ -119,8 +119,9 @@ _SOURCE = """\
 ## Where the numbers come from
 
 Sampling every photon of that many runs would take days. `ci/_error_samplers.py` draws what a verdict sees of a block,
-from the same causes as the simulated world; `tests/unit/ci/test_ci_error_samplers.py` holds dark counts, error rates with
-and without afterpulses, and the spread of key rates against the world itself. The evidence is that of
+from the same causes as the simulated world; `tests/unit/ci/test_ci_error_samplers.py` holds dark counts against the world
+itself, `tests/unit/testbed/test_testbed_sampled_blocks.py` error rates of a shipped bench and what afterpulses add to them.
+Key rates, latencies, outages and coincidences are held against closed forms. The evidence is that of
 `hil.statistics.sequential`, added up for all runs at once; `tests/unit/ci/test_ci_error_rates.py` holds it against the
 indicators, run by run, and repeats this page with fewer runs."""
 
@@ -185,7 +186,7 @@ def _slow(found: Found) -> Sequence[str]:
 
 def _saved(found: Found) -> Sequence[str]:
     sizes = [
-        f"{quantile * found.row.per_block:,.5g} {found.row.unit}"
+        f"{_plain(float(quantile) * found.row.per_block)} {found.row.unit}"
         for quantile in (np.quantile(found.course.blocks, share, method="higher") for share in (0.5, 0.95))
     ]
     return [_percent(found.course.share(-1)), _percent(found.course.share(1)), *sizes]
@@ -193,13 +194,17 @@ def _saved(found: Found) -> Sequence[str]:
 
 def _wald(found: Found) -> Sequence[str]:
     averages = float(found.course.blocks.mean()) * found.row.per_block, found.row.average
-    said = [f"{average:,.3g} {found.row.unit}" if average < 100 else f"{average:,.0f} {found.row.unit}" for average in averages]
+    said = [f"{_plain(average)} {found.row.unit}" for average in averages]
     return [_percent(wald_wrong(found)), _percent(found.course.share(0)), *said]
 
 
 def wald_wrong(found: Found) -> float:
     """Share of the runs that took the good for the bad, or the bad for the good."""
     return found.course.share(1 if ": good" in found.row.what else -1)
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.3g}" if number < 100.0 else f"{number:,.0f}"
 
 
 def _percent(share: float) -> str:

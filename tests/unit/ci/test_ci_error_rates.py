@@ -13,7 +13,7 @@ from hil import discovery
 from hil.ci import error_rates
 from hil.ci._courses import looked_at, naive_proportions, proportions_of
 from hil.ci._error_rows import ROWS
-from hil.ci.error_rates import FIXED_BITS, PAGE, least_average_bits, measure, wald_wrong
+from hil.ci.error_rates import FIXED_BITS, PAGE, least_average_bits, measure, page, wald_wrong
 from hil.ports.objective import Objective
 from hil.seeds import stream
 from hil.statistics.binomial import largest_accepted
@@ -122,6 +122,7 @@ def test_the_page_has_every_row(capsys: pytest.CaptureFixture[str], monkeypatch:
     text = PAGE.read_text("utf-8")
     assert "`ci/error-rates --runs 2000 --write` made this page" in text
     assert all(f"| {one.what} |" in text for one in ROWS)
+    assert [part for part in page([], 2000).split("\n\n") if not part.startswith("| ") and part not in text] == []
     monkeypatch.setattr(error_rates, "ROWS", (dark := row("dark_counts", "100 cps, gates"),))
     assert error_rates.main(["--runs", "20"]) == 0
     assert dark.what in capsys.readouterr().out
