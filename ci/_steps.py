@@ -99,9 +99,14 @@ def _expect_sources(printed: str, pattern: str) -> None:
     print(f"  {seen} files checked, as many as the tree has", flush=True)
 
 
-def _pytest(folder: str, *how: str) -> Callable[[Environment, Sequence[str]], None]:
+def _pytest(folder: str, workers: int = 2) -> Callable[[Environment, Sequence[str]], None]:
+    """Half of the folder to each of two workers, who then take from each other.
+
+    So what a file sets up is set up once, and both seldom wait for the compiler to make the same loop.
+    """
+
     def step(environment: Environment, extra: Sequence[str]) -> None:
-        _run(environment, "pytest", "-q", f"tests/{folder}", "-n", "2", *how, *extra)
+        _run(environment, "pytest", "-q", f"tests/{folder}", "-n", str(workers), "--dist", "worksteal", *extra)
 
     return step
 
@@ -113,13 +118,13 @@ def _run(environment: Environment, module: str, *arguments: str) -> None:
         raise StepFailedError(f"exit code {code}: {' '.join(command[1:])}")
 
 
-# system tests take a free port each and wait for what happens, so they share two workers too; the long ones are not queued up
+# system tests take a free port each and wait for what happens: while two do, two more have the processor
 STEPS: dict[str, Callable[[Environment, Sequence[str]], None]] = {
     "lint": _lint,
     "types": _types,
     "layers": _layers,
     "unit": _pytest("unit"),
     "contract": _pytest("contract"),
-    "system": _pytest("system", "--dist", "worksteal"),
+    "system": _pytest("system", 4),
     "packaging": _pytest("packaging"),
 }

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hil.bench.model import TimeTaggerDevice
+from hil.bench.model import ReceiverDevice
 from hil.device_sims.spec import Endpoint, Later, Reply, TwinSpec
+from hil.device_sims.world.recordings import inputs_of
 
-from ._nameplate import declared_as, serial_number
+from ._nameplate import serial_number
 from ._s_fifteen import SFifteenSession, answer
 
 if TYPE_CHECKING:
@@ -33,25 +34,61 @@ _MODES = {"singles": 0, "pairs": 1, "timestamp": 3}
 _STEP_S = 2e-9
 _TURN = 1 << 27
 _NO_EVENT = 0x10
-_EVERY_S = 0.01
+_WINDOW_S = 2e-9
+_EVERY_S = 0.1
 """How often time stamps are sent."""
-_HELD_BACK_S = 1e-3
-"""Jitter carries no click as far as this."""
+_HELD_BACK = 500_000
+"""Steps; jitter carries no click as far as this."""
+
+
+class _Stream:
+    """Time stamps from ``began_ns`` on, until ``end_ns`` (None: until told), and how many half turns of the time were told."""
+
+    def __init__(self, began_ns: int, end_ns: int | None) -> None:
+        self.began_ns, self.end_ns = began_ns, end_ns
+        self._halves = 0
+
+    def next_s(self, now_ns: int) -> float | None:
+        """When it has more to tell; None at its end."""
+        if self.end_ns is None:
+            return _EVERY_S
+        return min(_EVERY_S, (self.end_ns - now_ns) / 1e9) if now_ns < self.end_ns else None
+
+    def words(self, steps: npt.NDArray[np.int64], inputs: npt.NDArray[np.int64], until: int) -> bytes:
+        """Clicks of a piece, in steps since the stream began, and with them the half turns up to then."""
+        shown = inputs < _INPUTS
+        steps, first = np.unique(np.maximum(steps[shown], 0), return_inverse=True)
+        patterns = np.zeros(len(steps), np.int64)
+        np.bitwise_or.at(patterns, first, 1 << inputs[shown])
+        # the last clicks before now may not be known yet: a half turn is told with the next clicks, or a little later
+        half = _TURN // 2
+        known = max((until - _HELD_BACK) // half, self._halves, int(steps[-1] // half) if len(steps) else 0)
+        empty = np.arange(self._halves + 1, known + 1) * half
+        self._halves = known
+        steps, patterns = np.concatenate([steps, empty]), np.concatenate([patterns, np.full(len(empty), _NO_EVENT)])
+        order = np.argsort(steps, kind="stable")
+        return ((steps[order] % _TURN << 5) | patterns[order]).astype("<u4").tobytes()
 
 
 class SFifteenTdc1:
-    """One tagger: mode, integration time and input levels."""
+    """One tagger: mode, integration time and input levels.
+
+    As a receiver of its own its detectors have supplies that nobody switches, and its time is that receiver's clock.
+    """
 
     def __init__(self, world: World, device: str) -> None:
         self._world, self._device = world, device
-        self._connected = len(declared_as(world, device, TimeTaggerDevice).inputs)
+        self._connected = len(inputs_of(world.bench, device))
+        self._receives = isinstance(world.bench.device[device], ReceiverDevice)
         self._serial = serial_number(world, device, "TDC")
         self._mode, self._time_ms, self._level, self._clock = "singles", 1000, "NIM", 0
         self._threshold_v = -0.6
-        self._streams = 0
+        self._stream: _Stream | None = None
 
     def execute(self, words: list[str], now_ns: int) -> Reply | Later | None:
         """One command."""
+        if self._receives and not self._world.biased(self._device):
+            self._world.set_biased(self._device, now_ns, biased=True)
         name, *parameters = words
         if not parameters:
             return self._plain(name, now_ns)
@@ -77,8 +114,7 @@ class SFifteenTdc1:
         elif name == "counts?":
             return self._count(now_ns)
         elif name == "abort":
-            self._streams += 1
-            self._world.beside.recordings.end(self._device, now_ns)
+            return self._end(now_ns)
         elif name != "inpkt":  # which asks for whole packets over USB, and changes nothing on the line
             return answer("unknown command")
         return None
@@ -94,7 +130,9 @@ class SFifteenTdc1:
             counts = [*singles, *[0] * _INPUTS][:_INPUTS]
             if pairs:
                 counted = [pair for pair in _PAIRS if max(pair) < self._connected]
-                found = dict(zip(counted, beside.coincidences(self._device, counted, now_ns, then_ns), strict=True))
+                window_s = _WINDOW_S if self._receives else None
+                told = beside.coincidences(self._device, counted, now_ns, then_ns, window_s=window_s)
+                found = dict(zip(counted, told, strict=True))
                 counts += [found.get(pair, 0) for pair in _PAIRS]
             return answer(" ".join(map(str, counts))).data, None
 
@@ -102,26 +140,41 @@ class SFifteenTdc1:
 
     def _stamp(self, now_ns: int) -> Later:
         """Time stamps of the set time from now on, in order, until somebody says ``abort`` or asks anew."""
-        self._streams += 1
-        own, halves = self._streams, 0
         recordings = self._world.beside.recordings
         end_ns = now_ns + self._time_ms * 1_000_000 if self._time_ms else None
         recordings.begin(self._device, now_ns, end_ns)
+        own = self._stream = _Stream(now_ns, end_ns)
 
         def tell(then_ns: int) -> tuple[bytes, float | None]:
-            nonlocal halves
-            if own != self._streams:
+            if own is not self._stream:
                 return b"", None
-            over = end_ns is not None and then_ns >= end_ns
-            times_s, inputs = recordings.take(self._device, then_ns, last=over)
-            until_s = (min(then_ns, end_ns or then_ns) - now_ns) / 1e9
-            words, halves = _words(times_s, inputs, halves, until_s)
-            return words, None if over else next_s(then_ns)
+            words, next_s = self._words(then_ns), own.next_s(then_ns)
+            if next_s is None:
+                self._stream = None
+            return words, next_s
 
-        def next_s(then_ns: int) -> float:
-            return _EVERY_S if end_ns is None else max(min(_EVERY_S, (end_ns - then_ns) / 1e9), 0.0)
+        return Later(own.next_s(now_ns) or 0.0, tell)
 
-        return Later(next_s(now_ns), tell)
+    def _words(self, now_ns: int, *, last: bool = False) -> bytes:
+        """What the stream has to tell by now; all there is at its end."""
+        stream, recordings = self._stream, self._world.beside.recordings
+        assert stream is not None
+        last = last or stream.next_s(now_ns) is None
+        until_ns = now_ns if stream.end_ns is None else min(now_ns, stream.end_ns)
+        if self._receives:
+            steps, inputs = recordings.take_ticks(self._device, now_ns, last=last)
+            began, until = (self._world.clock_tick(self._device, at_ns) or 0 for at_ns in (stream.began_ns, until_ns))
+            return stream.words(steps, inputs, until - began)
+        times_s, inputs = recordings.take(self._device, now_ns, last=last)
+        return stream.words((times_s / _STEP_S).astype(np.int64), inputs, round((until_ns - stream.began_ns) / 1e9 / _STEP_S))
+
+    def _end(self, now_ns: int) -> Reply | None:
+        """The stream that runs is over: what is left of it, if there is one."""
+        if self._stream is None:
+            return None
+        words = self._words(now_ns, last=True)
+        self._stream = None
+        return Reply(words) if words else None
 
     def _set(self, name: str, text: str) -> Reply | None:
         try:
@@ -139,27 +192,15 @@ class SFifteenTdc1:
         return None
 
 
-def _words(times_s: npt.NDArray[np.float64], inputs: npt.NDArray[np.int64], halves: int, until_s: float) -> tuple[bytes, int]:
-    """Events of a piece, seconds since the stream began, and how many half turns of the time have been told by its end."""
-    steps = np.maximum((times_s / _STEP_S).astype(np.int64), 0)
-    shown = inputs < _INPUTS
-    steps, first = np.unique(steps[shown], return_inverse=True)
-    patterns = np.zeros(len(steps), np.int64)
-    np.bitwise_or.at(patterns, first, 1 << inputs[shown])
-    # the last clicks before now may not be known yet: a half turn is told with the next clicks, or a little later
-    half = _TURN // 2
-    known = max(int((until_s - _HELD_BACK_S) / (half * _STEP_S)), halves, int(steps[-1] // half) if len(steps) else 0)
-    empty = np.arange(halves + 1, known + 1) * half
-    steps, patterns = np.concatenate([steps, empty]), np.concatenate([patterns, np.full(len(empty), _NO_EVENT)])
-    order = np.argsort(steps, kind="stable")
-    return ((steps[order] % _TURN << 5) | patterns[order]).astype("<u4").tobytes(), known
-
-
 def _build(world: World, device: str) -> tuple[Endpoint, ...]:
     tagger = SFifteenTdc1(world, device)
     return (Endpoint("control", "pty", lambda: SFifteenSession(tagger.execute), baud_rate=115_200),)
 
 
 SPEC = TwinSpec(
-    name="s-fifteen-tdc1", roles=("time-tagger",), title="S-Fifteen TDC1 time tagger (serial)", build=_build, late=True
+    name="s-fifteen-tdc1",
+    roles=("time-tagger", "receiver"),
+    title="S-Fifteen TDC1 time tagger (serial)",
+    build=_build,
+    late=True,
 )

@@ -10,7 +10,7 @@ from hil.bench.model import DetectorDevice, LaserDevice, PowerOutletDevice, Time
 from hil.errors import UsageError
 
 from .parameters import BREAKDOWN
-from .recordings import Recordings
+from .recordings import Recordings, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +90,7 @@ class Beside:
 
     def singles(self, device: str, now_ns: int) -> tuple[int, ...]:
         """Clicks at each input since power-up."""
-        return tuple(self._count(name, now_ns) for name in self._declared(device, TimeTaggerDevice).inputs)
+        return tuple(self._count(name, now_ns) for name in inputs_of(self._world.bench, device))
 
     def coincidences(
         self,
@@ -108,15 +108,16 @@ class Beside:
         taken. Pulses of two receivers are compared as if their light had travelled equally long, as coincidence electronics
         are set.
         """
-        declared = self._declared(device, TimeTaggerDevice)
-        used = sorted({number for pair in pairs for number in pair})
-        times = {number: self._times_s(declared.inputs[number], from_ns, to_ns) for number in used}
-        half_s = (declared.window_s if window_s is None else window_s) / 2.0
+        inputs, used = inputs_of(self._world.bench, device), sorted({number for pair in pairs for number in pair})
+        times = {number: self._times_s(inputs[number], from_ns, to_ns) for number in used}
+        if window_s is None:
+            window_s = self._declared(device, TimeTaggerDevice).window_s
+        half_s = window_s / 2.0
         return tuple(_within(times[first] + delay_s, times[second], half_s) for first, second in pairs)
 
     def events(self, device: str, from_ns: int, to_ns: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Clicks at all inputs, in the order of their times: seconds of world time, and the input of each (from 0), sampled."""
-        inputs = self._declared(device, TimeTaggerDevice).inputs
+        inputs = inputs_of(self._world.bench, device)
         each = [self._times_s(name, from_ns, to_ns) + self._begin_s(name, from_ns) for name in inputs]
         times_s = np.concatenate([np.empty(0), *each])
         numbers = np.repeat(np.arange(len(inputs)), [len(times) for times in each])

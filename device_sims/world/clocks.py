@@ -73,7 +73,7 @@ class ReceiverClock:
 
         Light that left while the block ran is in it, so that it ends a path delay later than it was told to.
         """
-        ticks = self._ticks(block.index, phase)
+        ticks = self.ticks(block.index, phase)
         order = np.argsort(ticks, kind="stable")
         ticks = ticks[order]
         first = self.tick_at(started_ns)
@@ -98,7 +98,7 @@ class ReceiverClock:
             reading += (end - begin) * (1 + rate) + drift * (end * end - begin * begin) / 2
         return reading
 
-    def _ticks(self, index: npt.NDArray[np.int64], phase: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    def ticks(self, index: npt.NDArray[np.int64], phase: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Ticks of clicks; a pure function of each click and what was done to path and clock."""
         ticks = np.empty(index.size, dtype=np.int64)
         changes = [self._pulses.index_at(time_ns) for time_ns in self._timeline.times_ns]

@@ -8,17 +8,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hil.bench.model import TimeTaggerDevice
+from hil.bench.model import ReceiverDevice, TimeTaggerDevice
 from hil.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from hil.bench.model import Bench
+
     from .world import World
 
     Events = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
+    Steps = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
-__all__ = ["Recordings"]
+__all__ = ["Recordings", "inputs_of"]
+
+
+def inputs_of(bench: Bench, device: str) -> tuple[str, ...]:
+    """The detector at each input of a time tagger, as ``receiver.detector``: its own where it is a receiver itself."""
+    declared = bench.device.get(device)
+    if isinstance(declared, TimeTaggerDevice):
+        return declared.inputs
+    if isinstance(declared, ReceiverDevice):
+        return tuple(f"{device}.{name}" for name in declared.detectors)
+    raise UsageError(f"{device}: not a time-tagger of bench {bench.bench.name!r}")
 
 
 def _nothing() -> Events:
@@ -74,6 +87,18 @@ class Recordings:
             del self._running[device]
         return times_s[order[:certain]], numbers[order[:certain]]
 
+    def take_ticks(self, device: str, now_ns: int, *, last: bool = False) -> Steps:
+        """The same of a receiver that tells times, in ticks of its own clock since the recording began, by its detectors."""
+        recording = self._running.get(device)
+        if recording is None:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        clicks, _ = self._world.heard(device, device, now_ns, last=last)
+        if last:
+            del self._running[device]
+        ticks, numbers = self._world.clock_ticks(device, clicks)
+        first = self._world.clock_tick(device, recording.began_ns) or 0
+        return ticks - first, numbers
+
     def end(self, device: str, now_ns: int) -> None:
         """No more of it; a device that records nothing does not mind."""
         recording = self._running.pop(device, None)
@@ -102,7 +127,4 @@ class Recordings:
         return events, (reach - first - 0.5) / rate_hz + offset_s
 
     def _inputs(self, device: str) -> tuple[str, ...]:
-        declared = self._world.bench.device.get(device)
-        if not isinstance(declared, TimeTaggerDevice):
-            raise UsageError(f"{device}: not a time-tagger of bench {self._world.bench.bench.name!r}")
-        return declared.inputs
+        return inputs_of(self._world.bench, device)

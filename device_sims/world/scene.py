@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     OfIndex = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
 
-__all__ = ["AMBIENT_C", "Scene", "Segment"]
+__all__ = ["Scene", "Segment"]
 
-AMBIENT_C = 22.0
+_AMBIENT_C = 22.0
 _STEADY = 1e-6
 _AGE_NS = 3.6e15
 """1000 hours."""
@@ -246,7 +246,7 @@ class Scene:
 
     def temperatures_c(self, times_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Temperature of the receiver's optics stage, shape (n,); room temperature where nothing holds it."""
-        return np.full(times_ns.shape, AMBIENT_C) if self._stage is None else self._stage[0].temperatures_c(times_ns)
+        return np.full(times_ns.shape, _AMBIENT_C) if self._stage is None else self._stage[0].temperatures_c(times_ns)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,13 @@ class Tally:
         """What the receiver's own clock reads; None where it has none."""
         return None if self._clock is None else self._clock.tick_at(now_ns)
 
+    def ticks(self, clicks: Candidates) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Clicks as the receiver's own clock tells them, ascending, and the detector of each; it has to have one."""
+        assert self._clock is not None
+        ticks = self._clock.ticks(clicks.index, clicks.phases / 65536.0 - 0.5)
+        order = np.argsort(ticks, kind="stable")
+        return ticks[order], clicks.detector[order].astype(np.int64)
+
     def start(self, now_ns: int) -> int:
         """Begin a block; its first pulse index."""
         self._sample(now_ns)

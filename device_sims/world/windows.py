@@ -84,7 +84,7 @@ class Walk:
             cut = min(stop, end)
             lead = 0 if cut == end and not whole else reception.dynamics.lead_pulses
             left = (end if segment.end is None else min(end, segment.end)) - progress.at
-            engine = pick(left * reception.candidates_per_pulse)
+            engine = pick(left * reception.effort_per_pulse)
             clicks, carry = self._take(engine, reception, window, (progress.at, cut), (cut - lead, progress.carry))
             progress = Progress(cut, carry)
             yield clicks, progress

@@ -274,6 +274,11 @@ class World(Interior):
         return self._receiver(device).tally.tick_at(now_ns)
 
     @_locked
+    def clock_ticks(self, device: str, clicks: Candidates) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Clicks of a receiver with tags as its own clock tells them: ticks, ascending, and the detector of each."""
+        return self._receiver(device).tally.ticks(clicks)
+
+    @_locked
     def last_tags(self, device: str) -> TagRecords | None:
         """The same block as the receiver's own clock told it; None for a receiver whose electronics assign pulses."""
         return self._receiver(device).tally.last_tags

@@ -31,8 +31,9 @@ def show(tapes: Mapping[str, Tape]) -> None:
     console.print(heads)
     console.print()
     table = Table("n", "time", "device", "sent", "received", "", box=None, pad_edge=False)
+    rounds = {name: _rounds(tape) for name, tape in tapes.items()}
     for name, entry in sorted(_all(tapes), key=lambda pair: pair[1].n):
-        table.add_row(*map(Text, (str(entry.n), *_row(name, entry))))
+        table.add_row(*map(Text, (str(entry.n), *_row(name, entry, rounds[name].get(entry.n, "")))))
     console.print(table)
 
 
@@ -80,6 +81,8 @@ def _answers(where: str, old: Exchange, new: Exchange) -> Iterator[str]:
         yield f"{where}, {_short(old.send)}: answer {_received(old)} became {_received(new)}"
     elif old.times != new.times:
         yield f"{where}, {_short(old.send)}: asked {old.times} times, then {new.times}"
+    if old.rounds != new.rounds and (old.n == old.loop or new.n == new.loop):  # a round's first speaks for all of it
+        yield f"{where}, {_short(old.send)}: rounds that begin so: {old.rounds}, then {new.rounds}"
 
 
 def _sections(tape: Tape) -> dict[int, str]:
@@ -109,7 +112,20 @@ def _head(header: Header) -> tuple[str, ...]:
     return header.device, identity, header.driver, what, header.recorded, "; ".join(header.redactions) or "–"
 
 
-def _row(name: str, entry: Entry) -> tuple[str, ...]:
+def _rounds(tape: Tape) -> dict[int, str]:
+    """Of each exchange in a loop: how many rounds there were, and which of a round's questions it is."""
+    loops: dict[int, list[Exchange]] = {}
+    for entry in tape.entries:
+        if isinstance(entry, Exchange) and entry.loop:
+            loops.setdefault(entry.loop, []).append(entry)
+    return {
+        entry.n: f"{entry.rounds} rounds, {place} of {len(members)}"
+        for members in loops.values()
+        for place, entry in enumerate(members, start=1)
+    }
+
+
+def _row(name: str, entry: Entry, rounds: str) -> tuple[str, ...]:
     if isinstance(entry, Section):
         return "", "", f"── {entry.name}", "", ""
     where = f"{name}:{entry.port}" if entry.port else name
@@ -120,7 +136,8 @@ def _row(name: str, entry: Entry) -> tuple[str, ...]:
         return time, where, "", _short(entry.data), f"unasked, {entry.after_s:g} s after opening"
     if isinstance(entry, Redacted):
         return time, where, f"(redacted, {entry.sent} bytes)", f"({entry.received} bytes)", "key material"
-    return time, where, _short(entry.send), _received(entry), f"{entry.times} times" if entry.times > 1 else ""
+    often = [f"{entry.times} times"] if entry.times > 1 else []
+    return time, where, _short(entry.send), _received(entry), "; ".join([*often, *filter(None, [rounds])])
 
 
 def _sent(entry: Exchange | None) -> str:

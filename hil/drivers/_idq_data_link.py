@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -45,14 +46,22 @@ class DataLink:
         streams: Mapping[int, Transport] | None = None,
     ) -> None:
         self.name, self._settings = settings.name, settings
-        host = urlsplit(settings.data_resource).hostname or ""
+        self._host = urlsplit(settings.data_resource).hostname or ""
         self._address = urlsplit(settings.resource).hostname or ""
-        self._requests = requests or over_zmq(settings.name, settings.data_resource, timeout_s=settings.timeout_s)
-        self._ports = {channel: _stream_port(host, channel) for channel in channels}
-        # what is streamed may be raw key
+        # what is streamed may be raw key, so a tape ends where a stream begins
+        self._requests = requests or over_zmq(
+            settings.name, settings.data_resource, timeout_s=settings.timeout_s, secret=(b"start-stream",)
+        )
+        self._ports = {channel: _STREAM_PORTS + channel for channel in channels}
         self._streams = streams or {
-            channel: over_zmq_pair(settings.name, f"tcp://{host}:{port}", timeout_s=settings.timeout_s, secret=(b"",))
-            for channel, port in self._ports.items()
+            channel: over_zmq_pair(
+                settings.name,
+                self._stream(channel),
+                timeout_s=settings.timeout_s,
+                locate=partial(self._stream, channel),
+                secret=(b"",),
+            )
+            for channel in channels
         }
         self._ids: dict[int, str] = {}
 
@@ -74,7 +83,8 @@ class DataLink:
                 if str(stale).startswith(f"{self._address}:"):
                     self._ask(f"stop --id {stale}")
             try:
-                for channel, port in self._ports.items():
+                for channel in self._ports:
+                    port = self._ports[channel] = _stream_port(self._host, channel)
                     start = f"start-stream --address {self._address} --channel {channel} --stream-port {port}"
                     self._ids[channel] = str(self._object(start).get("id", ""))
                     self._streams[channel].open()
@@ -94,6 +104,9 @@ class DataLink:
         channels = np.repeat(np.array(list(self._ids), dtype=np.uint8) - 1, [len(each) for each in found])
         order = np.argsort(ticks, kind="stable")
         return ticks[order], channels[order].astype(np.uint8)
+
+    def _stream(self, channel: int) -> str:
+        return f"tcp://{self._host}:{self._ports[channel]}"
 
     def _status(self, channel: int) -> int:
         """How many time stamps the record has, once the service has all of them; InstrumentError when it lost some."""

@@ -5,6 +5,7 @@ Counting is an acquisition: it is asked for once, waited for on the bench's cloc
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from hil.drivers._lines import decoded
@@ -16,7 +17,7 @@ from hil.transports import Marker, SerialLine, Transport, Until, over_raw
 if TYPE_CHECKING:
     from hil.ports.spec import DeviceSettings
 
-__all__ = ["SFifteenLine"]
+__all__ = ["SFifteenLine", "Stream"]
 
 _LINE = Until(b"\r\n")
 _LONGEST_GATE_MS, _SHORTEST_GATE_MS = 65_535, 1
@@ -25,6 +26,44 @@ _SLICE_MS = 10
 """How long a stream is left to the port's own buffers, of which a serial line has 4096 bytes."""
 _SPARE_MS = 20
 """By how much a stream may end late."""
+
+
+class Stream:
+    """Time stamps without end, gathered in a thread of its own as they come, which has the line to itself meanwhile."""
+
+    def __init__(self, line: SFifteenLine, timeout_s: float) -> None:
+        self._transport, self._timeout_s = line.transport, timeout_s
+        self._last = line.transport.query(b"*idn?\r\n", _LINE, idempotent=True) + b"\r\n"
+        self._asked, self._over = threading.Event(), threading.Event()
+        self._data = b""
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._gather, name=f"hil-stream-{line.name}", daemon=True)
+        self._thread.start()
+        self._asked.wait()
+        if self._error is not None:
+            self.finish()
+
+    def finish(self) -> bytes:
+        """End them; all of them. Raises what went wrong meanwhile."""
+        self._over.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._data
+
+    def _gather(self) -> None:
+        try:
+            with self._transport.exchange() as line:
+                line.send(_STREAM + b"INPKT;time 0;counts?\r\n")
+                self._asked.set()
+                while not self._over.wait(_SLICE_MS / 1e3):
+                    line.gather()
+                line.send(_END)
+                self._data = line.read_until(self._last, self._timeout_s)
+        except Exception as error:  # noqa: BLE001  (whatever it is belongs to whoever finishes the stream)
+            self._error = error
+        finally:
+            self._asked.set()
 
 
 class SFifteenLine:
@@ -90,6 +129,10 @@ class SFifteenLine:
             clock.sleep(_SPARE_MS / 1e3)
             line.send(_END)
             return line.read_until(last, self._settings.timeout_s)
+
+    def begin_stream(self) -> Stream:
+        """Ask for time stamps without end; whoever began them finishes them before the line is used for anything else."""
+        return Stream(self, self._settings.timeout_s)
 
     def count(self, command: str, gate_s: float) -> list[int]:
         """Set the integration time, ask, wait for its end, and read the numbers; UsageError for a gate it cannot have."""

@@ -24,6 +24,9 @@ __all__ = ["CAPABILITIES", "Transceiver"]
 
 CAPABILITIES = Capabilities(features=frozenset({"park"}), settle_s=0.05, boot_s=30.0)
 
+_KEYS_S = 60.0
+"""Whatever comes later is lost for good: a minute's keys of a fast link are megabytes, which a slow host takes its time for."""
+
 
 class Transceiver:
     """One device of the reference protocol; the subclasses add their role's methods.
@@ -100,7 +103,7 @@ class Transceiver:
     def take_keys(self) -> tuple[tuple[str, SecretBytes], ...]:
         """Keys made since the last call, oldest first. Destructive, so never repeated. Marked TEST: they cross this host."""
         self._need_black_box("keys")
-        pairs = self._control.json("KEYS?", list[tuple[str, str]], idempotent=False)
+        pairs = self._control.json("KEYS?", list[tuple[str, str]], idempotent=False, timeout_s=_KEYS_S)
         try:
             values = [(key_id, base64.b64decode(text, validate=True)) for key_id, text in pairs]
         except binascii.Error:

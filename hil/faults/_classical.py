@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hil.ports.spec import FaultBench, Range, Readings
 
-__all__ = ["CHANNEL", "KME_CHANNEL", "WAYS", "checked", "classical", "everything_came"]
+__all__ = ["CHANNEL", "KME_CHANNEL", "WAYS", "checked", "classical"]
 
 WAYS: Mapping[str, tuple[float, float]] = {"both": (1.0, 1.0), "a->b": (1.0, 0.0), "b->a": (0.0, 1.0)}
 """Shares of a fault from a (who calls: Alice, or an application) to b, and back, by what a setting says."""
@@ -43,7 +43,7 @@ def _impossible(settings: Any) -> Iterator[Mistake]:
             yield Mistake(info.name, f"{value:g}", "a ratio from 0 to 1" if info.name.endswith("_ratio") else "zero or more")
 
 
-def everything_came(_settings: Any, _during: Readings, after: Readings) -> Finding:
+def _everything_came(_settings: Any, _during: Readings, after: Readings) -> Finding:
     """Healed: every message of the probe came back once, unchanged, in order."""
     good = after["echoed"] == after["sent"] and not (
         after["changed"] or after["repeated"] or after["swapped"] or after["resets"]
@@ -60,7 +60,7 @@ def classical(
     acts_on: str,
     moves: Callable[[Any], Mapping[str, float]],
     shown: Callable[[Any, Readings, Readings], Finding],
-    healed: Callable[[Any, Readings, Readings], Finding] = everything_came,
+    healed: Callable[[Any, Readings, Readings], Finding] = _everything_came,
     target_role: str = CHANNEL,
     ranges: Mapping[str, Range] = MappingProxyType({}),
     magnitude: tuple[str, ...] = (),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from hil.faults._clicks import GONE, SURE
 from hil.ports.spec import Finding
 
 if TYPE_CHECKING:
-    from hil.ports.spec import Span
+    from collections.abc import Callable
 
-__all__ = ["changed", "fell", "grown", "rose", "synchronised_share"]
+    from hil.ports.spec import FaultBench, Readings, Span
+
+__all__ = ["InErrors", "changed", "fell", "grown", "in_errors", "rose", "synchronised_share"]
 
 _HALF = 0.5
 
@@ -19,6 +21,28 @@ _HALF = 0.5
 def grown(span: Span, name: str, *, ever: bool = False) -> float:
     """How much of a sum was added in a stretch; with ``ever``, of all looks up to its end where it has none of its own."""
     return span.last[name] if ever and not span.change("sampled_s") else span.change(name)
+
+
+class InErrors(TypedDict):
+    """What to read of a fault, and how to judge it: arguments of :func:`hil.faults._injection.injection`."""
+
+    read: Callable[[FaultBench, str, Any], Readings]
+    shown: Callable[[FaultBench, str, Any, Span, Span], Finding]
+    healed: Callable[[FaultBench, str, Any, Span, Span], Finding]
+
+
+def in_errors(
+    due: Callable[[FaultBench, str, Any], float], *, at_least_s: Callable[[Any], float] = lambda _settings: 0.0
+) -> InErrors:
+    """Of a fault that shows in wrong bits alone: ``due(bench, target, settings)`` is the QBER it adds, as a ratio.
+
+    ``at_least_s(settings)``: how long a look must be to cover what it does.
+    """
+    return InErrors(
+        read=lambda bench, _target, settings: bench.glimpse(at_least_s(settings)),
+        shown=lambda bench, target, settings, before, during: rose(before, during, due(bench, target, settings)),
+        healed=lambda bench, target, settings, during, after: fell(during, after, due(bench, target, settings)),
+    )
 
 
 def synchronised_share(span: Span, *, ever: bool = False) -> float | None:

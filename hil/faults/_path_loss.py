@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from hil.ports.spec import FaultBench, FaultSpec, Range
 
-__all__ = ["attenuator_of", "fibre_of", "path_loss"]
+__all__ = ["fibre_of", "path_loss"]
 
 _TOLD_DB = 0.1
 """How closely attenuators tell what they are set to."""
 
 
-def attenuator_of(bench: FaultBench, way: str) -> str | None:
+def _attenuator_of(bench: FaultBench, way: str) -> str | None:
     """The attenuator that stands in a way of light; None where there is none."""
     link = bench.declared(way)
     party = way.rpartition(".")[2]
@@ -51,7 +51,7 @@ def path_loss(
     """
 
     def where(bench: FaultBench, way: str) -> list[tuple[str, str]]:
-        voa = attenuator_of(bench, way)
+        voa = _attenuator_of(bench, way)
         if voa is not None:
             return [(voa, "attenuation_db")]
         if fibre_of(bench, way) is None and bench.declared(way).free_space is None:

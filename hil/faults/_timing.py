@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from hil.ports.spec import FaultBench, FaultSpec, Readings, Span, Undo
 
-__all__ = ["BLOCKS", "followed", "glimpsed", "lost", "of_this_link", "only_where"]
+__all__ = ["followed", "glimpsed", "lost", "of_this_link", "only_where"]
 
-BLOCKS = 3.0
+_BLOCKS = 3.0
 """A fault that comes in the middle of a block shows for sure in the second one after it."""
 _WAIT_S = 5.0
 _MOST = 0.75
@@ -52,7 +52,7 @@ def of_this_link(spec: FaultSpec) -> FaultSpec:
     """The same, which waits as long as it takes while a run takes the link's blocks."""
 
     def patience_s(bench: FaultBench, _target: str) -> float:
-        return _WAIT_S + BLOCKS * float(bench.declared(bench.device_of_role("link")).block_s)
+        return _WAIT_S + _BLOCKS * float(bench.declared(bench.device_of_role("link")).block_s)
 
     return replace(spec, patience_s=patience_s)
 

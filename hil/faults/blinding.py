@@ -69,6 +69,8 @@ def _behind_db(bench: FaultBench, link: object, receiver: str) -> float:
         else:
             declared = bench.declared(name)
             loss_db += getattr(declared, "insertion_loss_db", 0.0) + getattr(declared, "tap_loss_db", 0.0)
+            if name in bench.devices_of_role("switch") and bench.read(name, "channel") != declared.through_channel:
+                loss_db += declared.isolation_db
     return loss_db
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._errors import fell, rose
+from hil.faults._errors import in_errors
 from hil.faults._injection import Injection, injection
 from hil.faults._refusal import checked
 from hil.ports.spec import Range
 
 if TYPE_CHECKING:
-    from hil.ports.spec import FaultBench, Finding, Readings, Span
+    from hil.ports.spec import FaultBench
 
 __all__ = ["SPEC", "InterceptResend"]
 
@@ -35,19 +35,7 @@ class InterceptResend:
         checked(self, intercept_ratio=(0.0, 1.0))
 
 
-def _read(bench: FaultBench, _target: str, _settings: InterceptResend) -> Readings:
-    return bench.glimpse()
-
-
-def _shown(_bench: FaultBench, _target: str, settings: InterceptResend, before: Span, during: Span) -> Finding:
-    return rose(before, during, _due(settings))
-
-
-def _healed(_bench: FaultBench, _target: str, settings: InterceptResend, during: Span, after: Span) -> Finding:
-    return fell(during, after, _due(settings))
-
-
-def _due(settings: InterceptResend) -> float:
+def _due(_bench: FaultBench, _target: str, settings: InterceptResend) -> float:
     return _WRONG * settings.intercept_ratio
 
 
@@ -63,9 +51,7 @@ SPEC = injection(
     zero="A share of 0 intercepts nothing.",
     target_role="link",
     acts_on="the pulses on a link's way, in its twin",
-    read=_read,
-    shown=_shown,
-    healed=_healed,
+    **in_errors(_due),
     ranges={"intercept_ratio": Range(0.05, 1.0, "0.44 end key at the 11 % of Shor and Preskill (2000)")},
     magnitude=("intercept_ratio",),
     patience_s=_PATIENCE_S,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
-from hil.faults._errors import fell, rose
+from hil.faults._errors import in_errors
 from hil.faults._injection import Injection, injection
 from hil.faults._refusal import checked
 from hil.ports.spec import Range
@@ -55,9 +55,7 @@ SPEC = injection(
     zero="A share of 0 more leaves the optics as they are.",
     target_role="receiver",
     acts_on="the misalignment of a receiver's twin",
-    read=lambda bench, _target, _settings: bench.glimpse(),
-    shown=lambda bench, target, settings, before, now: rose(before, now, _due(bench, target, settings)),
-    healed=lambda bench, target, settings, during, after: fell(during, after, _due(bench, target, settings)),
+    **in_errors(_due),
     ranges={
         "added_ratio": Range(
             0.005, 0.1, "from what 8 degrees on the Poincaré sphere cost to the 10 % at which no link makes key; our choice"

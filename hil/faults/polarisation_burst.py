@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import Mistake
-from hil.faults._errors import fell, rose
+from hil.faults._errors import in_errors
 from hil.faults._injection import Injection, injection
 from hil.faults._polarisation import UNLESS, error_free, polarised
 from hil.faults._refusal import checked
@@ -64,9 +64,7 @@ SPEC = injection(
     zero="A burst of 0 s, or one that turns 0 times a second, turns nothing.",
     target_role="link",
     acts_on="the state of polarisation on the way of light of a link's twin",
-    read=lambda bench, _way, settings: bench.glimpse(settings.every_s),
-    shown=lambda bench, way, settings, before, now: rose(before, now, _due(bench, way, settings)),
-    healed=lambda bench, way, settings, during, after: fell(during, after, _due(bench, way, settings)),
+    **in_errors(_due, at_least_s=lambda settings: settings.every_s),
     ranges={
         "burst_s": Range(1e-3, 0.1, "1 to 100 ms of a stroke; general knowledge"),
         "every_s": Range(0.1, 1.0, "as often as a look can cover; our choice"),

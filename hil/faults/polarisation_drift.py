@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hil.faults._errors import fell, rose
+from hil.faults._errors import in_errors
 from hil.faults._injection import Injection, injection
 from hil.faults._polarisation import UNLESS, error_free, polarised
 from hil.faults._refusal import checked
@@ -54,9 +54,7 @@ SPEC = injection(
     zero="An angle of 0 rad turns nothing.",
     target_role="link",
     acts_on="the state of polarisation on the way of light of a link's twin",
-    read=lambda bench, _way, _settings: bench.glimpse(),
-    shown=lambda bench, way, settings, before, now: rose(before, now, _due(bench, way, settings)),
-    healed=lambda bench, way, settings, during, after: fell(during, after, _due(bench, way, settings)),
+    **in_errors(_due),
     ranges={
         "rotation_rad": Range(
             0.1,

@@ -19,9 +19,9 @@ from hil.operations.windows import prometheus_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["NOBODY", "Calibration", "Receivers", "alertmanager"]
+__all__ = ["Calibration", "Receivers", "alertmanager"]
 
-NOBODY = "nobody"
+_NOBODY = "nobody"
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WHEN = re.compile(
@@ -80,7 +80,7 @@ def alertmanager(
     known = {link for _, link in links}
     if strangers := sorted({one.link for one in calibrations if one.link} - known):
         raise UsageError(f"calibration of {', '.join(strangers)}: no such link; there are {', '.join(sorted(known))}")
-    routes: list[dict[str, Any]] = [{"matchers": ['severity="none"'], "receiver": NOBODY}]
+    routes: list[dict[str, Any]] = [{"matchers": ['severity="none"'], "receiver": _NOBODY}]
     for bench, link in links:
         mute = [one.name for one in calibrations if one.link in {"", link}]
         routes += [_route(severity, [f'bench="{bench}"', f'link="{link}"'], mute, speed) for severity in _WAIT_S]
@@ -95,7 +95,7 @@ def alertmanager(
             "routes": routes,
         },
         "receivers": [
-            {"name": NOBODY},
+            {"name": _NOBODY},
             _receiver("page", receivers.page_url),
             _receiver("ticket", receivers.ticket_url),
         ],

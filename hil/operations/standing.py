@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from hil.operations.windows import Window
     from hil.ports.objective import Objective
 
-__all__ = ["BUDGETED", "labels_of", "objectives_of", "selector"]
+__all__ = ["labels_of", "objectives_of", "selector"]
 
-BUDGETED = (
+_BUDGETED = (
     "link_availability",
     "key_rate",
     "contract_key_rate",
@@ -89,7 +89,7 @@ def _of(link: Link) -> Iterable[str]:
         "entanglement_fidelity": not link.entangled,
         "key_ingestion": not link.kmes,
     }
-    return (name for name in BUDGETED if not left_out.get(name, False))
+    return (name for name in _BUDGETED if not left_out.get(name, False))
 
 
 def _objective(bench: Bench, link: str, indicator: str, window: Window, times: tuple[float, float]) -> ServiceObjective:

@@ -35,16 +35,14 @@ if TYPE_CHECKING:
     Begin = Callable[[], Party[BlockResult]]
 
 __all__ = [
-    "PRE_SHARED_KEYS",
     "Session",
     "declared_source",
     "key_size_bits",
     "lane_shares",
-    "receiver_declaration",
     "settings_of",
 ]
 
-PRE_SHARED_KEYS = 256
+_PRE_SHARED_KEYS = 256
 """One-time authentication keys that both directions of a link start with, together."""
 
 _KEY_BITS = 256
@@ -97,7 +95,7 @@ def lane_shares(link: Link) -> tuple[list[tuple[KeyPool, Entropy]], list[tuple[K
     The pre-shared key is drawn once, made afresh for each test as both ends are on this host; nothing of a pool outlives it.
     """
     testbed, lanes = link.testbed, link.declared.classical.lanes
-    pre_shared = testbed.entropy(link.name, "pre-shared").draw("pre-shared", PRE_SHARED_KEYS * KEY_BYTES)
+    pre_shared = testbed.entropy(link.name, "pre-shared").draw("pre-shared", _PRE_SHARED_KEYS * KEY_BYTES)
     of_alice, of_bob = (
         [(pool, testbed.entropy(link.name, party, lane)) for lane, pool in enumerate(lane_pools(pre_shared, lanes))]
         for party in ("alice", "bob")
@@ -115,7 +113,7 @@ def settings_of(link: Link) -> DistillSettings:
     return DistillSettings(
         link=link.name,
         source=link.source,
-        receiver=receiver_declaration(link),
+        receiver=_receiver_declaration(link),
         epsilon_secrecy=proof.epsilon_secrecy,
         epsilon_correctness=proof.epsilon_correctness,
         qber_limit=proof.qber_limit,
@@ -129,7 +127,7 @@ def settings_of(link: Link) -> DistillSettings:
     )
 
 
-def receiver_declaration(link: Link) -> ReceiverDeclaration:
+def _receiver_declaration(link: Link) -> ReceiverDeclaration:
     """Detectors by meaning: key basis first, bit 0 before bit 1, as bench files list them."""
     declared = link.receiver_declared
     if len(declared.detectors) != 4:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from hil.errors import BenchError, UsageError
+from hil.errors import BenchError, MissingCapabilityError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from hil.bench.model import AttenuatorDevice, LaserDevice, SwitchDevice, TemperatureControllerDevice
+    from hil.ports.roles import Receiver
     from hil.testbed.link import Link
 
 __all__ = ["down", "restore", "up"]
@@ -36,8 +38,7 @@ def up(link: Link) -> None:
         attenuator.set_attenuation_db(cast("AttenuatorDevice", devices[attenuator.name]).attenuation_db)
     for switch in link.all_of_role("switch"):
         switch.select(cast("SwitchDevice", devices[switch.name]).through_channel)
-    for receiver in link.receivers:
-        receiver.set_biased(biased=True)
+    _bias(link.receivers, biased=True)
     for unit in link.all_of_role("detector"):
         unit.set_biased(biased=True)
     for laser in link.all_of_role("laser"):
@@ -50,9 +51,7 @@ def up(link: Link) -> None:
 
 def restore(link: Link, names: Collection[str]) -> None:
     """Bias and light of those of its emitter and receivers that restarted; nothing else moves."""
-    for receiver in link.receivers:
-        if receiver.name in names:
-            receiver.set_biased(biased=True)
+    _bias([receiver for receiver in link.receivers if receiver.name in names], biased=True)
     if link.emitter.name in names:
         link.emitter.set_emitting(emitting=True)
 
@@ -64,8 +63,14 @@ def down(link: Link) -> None:
         laser.set_emitting(emitting=False)
     for unit in link.all_of_role("detector"):
         unit.set_biased(biased=False)
-    for receiver in link.receivers:
-        receiver.set_biased(biased=False)
+    _bias(link.receivers, biased=False)
+
+
+def _bias(receivers: Iterable[Receiver], *, biased: bool) -> None:
+    """Of those that can switch it: detectors on a time tagger have supplies of their own."""
+    for receiver in receivers:
+        with suppress(MissingCapabilityError):
+            receiver.set_biased(biased=biased)
 
 
 def _stage(link: Link) -> None:

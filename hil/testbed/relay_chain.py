@@ -16,6 +16,7 @@ from hil.ports.identity import EvidenceLevel
 from hil.ports.run import BlockReport, LedgerEntry, LinkRun
 from hil.testbed import running
 from hil.testbed._quantity import seconds
+from hil.testbed.channel.hop_channels import HopChannels
 from hil.testbed.distilling import key_size_bits
 from hil.testbed.released import ReleasedKeys, batch_digest
 from hil.testbed.steps import together
@@ -101,8 +102,9 @@ class RelayChain:
     def run(self, duration: str | float = "10 s", *, interceptor: Interceptor | None = None) -> ChainRun:
         """Run all links for that long, at the same time, and relay what their keys carry, after every block and at the end.
 
-        ``interceptor`` stands on the hops between the nodes. A hop that breaks down ends the run with its own error, once the
-        other links are done; their keys are kept. MissingCapabilityError where a link shows counters only: it gives no key.
+        ``interceptor`` stands on the hops between the nodes, where faults of a link's classical channel act as well. A hop that
+        breaks down ends the run with its own error, once the other links are done; their keys are kept. MissingCapabilityError
+        where a link shows counters only: it gives no key.
         """
         for link in self.links:
             if link.level in {EvidenceLevel.L1, EvidenceLevel.L2}:
@@ -154,11 +156,17 @@ class RelayChain:
     def feed(self) -> None:
         """Give each hop's ends the keys its link has released; whoever wants those of a link for itself takes them before."""
         for number, link in enumerate(self.links):
-            onward = self.testbed.bench.device[link.transmitter.name].site == self.sites[number]
+            onward = self._onward[number]
             for key_id, of_a, of_b in link.take_released():
                 near, far = (of_a, of_b) if onward else (of_b, of_a)
                 self._senders[number].add([(key_id, near)])
                 self._takers[number].add([(key_id, far)])
+
+    @property
+    def _onward(self) -> list[bool]:
+        """Of each link, whether its transmitter stands at the end of it that is nearer to the first site."""
+        devices = self.testbed.bench.device
+        return [devices[link.transmitter.name].site == site for link, site in zip(self.links, self.sites, strict=False)]
 
     def empty_hop(self) -> Link | None:
         """The first link without a key to spare for a batch; None where every one has."""
@@ -168,7 +176,9 @@ class RelayChain:
     def batch(self, interceptor: Interceptor | None) -> tuple[int, int, Stop | None]:
         """Relay one batch: keys that both ends have now, bits that went into tags on all hops, why it stopped."""
         most = min(end.waiting for end in self._senders)
-        stop = run_batch(self._nodes, most, interceptor)
+        names = [link.name for link in self.links]
+        hops = HopChannels(self.testbed, names, self._onward, self._sequence, interceptor)
+        stop = run_batch(self._nodes, most, hops)
         reached = len(self.links) if stop is None else stop.hop + 1
         spent = reached * self.tag_bits
         keys = self._released.add(self._nodes[0].take(), self._nodes[-1].take())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hil.errors import DeviceError
+from hil.errors import DeviceError, MissingCapabilityError
 from hil.pipeline.settings import BlockContext
 from hil.pipeline.stopwatch import Spent, Stopwatch
 from hil.pipeline.stopwatch import together as both_parties
@@ -166,7 +166,7 @@ def _record_times(link: Link, collected: _Collected, held_s: float) -> None:
 
 def _temperature(link: Link) -> dict[str, float]:
     """None while the receiver does not answer: the block that is under way tells of that."""
-    with suppress(DeviceError):
+    with suppress(DeviceError, MissingCapabilityError):
         return {"temperature_c": link.receiver.stage_temperature_c()}
     return {}
 

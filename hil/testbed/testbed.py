@@ -11,15 +11,17 @@ from hil.bench.model import Bench
 from hil.bench.queries import simulated_devices
 from hil.bench.wording import nearest
 from hil.clock import SystemClock, VirtualClock
-from hil.errors import BenchError, HilError, MissingCapabilityError, ReplyError, UnknownNameError, UsageError
+from hil.errors import BenchError, HilError, MissingCapabilityError, ReplyError, UnknownNameError
 from hil.pipeline.entropy import SeededEntropy, SystemEntropy
 from hil.record.series import save_series
 from hil.seeds import derive
+from hil.testbed.device_events import device_events
 from hil.testbed.guard import safe
 from hil.testbed.guard.protection import GuardSettings, lease_devices, start_guardian
 from hil.testbed.guard.pulse import Pulse, PulseClock
 from hil.testbed.guard.shared_file import state_folder
 from hil.testbed.injection.chaos_limits import ChaosLimits
+from hil.testbed.link_kinds import make_link
 from hil.testbed.opening import addresses_of, open_devices, several, shut
 from hil.testbed.tapes import NOT_MEASURED, open_tapes, replayed_devices
 from hil.testbed.twin import start_twins, twin_addresses
@@ -175,7 +177,8 @@ class Testbed:
                 tapes=tapes,
                 rehearsed=simulated - simulated_devices(loaded, simulate=False) if rehearse else None,
             )
-            made._record_devices()
+            for told in device_events(made):
+                made.record("device", **told)
             for text in guardian.tidings if guardian is not None else ():
                 logger.warning("%s", text)
                 made.record("note", text=text)
@@ -214,7 +217,7 @@ class Testbed:
         if name not in self.bench.link:
             raise UnknownNameError(f"bench {self.name} has no link {name!r}; expected {nearest(name, self.bench.link)}")
         if name not in self._links:
-            self._links[name] = self._make_link(name)
+            self._links[name] = make_link(self, name)
         return self._links[name]
 
     def chain(self, name: str) -> RelayChain:
@@ -400,45 +403,3 @@ class Testbed:
         """Keep series of the present test beside the run's record, if there is one."""
         if self.folder is not None:
             save_series(self.folder, self.case, link, series)
-
-    def _record_devices(self) -> None:
-        for name, identity in self.identities.items():
-            declared = self.bench.device[name]
-            self.record(
-                "device",
-                name=name,
-                role=str(declared.__struct_config__.tag),
-                driver=declared.driver,
-                simulated=name in self.simulated_devices,
-                replayed=self.replayed,
-                vendor=identity.vendor,
-                model=identity.model,
-                serial=identity.serial,
-                firmware=identity.firmware,
-                bench=self.name,
-                site=declared.site,
-                calibration="; ".join(
-                    f"{what} due {entry.due} ({entry.certificate or 'no certificate'})"
-                    for what, entry in declared.calibration.items()
-                ),
-            )
-
-    def _make_link(self, name: str) -> Link | RecordedLink | RepeaterLink:
-        protocol = self.bench.link[name].protocol
-        if protocol == "recorded-pairs":
-            from hil.testbed.recordings.recorded_link import RecordedLink
-
-            return RecordedLink.of(self, name)
-        if protocol == "bb84-decoy":
-            from hil.testbed.link import Link
-
-            return Link(self, name)
-        if protocol == "entanglement-swapping":
-            from hil.testbed.repeater_link import RepeaterLink
-
-            return RepeaterLink(self, name)
-        if self.bench.link[name].entangled:
-            from hil.testbed.entangled_link import EntangledLink
-
-            return EntangledLink(self, name)
-        raise UsageError(f"link {name}: no link of protocol {protocol!r} can be run")

@@ -13,6 +13,8 @@ from hil.transports.visa import VisaPort
 from hil.transports.zmq import ZmqPort
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.transports.recovery import Marker
 
 __all__ = ["over_raw", "over_visa", "over_zmq", "over_zmq_pair"]
@@ -65,17 +67,22 @@ def over_raw(
     return Transport(port, timeout_s=timeout_s, markers=markers)
 
 
-def over_zmq(device: str, resource: str, *, timeout_s: float) -> Transport:
-    """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte."""
-    return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, ()), timeout_s=timeout_s)
+def over_zmq(device: str, resource: str, *, timeout_s: float, secret: tuple[bytes, ...] = ()) -> Transport:
+    """A transport over ZMQ requests to ``tcp://host:port``; a reply is everything up to a zero byte.
+
+    ``secret``: as in :func:`over_visa`.
+    """
+    return Transport(port_or_tape(lambda: ZmqPort(device, resource), resource, secret), timeout_s=timeout_s)
 
 
-def over_zmq_pair(device: str, resource: str, *, timeout_s: float, secret: tuple[bytes, ...] = ()) -> Transport:
-    """A transport that is only read from: what the other side of a ZMQ pair at ``tcp://host:port`` pushes.
+def over_zmq_pair(
+    device: str, resource: str, *, timeout_s: float, locate: Callable[[], str], secret: tuple[bytes, ...] = ()
+) -> Transport:
+    """A transport that is only read from: what the other side of a ZMQ pair pushes, at ``tcp://host:port``.
 
-    ``secret``: as in :func:`over_visa`; an empty one stands for everything.
+    ``locate`` tells that address at each opening, as whoever pushes may be told another port every time. ``secret``: as in
+    :func:`over_visa`; an empty one stands for everything.
     """
     return Transport(
-        port_or_tape(lambda: ZmqPort(device, resource, pushed=True), resource, secret),
-        timeout_s=timeout_s,
+        port_or_tape(lambda: ZmqPort(device, resource, pushed=True, locate=locate), resource, secret), timeout_s=timeout_s
     )

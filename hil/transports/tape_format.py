@@ -33,7 +33,7 @@ __all__ = [
     "read_tapes",
 ]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class PortEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +87,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
     ``receive``: what came, with null where a read got nothing in time; what stands after a null came late. ``lost``: the
     connection ended. ``times``: so often it was asked in a row, answered the same; ``repeatable``: asking again does no harm.
+    ``loop``: the number of the first exchange of the round that this one belongs to, which was said ``rounds`` times, each time
+    the same (:mod:`hil.transports.tape_loops`); 0 outside of any. The exchanges of a round stand one after the other.
     """
 
     n: int
@@ -97,6 +99,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     lost: bool = False
     times: int = 1
     repeatable: bool = False
+    loop: int = 0
+    rounds: int = 1
 
 
 class Pushed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="push"):

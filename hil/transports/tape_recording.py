@@ -12,6 +12,7 @@ import msgspec
 
 from hil.errors import DeviceUnreachableError
 from hil.transports.tape_format import (
+    FORMAT,
     Exchange,
     Header,
     Opened,
@@ -22,6 +23,7 @@ from hil.transports.tape_format import (
     as_text,
     encoded,
 )
+from hil.transports.tape_loops import Folding
 from hil.transports.taping import TapedPort
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class Recorder:
     def device(self, name: str, *, role: str, driver: str, simulated: bool) -> _Stream:
         """The tape of one device; it is written once the device has said who it is."""
         header = Header(
-            format=1,
+            format=FORMAT,
             recorded=datetime.now(UTC).isoformat(timespec="seconds"),
             clock="virtual" if self.clock.virtual else "system",
             device=name,
@@ -99,7 +101,7 @@ class Recorder:
 
 
 class _Stream:
-    """One device's file. Equal answers to one harmless question in a row are one entry, so the last one is held back."""
+    """One device's file. Polling is folded on it, so the last exchanges are held back."""
 
     def __init__(self, recorder: Recorder, file: Path, header: Header) -> None:
         self.recorder = recorder
@@ -108,7 +110,7 @@ class _Stream:
         self._header = header
         self._begun = False
         self._waiting: list[Entry] = []
-        self._last: Exchange | None = None
+        self._folding = Folding()
 
     def port(self, make: Callable[[], Port], resource: str, secret: tuple[bytes, ...]) -> RecordingPort:  # noqa: ARG002
         """See DeviceTape."""
@@ -127,17 +129,15 @@ class _Stream:
         self.add(Section(n=self.recorder.number(), name="opening"))
 
     def add(self, entry: Entry) -> None:
-        """Append an entry, or count it to the last."""
+        """Append an entry, or fold it into what polling said before."""
         with self.recorder.lock:
-            last = self._last
-            if isinstance(entry, Exchange) and last is not None and _asked_again(last, entry):
-                self._last = msgspec.structs.replace(last, times=last.times + 1)
-                return
-            self._let_go()
-            if isinstance(entry, Exchange):
-                self._last = entry
-            else:
+            if not isinstance(entry, Exchange) or self._crossed(entry):
+                self._let_go()
+            if not isinstance(entry, Exchange):
                 self._write(entry)
+                return
+            for certain in self._folding.add(entry):
+                self._write(certain)
 
     def begin(self, identity: Identity | None) -> None:
         """Write the header and what was said until now; IO errors are the caller's."""
@@ -184,10 +184,14 @@ class _Stream:
         port = self.ports[number]
         return port.secret if isinstance(port, RecordingPort) else ()
 
+    def _crossed(self, entry: Exchange) -> bool:
+        """Whether another port began to say something after what is held back began: its place on the tape is between."""
+        first = self._folding.first
+        return first is not None and any(first.n < port.began < entry.n for port in self.ports)
+
     def _let_go(self) -> None:
-        if self._last is not None:
-            last, self._last = self._last, None
-            self._write(last)
+        for certain in self._folding.end():
+            self._write(certain)
 
     def _write(self, entry: Entry) -> None:
         if not self._begun:
@@ -195,11 +199,6 @@ class _Stream:
             return
         with self._file.open("ab") as file:
             file.write(encoded(entry))
-
-
-def _asked_again(last: Exchange, entry: Exchange) -> bool:
-    said = ("send", "receive", "port", "lost", "repeatable")
-    return entry.repeatable and not entry.lost and all(getattr(last, name) == getattr(entry, name) for name in said)
 
 
 class RecordingPort(TapedPort):
@@ -214,10 +213,15 @@ class RecordingPort(TapedPort):
         self._stream = stream
         self._number = number
         self._sent: tuple[int, float, bytes, bool] | None = None
-        self._parts: list[bytes | None] = []
+        self._parts: list[bytearray | None] = []
         self._ends: tuple[bytes, bytes] = (b"", b"")
         self._opened_s = 0.0
         self._pushed = bytearray()
+
+    @property
+    def began(self) -> int:
+        """The number of the message that is not over yet; 0 where there is none."""
+        return self._sent[0] if self._sent is not None else 0
 
     def entry(self) -> PortEntry:
         """What the header says of it."""
@@ -266,10 +270,10 @@ class RecordingPort(TapedPort):
             raise
         if self._sent is None:
             self._push(data)
-        elif data and self._parts and self._parts[-1] is not None:
-            self._parts[-1] += data
+        elif data and self._parts and (part := self._parts[-1]) is not None:
+            part += data
         else:
-            self._parts.append(bytes(data) or None)
+            self._parts.append(bytearray(data) if data else None)
         return data
 
     def waiting(self) -> bool:
@@ -290,7 +294,7 @@ class RecordingPort(TapedPort):
             return
         ending = _ENDING.search(sent)
         self._ends = (ending[0] if ending else b"", self.terminator)
-        receive = tuple(None if part is None else as_text(part) for part in parts)
+        receive = tuple(None if part is None else as_text(bytes(part)) for part in parts)
         self._stream.add(
             Exchange(n=n, t_s=t_s, port=self._number, send=as_text(sent), receive=receive, lost=lost, repeatable=repeatable)
         )
@@ -316,6 +320,9 @@ class RecordingPort(TapedPort):
 
 class _OwnCarrier:
     """A carrier of the driver's own: request and answer are written down, nothing else of it is known."""
+
+    began = 0
+    """Nothing is ever half said."""
 
     def __init__(self, stream: _Stream, number: int, resource: str) -> None:
         self._stream = stream

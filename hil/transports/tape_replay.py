@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hil.errors import MissingCapabilityError, TapeMismatchError, UsageError
 from hil.transports.port import unreachable
+from hil.transports.tape_course import Course
 from hil.transports.tape_format import Exchange, Opened, Pushed, Section, as_bytes
 from hil.transports.taping import TapedPort
 
@@ -79,6 +80,8 @@ class _DeviceReplay:
         self._at = 0
         self._end = 0
         self._said: dict[int, int] = defaultdict(int)
+        self._here: list[int] = []
+        self._course = Course([])
 
     def port(self, make: Callable[[], Port], resource: str, secret: tuple[bytes, ...]) -> ReplayPort:  # noqa: ARG002
         """See DeviceTape; ``make`` is never called."""
@@ -110,13 +113,16 @@ class _DeviceReplay:
         if not name.startswith("end of "):
             self.off = False
         self._said.clear()
+        self._here = [at for at in self._exchanges if self._at <= at < self._end]
+        self._course = Course([self._exchanges[at] for at in self._here])
 
     def opened(self, port: int) -> tuple[list[Pushed], str]:
         """What is pushed from the opening that comes next, and why it was refused if it was."""
         entries = self.tape.entries
+        following = self._at_of(self._course.said) if self._in_order else self.next_unsaid()
         for at in range(self._at, self._end):
             entry = entries[at]
-            if isinstance(entry, Exchange) and not self._said[at] and self._mode == "strict":
+            if at == following and self._mode == "strict":
                 break
             if isinstance(entry, Opened) and entry.port == port and not self._said[at]:
                 self._said[at] = 1
@@ -125,17 +131,21 @@ class _DeviceReplay:
 
     def reopens(self, port: int) -> bool:
         """Whether this port was opened anew before anything more was said on it."""
-        if self._mode != "strict" or self.off:
+        if not self._in_order:
             return False
-        said = [at for at, times in self._said.items() if times and self._at <= at < self._end]
+        said = [at for at, times in self._said.items() if times]  # openings; exchanges may have been passed otherwise
+        said += self._here[: self._course.said]
         after = self.tape.entries[max(said, default=self._at - 1) + 1 : self._end]
         following = next((entry for entry in after if not isinstance(entry, Section) and entry.port == port), None)
         return isinstance(following, Opened)
 
     def play(self, port: int, data: bytes) -> Exchange:
         """The recorded exchange of this message; TapeMismatchError where another was recorded."""
-        strict = self._mode == "strict" and not self.off
-        at = self._strictly(port, data) if strict else self._by_request(port, data)
+        if self._in_order:
+            index = self._course.say(port, data)
+            at = None if index is None else self._here[index]
+        else:
+            at = self._by_request(port, data)
         if at is None and self.off:  # it is still to be parked: any recorded answer to this message will do
             at = next((at for at in self._exchanges if self._fits(at, port, data)), None)
         if at is None:
@@ -145,38 +155,38 @@ class _DeviceReplay:
 
     def next_unsaid(self) -> int | None:
         """The next exchange of this section that was not said at all."""
-        return next((at for at in self._here() if not self._said[at]), None)
+        if self._in_order:
+            return self._at_of(self._course.farthest)
+        return next((at for at in self._here if not self._said[at]), None)
 
     def unsaid(self) -> int:
         """How many of this section were not."""
-        return sum(not self._said[at] for at in self._here())
+        return len(self._here) - self._course.farthest
 
     def place(self, at: int) -> str:
         """Where an exchange stands, for people, and what is sent there."""
         entry = self._exchanges[at]
         return f"exchange {self._position(at)} (number {entry.n} of the bench), {as_bytes(entry.send)!r}"
 
-    def _here(self) -> Iterator[int]:
-        return (at for at in self._exchanges if self._at <= at < self._end)
+    @property
+    def _in_order(self) -> bool:
+        """Whether the driver has to say what it said, and has done so until now."""
+        return self._mode == "strict" and not self.off
 
-    def _strictly(self, port: int, data: bytes) -> int | None:
-        """The next exchange; or the last again, if so many of it are one on the tape."""
-        latest = max((at for at in self._here() if self._said[at]), default=None)
-        again = latest is not None and self._said[latest] < self._exchanges[latest].times
-        if latest is not None and again and self._fits(latest, port, data):
-            return latest
-        at = self.next_unsaid()
-        return at if at is not None and self._fits(at, port, data) else None
+    def _at_of(self, index: int) -> int | None:
+        return self._here[index] if index < len(self._here) else None
 
     def _by_request(self, port: int, data: bytes) -> int | None:
         """The next answer to this message; after the last one that again, but not more often than it was asked at all."""
-        fitting = [at for at in self._here() if self._fits(at, port, data)]
+        fitting = [at for at in self._here if self._fits(at, port, data)]
+        recorded = 0
         for at in fitting:
-            if self._said[at] < self._exchanges[at].times:
+            entry = self._exchanges[at]
+            if self._said[at] < entry.times * entry.rounds:
                 return at
+            recorded += entry.times * entry.rounds
         if not fitting or not self._exchanges[fitting[-1]].repeatable:
             return None
-        recorded = sum(self._exchanges[at].times for at in fitting)
         return fitting[-1] if sum(self._said[at] for at in fitting) < 2 * recorded else None
 
     def _fits(self, at: int, port: int, data: bytes) -> bool:
@@ -184,8 +194,8 @@ class _DeviceReplay:
         return entry.port == port and as_bytes(entry.send) == data
 
     def _mismatch(self, data: bytes) -> TapeMismatchError:
-        self.off = self.replay.excused = True
         at = self.next_unsaid()
+        self.off = self.replay.excused = True
         position = self._position(self._end if at is None else at)
         expected = None if at is None else as_bytes(self._exchanges[at].send)
         return TapeMismatchError(self.name, position, expected, data, self._section)

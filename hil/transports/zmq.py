@@ -13,6 +13,8 @@ from hil.errors import UsageError
 from hil.transports.port import unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import zmq
 
 __all__ = ["END_OF_MESSAGE", "ZmqPort"]
@@ -24,18 +26,18 @@ END_OF_MESSAGE = b"\0"
 class ZmqPort:
     """Port over ``tcp://host:port``. Whatever is sent is one request, and has to be answered before the next.
 
-    ``pushed``: the other side speaks unasked, on a pair.
+    ``pushed``: the other side speaks unasked, on a pair. ``locate`` tells at each opening where it is by then.
     """
 
     reopens_clean = True
 
-    def __init__(self, device: str, resource: str, *, pushed: bool = False) -> None:
+    def __init__(self, device: str, resource: str, *, pushed: bool = False, locate: Callable[[], str] | None = None) -> None:
         if not resource.startswith("tcp://"):
             raise UsageError(f"{device}: resource {resource!r}: expected tcp://HOST:PORT")
         self.device = device
         self.resource = resource
         self._end = b"" if pushed else END_OF_MESSAGE
-        self._pushed = pushed
+        self._pushed, self._locate = pushed, locate
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._events: zmq.Socket[bytes] | None = None
@@ -44,6 +46,7 @@ class ZmqPort:
     def open(self, timeout_s: float) -> None:
         """Connect, and shake hands with somebody who speaks ZMQ."""
         zmq = _pyzmq(self.device)
+        self.resource = self._locate() if self._locate else self.resource
         self._unread = b""
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PAIR if self._pushed else zmq.REQ)

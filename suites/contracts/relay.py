@@ -130,10 +130,6 @@ class Relay:
         self._ends_after = True
         self._for_good = for_good
 
-    def hang_up(self) -> None:
-        """End every conversation and take no new one."""
-        self._call(self._refuse)
-
     def admit(self) -> None:
         """Take conversations again."""
         self._call(self._admit)

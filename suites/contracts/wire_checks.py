@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hil.errors import DeviceError, DeviceTimeoutError, DeviceUnreachableError, DirtyLinkError
+from hil.errors import DeviceError, DeviceTimeoutError, DeviceUnreachableError, DirtyLinkError, MissingCapabilityError
 from hil.suites.contracts.case import PATIENCE_S, SETTERS, took
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
     from hil.suites.contracts.case import Case, Check, Setter
 
-__all__ = ["ACTIONS", "WIRE_CHECKS"]
+__all__ = ["WIRE_CHECKS"]
 
 LONG_S = 5.0
 """A patience that nothing but a fault may use up."""
 MOST_ATTEMPTS_S = 6.0
 """Three attempts, each with its way back into step, end well within this."""
 
-ACTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+_ACTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "detector": (("set_biased", {"biased": True}), ("counts", {"gate_s": 0.02})),
     "laser": (("set_emitting", {"emitting": True}),),
     "pair-source": (("set_emitting", {"emitting": True}),),
@@ -195,7 +196,7 @@ def _in_good_order(case: Case, does: Callable[[Any], object], pattern: bytes) ->
 
 def _actions(case: Case) -> dict[str, Callable[[Any], object]]:
     found: dict[str, Callable[[Any], object]] = {
-        method: partial(_act, method, named) for method, named in ACTIONS.get(case.role, ())
+        method: partial(_act, method, named) for method, named in _ACTIONS.get(case.role, ())
     }
     if case.role in SETTERS:
         found["move"] = partial(_move, SETTERS[case.role])
@@ -240,9 +241,13 @@ def _damage_once(case: Case, damage: Callable[[bytes], bytes]) -> None:
 def _other_question(case: Case, driver: Any) -> Callable[[], object]:
     """Something else to ask than who it is."""
     own = [SETTERS[case.role].read] if case.role in SETTERS else []
-    names = [name for name in (*own, "biased", "powered", "emitting", "repeating", "identity") if hasattr(driver, name)]
-    question: Callable[[], object] = getattr(driver, names[0])
-    return question
+    for name in (*own, "biased", "powered", "emitting", "repeating"):
+        with suppress(AttributeError, MissingCapabilityError):
+            question: Callable[[], object] = getattr(driver, name)
+            question()
+            return question
+    identity: Callable[[], object] = driver.identity
+    return identity
 
 
 def _swallow(_data: bytes) -> bytes:

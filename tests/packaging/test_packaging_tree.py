@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections import Counter
 from pathlib import Path
@@ -184,6 +185,29 @@ def test_no_test_sleeps() -> None:
     assert not sleeping
 
 
+def test_what_tests_would_skip_without_is_there() -> None:
+    """Extra ``dev`` brings it: a wheel that broke would turn every test of it into a skip, and nothing red."""
+    wanted = {
+        str(node.args[0].value)
+        for path in PYTHON
+        if path.relative_to(CHECKOUT).parts[0] == "tests"
+        for node in ast.walk(_parse(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "pytest.importorskip"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert "numba" in wanted
+    assert [name for name in sorted(wanted) if _cannot_import(name)] == []
+
+
+def _cannot_import(name: str) -> str:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
 def test_simulators_read_no_wall_clock() -> None:
     """They are told the time."""
     pattern = re.compile(r"\btime\.(time|monotonic|perf_counter|sleep)(_ns)?\(|datetime\.now\(|\butcnow\(")
@@ -202,15 +226,23 @@ def test_all_randomness_is_seeded() -> None:
 
 def test_links_lead_where_they_may() -> None:
     """No package index, no machine and no stranger is named by address."""
-    pattern = re.compile(r"https?://[^\s\"'`)>\]}]+")
+    pattern = re.compile(r"https?://[^\s\[\"'`)>\]}]+")
     strange = [
         f"{name}: {found[0]}"
         for name, text in _texts()
         if name != "LICENSE"
         for found in pattern.finditer(text)
-        if (host := urlsplit(found[0]).hostname) and not _may_be_linked(host)
+        if (host := _host(found[0])) and not _may_be_linked(host)
     ]
     assert not strange
+
+
+def _host(url: str) -> str:
+    """Empty where the address is none, as in tests of what refuses one."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _may_be_linked(host: str) -> bool:

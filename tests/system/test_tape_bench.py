@@ -19,7 +19,8 @@ from hil.errors import BenchError, MissingCapabilityError, TapeMismatchError, Us
 from hil.testbed.slo import Slo
 from hil.testbed.tapes import TapePlan
 from hil.testbed.testbed import Testbed
-from hil.transports.tape_format import Opened, Pushed, Redacted, read_tapes
+from hil.transports.tape_format import Exchange, Opened, Pushed, Redacted, Section, encoded, read_tape, read_tapes
+from hil.transports.tape_loops import unfolded
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -163,12 +164,13 @@ def test_no_key_of_a_black_box_is_on_its_tape(tmp_path: Path) -> None:
         (name,) = testbed.links
         link: Any = testbed.link(name)
         link.up()
-        testbed.clock.sleep(60.0)
+        testbed.clock.sleep(10.0)
+        link.receiver.telemetry()
         keys = [key.reveal() for _, key in link.receiver.take_keys()]
         testbed.end()
     assert keys
     said = everything(tmp_path)
-    assert b"TELEMETRY?" not in said or b"counts_hz" in said
+    assert b"counts_hz" in said
     assert [key for key in keys if any(form in said for form in forms(key))] == []
 
 
@@ -206,6 +208,78 @@ def test_http_and_pushed_counts_replay(shelf: tuple[Path, tuple[Any, ...]]) -> N
         assert on_the_shelf(testbed) == found
     pushed = read_tapes(next(folder.iterdir()))[WEBSQ].entries
     assert any(isinstance(entry, Pushed) for entry in pushed)
+
+
+ROUNDS = 500
+
+
+def polling(testbed: Testbed) -> list[tuple[float, ...]]:
+    """Three settings of a laser, over and over, and a set point in the middle, which ends one loop and begins another."""
+    testbed.begin("polling")
+    laser: Any = testbed.device("ldc500")
+    found = []
+    for number in range(2 * ROUNDS):
+        if number == ROUNDS:
+            laser.set_setpoint_c(26.0)
+        found.append((float(laser.emitting()), laser.current_a(), laser.setpoint_c()))
+    testbed.end()
+    return found
+
+
+@pytest.fixture(scope="module")
+def polls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[float, ...]]]:
+    folder = tmp_path_factory.mktemp("polls")
+    with Testbed.open(SHELF, seed=3, simulate=True, tape=TapePlan("record", folder)) as testbed:
+        return folder, polling(testbed)
+
+
+def test_a_polling_loop_is_small_on_its_tape(polls: tuple[Path, list[tuple[float, ...]]]) -> None:
+    """Three thousand questions are two rounds of three; unfolded, they are all there."""
+    file = next(polls[0].rglob("ldc500.jsonl"))
+    tape = read_tape(file)
+    begin, end = (
+        next(n for n, entry in enumerate(tape.entries) if isinstance(entry, Section) and entry.name == name)
+        for name in ("polling", "end of polling")
+    )
+    said = [entry for entry in tape.entries[begin:end] if isinstance(entry, Exchange)]
+    loops = [entry for entry in said if entry.loop]
+    assert sorted(entry.send for entry in loops) == ["LDON?\n", "LDON?\n", "SILD?\n", "SILD?\n", "TEMP?\n", "TEMP?\n"]
+    assert min(entry.rounds for entry in loops) > ROUNDS - 3
+    whole = list(unfolded(said))
+    assert sum(entry.send == "SILD?\n" for entry in whole) == 2 * ROUNDS
+    assert len(said) < 20
+    assert len(whole) > 6 * ROUNDS
+    assert file.stat().st_size < 0.03 * sum(len(encoded(entry)) for entry in whole)
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize("mode", ["strict", "keyed"])
+def test_a_polling_loop_replays(polls: tuple[Path, list[tuple[float, ...]]], mode: Any) -> None:
+    """Every reading as it was, the new set point after it was made."""
+    folder, found = polls
+    with Testbed.open(SHELF, seed=9, tape=TapePlan("replay", folder, mode)) as testbed:
+        assert polling(testbed) == found
+    assert {setpoint_c for *_, setpoint_c in found[ROUNDS:]} == {26.0}
+
+
+def test_time_stamps_are_not_replayed(tmp_path: Path) -> None:
+    """They may be raw key: only how many bytes there were is on the tape, and a replay ends where a stream would begin."""
+
+    def stamps(testbed: Testbed) -> int:
+        testbed.begin("stamps")
+        for name in ("bob", "spd", WEBSQ):
+            detector: Any = testbed.device(name)
+            detector.set_biased(biased=True)
+        tagger: Any = testbed.device("id900")
+        return int(tagger.time_tags(0.1).ticks.size)
+
+    with Testbed.open(SHELF, seed=3, simulate=True, tape=TapePlan("record", tmp_path)) as testbed:
+        assert stamps(testbed) > 0
+        testbed.end()
+    with Testbed.open(SHELF, seed=9, tape=TapePlan("replay", tmp_path)) as testbed:
+        with pytest.raises(MissingCapabilityError, match="replayed from a tape, not measured: id900"):
+            stamps(testbed)
+        testbed.end()
 
 
 def test_no_password_is_on_a_tape(shelf: tuple[Path, tuple[Any, ...]]) -> None:

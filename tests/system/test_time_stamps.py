@@ -17,6 +17,7 @@ from hil import discovery
 from hil.bench import load
 from hil.clock import SystemClock, VirtualClock
 from hil.device_sims.host import TwinHost
+from hil.drivers import _idq_data_link
 from hil.errors import DeviceUnreachableError, InstrumentError
 from hil.ports.spec import DeviceSettings
 
@@ -134,13 +135,16 @@ def test_a_client_of_the_maker_streams_time_stamps(id900: TwinHost) -> None:
         monitor.close()
 
 
-def test_a_stream_port_that_is_taken_is_named(id900: TwinHost) -> None:
-    """By the service's own answer, and so by the driver's error; with a free one the next time stamps come."""
+def test_a_stream_port_that_is_taken_is_named(id900: TwinHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the service's own answer, and so by the driver's error; with free ones the next time stamps come."""
     clock = SystemClock()
     with opened(id900, "id900", clock) as driver:
-        taken = driver._link._ports[2]
-        with socket.create_server(("127.0.0.1", taken)), pytest.raises(InstrumentError, match=rf"start-stream.*port {taken}"):
-            driver.time_tags(0.01)
+        with socket.create_server(("127.0.0.1", 0)) as holder, monkeypatch.context() as patch:
+            taken = holder.getsockname()[1]
+            free = _idq_data_link._stream_port
+            patch.setattr(_idq_data_link, "_stream_port", lambda host, channel: taken if channel == 2 else free(host, channel))
+            with pytest.raises(InstrumentError, match=rf"start-stream.*port {taken}"):
+                driver.time_tags(0.01)
         assert driver.time_tags(0.05).end == 50_000_000_000
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MESSAGES", "Echo", "probe"]
+__all__ = ["Echo", "probe"]
 
-MESSAGES = 200
+_MESSAGES = 200
 _SIZE_BYTES = 64
 _HEADER_BYTES = 4
 _QUIET_S = 0.3
@@ -65,14 +65,14 @@ def probe(address: tuple[str, int], settings: Mapping[str, float]) -> Mapping[st
     delays_s = settings["latency_s"] + settings["jitter_s"] + settings["retransmit_s"]
     quiet_s = min(_QUIET_S + 2.5 * delays_s + settings["slice_delay_s"] * 2.0, _LONGEST_S)
     cut = bool(settings["cut_a_to_b"] or settings["cut_b_to_a"])
-    messages = [number.to_bytes(_SIZE_BYTES, "big") for number in range(MESSAGES)]
+    messages = [number.to_bytes(_SIZE_BYTES, "big") for number in range(_MESSAGES)]
     stream, times_s, reset = bytearray(), [], 0.0
     began_s = time.monotonic()
     try:
         with closing(socket.create_connection(address, _LONGEST_S)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.sendall(b"".join(len(each).to_bytes(_HEADER_BYTES, "big") + each for each in messages))
-            whole = MESSAGES * (_SIZE_BYTES + _HEADER_BYTES)
+            whole = _MESSAGES * (_SIZE_BYTES + _HEADER_BYTES)
             while (left_s := began_s + _LONGEST_S - time.monotonic()) > 0.0:
                 # all there is has come; a repeated one may follow
                 patience_s = quiet_s if cut or stream else max(quiet_s, _FIRST_S)
@@ -90,7 +90,7 @@ def probe(address: tuple[str, int], settings: Mapping[str, float]) -> Mapping[st
         reset = 1.0
     echoed, changed, repeated, swapped = _compared(_split(bytes(stream)), messages)
     return {
-        "sent": float(MESSAGES),
+        "sent": float(_MESSAGES),
         "echoed": echoed,
         "changed": changed,
         "repeated": repeated,

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from hil.clock import Clock
     from hil.ports.roles import Instrument
 
-__all__ = ["DEFAULT_SLEW_K_PER_MIN", "cool_down"]
+__all__ = ["cool_down"]
 
-DEFAULT_SLEW_K_PER_MIN = 5.0
+_DEFAULT_SLEW_K_PER_MIN = 5.0
 """For a device whose table in the bench file declares no ``slew``; gentle for a stage, a laser diode and a chamber alike."""
 _THERE_K = 1.0
 _POLL_S = 1.0
@@ -47,7 +47,7 @@ def _cooled(name: str, declared: LaserDevice | TemperatureControllerDevice, devi
     low_c, high_c = device.capabilities.ranges["setpoint_c"]
     ambient_c = min(max(declared.ambient_c, low_c), high_c)
     switched_off = isinstance(declared, TemperatureControllerDevice) and not device.enabled()
-    slew = declared.slew_k_per_min or DEFAULT_SLEW_K_PER_MIN
+    slew = declared.slew_k_per_min or _DEFAULT_SLEW_K_PER_MIN
     began_ns, ramp_s = clock.now_ns(), 0.0
     for value_c, wait_s in ramp(device.setpoint_c(), ambient_c, 0.0 if switched_off else slew):
         device.set_setpoint_c(value_c)

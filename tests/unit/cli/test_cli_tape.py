@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.cli import main
-from hil.transports.tape_format import Exchange, Header, Opened, Pushed, Redacted, Section, encoded
+from hil.transports.tape_format import FORMAT, Exchange, Header, Opened, Pushed, Redacted, Section, encoded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HEADER = Header(
-    format=1,
+    format=FORMAT,
     framework="0",
     recorded="2026-11-24T10:00:00+00:00",
     bench="b",
@@ -128,3 +128,28 @@ def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "folders in it: none" in capsys.readouterr().err
     assert main(["tape", "show", str(tmp_path / "x.jsonl")]) == 4
     assert "no tape can be read there" in capsys.readouterr().err
+
+
+def polled(rounds: int) -> tuple[object, ...]:
+    """A section in which two questions were asked round after round."""
+    both = {"loop": 4, "rounds": rounds, "repeatable": True}
+    return (
+        *ENTRIES[:3],
+        Exchange(n=4, t_s=0.5, send="BUSY?\n", receive=("1\n",), **both),  # type: ignore[arg-type]
+        Exchange(n=6, t_s=0.6, send="TEMP?\n", receive=("20\n",), times=2, **both),  # type: ignore[arg-type]
+    )
+
+
+def test_show_tells_of_rounds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How many, and which question of a round it is; that a question was asked twice in each stands there too."""
+    assert main(["tape", "show", str(write(tmp_path / "t", entries=polled(40)))]) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert next(line for line in lines if "BUSY?" in line).endswith("40 rounds, 1 of 2")
+    assert next(line for line in lines if "TEMP?" in line).endswith("2 times; 40 rounds, 2 of 2")
+
+
+def test_another_number_of_rounds_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the first question of a round."""
+    a, b = write(tmp_path / "a", entries=polled(40)), write(tmp_path / "b", entries=polled(41))
+    assert main(["tape", "diff", str(a), str(b)]) == 1
+    assert capsys.readouterr().out == "voa: exchange 1, BUSY?\\n: rounds that begin so: 40, then 41\n"

@@ -249,3 +249,15 @@ def test_both_engines_read_the_same_settings(intensities: int) -> None:
         expected = source.codes(index)
         assert np.array_equal(CompiledEngine().codes(source, index), expected)
         assert len(set(expected.tolist())) == 4 * intensities
+
+
+def test_a_crowd_of_candidates_counts_as_the_effort_it_is() -> None:
+    """Light that saturates offers ten photons a dead time, which numpy walks click by click: 25 times as long for each."""
+    world = lit()
+    scene = world._receiver("bob").scene
+    calm = scene.reception(scene.segment_at(UNTIL).number)
+    assert calm.effort_per_pulse == calm.candidates_per_pulse
+    world.inject("metro", "blinding_power_w", 1e-6, UNTIL)
+    crowded = scene.reception(scene.segment_at(2 * UNTIL).number)
+    assert crowded.candidates_per_pulse == pytest.approx(4 * 10 / 50, rel=0.01)
+    assert crowded.effort_per_pulse == pytest.approx(25 * crowded.candidates_per_pulse)

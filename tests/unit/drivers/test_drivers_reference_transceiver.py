@@ -15,6 +15,7 @@ from hil.drivers.reference_transceiver import SPEC, ReferenceReceiver, Reference
 from hil.errors import DeviceTimeoutError, IdentityError, InstrumentError, MissingCapabilityError, ReplyError
 from hil.ports.detections import ReceiverCounters, SourceDeclaration
 from hil.ports.identity import EvidenceLevel, Identity
+from hil.transports import ScriptedPort
 
 TRANSMITTER = TransmitterDevice(
     driver="reference-transceiver",
@@ -324,6 +325,21 @@ def test_taking_keys_is_never_repeated(transmitter):
     device = transmitter([(">", b"KEYS?\n"), ("silence", b"")], level="L0")
     with pytest.raises(DeviceTimeoutError):
         device.take_keys()
+
+
+def test_keys_are_waited_for_longer_than_an_answer(transmitter, monkeypatch):
+    """What comes after the deadline is lost for good, and 100,000 keys are no answer of a moment."""
+    waited_s = []
+    receive = ScriptedPort.receive
+
+    def noting(port, count, timeout_s, stop):
+        waited_s.append(timeout_s)
+        return receive(port, count, timeout_s, stop)
+
+    device = transmitter(said("KEYS?", "[]"), level="L0")
+    monkeypatch.setattr(ScriptedPort, "receive", noting)
+    assert device.take_keys() == ()
+    assert min(waited_s) > 30.0
 
 
 @pytest.mark.parametrize("reply", ['[["id-1", "s3cr3t"', '[["id-1", "s3cr3t!"]]', '[["id-1", 12345, "s3cr3t"]]'])

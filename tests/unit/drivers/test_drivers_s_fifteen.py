@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from hil.bench.model import ReceiverDevice
+from hil.drivers._s_fifteen_receiver import SFifteenReceiver
 from hil.drivers.s_fifteen_spd import SFifteenSpd
 from hil.drivers.s_fifteen_tdc1 import SFifteenTdc1
-from hil.errors import DeviceTimeoutError, EnvelopeError, InstrumentError, ReplyError, UsageError
+from hil.errors import (
+    DeviceTimeoutError,
+    EnvelopeError,
+    InstrumentError,
+    MissingCapabilityError,
+    ReplyError,
+    UsageError,
+)
 from hil.transports import Marker, Until
 
 LINE = Until(b"\r\n")
@@ -155,3 +164,77 @@ def test_a_stream_that_stays_silent_is_not_asked_for_again(opened):
     ]
     with pytest.raises(DeviceTimeoutError):
         opened(SFifteenTdc1, TDC1, turns).time_tags(0.005)
+
+
+def receiver(**changes) -> ReceiverDevice:
+    declared = {"driver": "s-fifteen-tdc1", "efficiency": 0.2, "dark_count_rate_hz": 1.0, "dead_time_s": 0.0}
+    return ReceiverDevice(**{**declared, "key_basis_probability": 0.5, "timing": "tags", "tick_s": 2e-9, **changes})
+
+
+@pytest.fixture
+def receiving(script, settings):
+    def make(turns, **changes):
+        marker = Marker(b"abort;*idn?\r\n", LINE, lambda reply: b"TDC1" in reply)
+        opening = [(">", b"abort;*idn?\r\n"), ("<", TDC1.encode() + b"\r\n")]
+        port = script([*opening, *turns], markers=(marker,), reopens_clean=False)
+        device = SFifteenReceiver(settings(), receiver(**changes), port)
+        device.open()
+        return device
+
+    return make
+
+
+def block(*parts: bytes) -> list:
+    begun = [*asked("*idn?", TDC1), (">", b"timestamp;INPKT;time 0;counts?\r\n"), (">", b"abort\r\n*idn?\r\n")]
+    return [*begun, *(("<", part) for part in parts), ("<", TDC1.encode() + b"\r\n")]
+
+
+def test_a_block_of_a_receiver_is_dated_by_the_bench(receiving):
+    """Its ticks go on from one block to the next; what comes at an input without a detector is left out."""
+    device = receiving([*block(words((5, 1), (7, 0b1010))), *block(words((9, 0b0100)))], detectors=("z0", "z1", "x0"))
+    clock = device._clock
+    clock.sleep(1.0)
+    assert device.start() == 500_000_000
+    clock.sleep(0.25)
+    tags = device.stop()
+    assert (tags.ticks.tolist(), tags.detector.tolist()) == ([500_000_005, 500_000_007], [0, 1])
+    assert (tags.first, tags.end, tags.live_s, tags.sequence) == (500_000_000, 625_000_000, 0.25, 1)
+    device.start()
+    tags = device.stop()
+    assert (tags.ticks.tolist(), tags.end, tags.sequence) == ([625_000_009], 625_000_010, 2)
+
+
+def test_a_receiver_does_one_thing_at_a_time(receiving):
+    """A stream has the line to itself; parking ends it."""
+    device = receiving(block())
+    with pytest.raises(InstrumentError, match="no block runs"):
+        device.stop()
+    device.start()
+    for call in (device.start, device.identity):
+        with pytest.raises(InstrumentError, match="stop"):
+            call()
+    device.park()
+    device.close()
+
+
+def test_what_goes_wrong_in_a_stream_is_raised_at_its_end(receiving):
+    device = receiving([*block()[:-1], ("silence", b"")])
+    device.start()
+    with pytest.raises(DeviceTimeoutError):
+        device.stop()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"timing": "indices"}, {"tick_s": 1e-9}, {"detectors": ("a", "b", "c", "d", "e")}, {"detectors": ()}]
+)
+def test_receivers_that_a_tdc1_cannot_be(settings, changes):
+    with pytest.raises(UsageError, match='timing = "tags", tick = "2 ns" and at most 4 detectors'):
+        SFifteenReceiver(settings(), receiver(**changes))
+
+
+def test_what_a_tagger_does_not_have_is_named(receiving):
+    device = receiving([])
+    calls = (device.biased, device.counters, device.stage_temperature_c, device.device_time_ns, lambda: device.history(0, 1))
+    for call in (*calls, lambda: device.set_biased(biased=True)):
+        with pytest.raises(MissingCapabilityError, match="dut: a time tagger does not have"):
+            call()

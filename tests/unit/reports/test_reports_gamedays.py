@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 
 from hil.record.model import CheckEntry, GamedayEntry, MomentEntry, ReactionEntry
 from hil.record.reader import read_record
 from hil.record.writer import EventLog, RunFolder, RunHeader, finish, save_series
+from hil.reports import post_mortem
 from hil.reports._gamedays import gameday_sections
 from hil.reports._link_runs import link_runs
 from hil.reports.html import render
@@ -161,6 +163,14 @@ def test_the_post_mortem_says_what_did_not_react(run: Path) -> None:
     assert "- F1 fiber\\_cut, alert: link \\| down did not fire." in wrong
     assert "- unique-key-ids: FAIL, given &lt;twice&gt;." in wrong
     assert wrong.count("\n- ") == 2
+
+
+def test_the_post_mortem_does_not_heal_what_was_not(run: Path) -> None:
+    """A bench that was left cut is the first thing that a reader has to see of that fault."""
+    record = read_record(run)
+    left = msgspec.structs.replace(record.faults[0], healed=False, healing="still dark")
+    text = post_mortem.render(msgspec.structs.replace(record, faults=(left,)))
+    assert "40 s to 70 s, 30 s. Seen: dark. Then NOT SEEN TO BE HEALED." in text
 
 
 def test_a_run_without_game_days_has_no_post_mortem(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_m
 from hil.statistics.sequential.means import log_t_wealth, mean_interval
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import proportion_interval, proportion_views
-from hil.statistics.sequential.quantiles import CAUTION, WIDEST, always_valid_quantile, slow_by_batch
+from hil.statistics.sequential.quantiles import always_valid_quantile, slow_by_batch
 from hil.statistics.sequential.rates import rate_interval, rate_views
 from hil.statistics.sequential.sprt import decide, decide_all
 
@@ -211,8 +211,8 @@ def test_quantile_bounds_are_the_samples_at_which_the_share_is_refuted() -> None
         views = [
             replace(
                 view,
-                caution=CAUTION,
-                grid=(grid := proportions.correlations(20 * length, 0.2, WIDEST)),
+                caution=1.0,  # bursts are credited in full, up to a variance of the allowed share squared
+                grid=(grid := proportions.correlations(20 * length, 0.2, 1.0)),
                 weights=proportions.prior(4.0 * length, grid.size),
             )
             for view, length in zip(proportion_views(slow, batches, 0.2), (1, 2), strict=True)

@@ -78,6 +78,21 @@ def test_counters_go_on_from_test_to_test(run: RunFolder) -> None:
     assert dict(counts.labels) == {"bench": "north", "link": "metro", "detector": "z0"}
 
 
+def test_key_that_was_not_had_makes_no_link_up(tmp_path: Path) -> None:
+    """A block without a bit, released or not, and one whose bits were refused: down, and no bytes of key."""
+    folder = RunFolder.create(tmp_path)
+    log = EventLog(folder, "main")
+    for number, (released, bits) in enumerate(((True, 800), (True, 0), (False, 800))):
+        times = {"start_s": float(number), "end_s": number + 1.0}
+        log.append("block", "a", link="metro", sequence=number, released=released, secret_bits=bits, **times)
+    log.append("test", "a", outcome="PASS")
+    finish(folder, RunHeader(bench="north", simulated=True, seed=1, started=STARTED))
+    recorder = _telemetry(folder)
+    assert _one(recorder, "qkd_link_up").values.tolist() == [1.0, 0.0, 0.0]
+    assert _one(recorder, "qkd_secret_key_bytes_total").values.tolist() == [0.0, 100.0, 100.0, 100.0]
+    assert _one(recorder, "qkd_blocks_total", outcome="no_key").values.tolist() == [0.0, 1.0, 2.0]
+
+
 def test_faults_latencies_and_identity(run: RunFolder) -> None:
     """A fault is up from injection to healing; durations stand at the end of their test; names are the known ones."""
     recorder = _telemetry(run)

@@ -9,6 +9,7 @@ import pytest
 
 from hil.errors import MissingCapabilityError
 from hil.ports.identity import EvidenceLevel
+from hil.testbed.injection.chaos import Chaos
 from hil.testbed.slo import Slo
 from hil.testbed.testbed import Testbed
 from hil.verdict import Outcome
@@ -75,6 +76,14 @@ def test_what_takes_raw_data_is_a_missing_capability_that_names_the_level(
 ) -> None:
     with pytest.raises(MissingCapabilityError, match=rf"link metro is of evidence level L0; .* take {level} or more"):
         ask(black_box)
+
+
+def test_a_channel_between_black_boxes_is_not_said_to_be_broken(black_box: Link) -> None:
+    """A probe of our own would show the fault, and no message of the boxes would meet it."""
+    chaos = Chaos(black_box.testbed, black_box)
+    for target in (None, "metro"):
+        with pytest.raises(MissingCapabilityError, match="none of their messages goes through a proxy"):
+            chaos.classical_latency(target, latency="100 ms")
 
 
 def test_a_link_that_shows_counters_only_gives_counts_and_no_blocks(tmp_path: Path, write_bench: Callable[..., Path]) -> None:

@@ -269,8 +269,8 @@ def test_the_guardian_knows_before_anything_moves(chaos: Chaos, link: Link, monk
         chaos,
         "_guardian",
         SimpleNamespace(
-            hold=lambda _number, undos, _fault: did.append(f"told {[(undo.device, undo.value) for undo in undos]}"),
-            release=lambda _number: did.append("released"),
+            hold=lambda _number, undos, *_, **__: did.append(f"told {[(undo.device, undo.value) for undo in undos]}"),
+            release=lambda _number, **_: did.append("released"),
         ),
     )
     watched = chaos.bench = WatchedBench(chaos.bench)

@@ -224,6 +224,15 @@ def test_blinding_leaves_counts_and_a_bright_meter_and_no_dark_counts(chaos: Cha
         chaos.blinding(power="1 mW")
 
 
+def test_light_behind_a_cut_blinds_nobody(chaos: Chaos, link: Link) -> None:
+    """Behind 4.2 dB of path, 3.81 dB of receiver and 50 dB of dark channel 20 mW are 31.6 nW, which detectors count."""
+    link.up()
+    cut = chaos.fiber_cut()
+    with cut, pytest.raises(UsageError, match=r"3\.16e-08 W reach bob"):
+        chaos.blinding(power="20 mW")
+    assert cut.healed
+
+
 def test_blinding_an_active_receiver_shows_in_counts_and_not_in_errors() -> None:
     """Half of the bases are not hers, and no error is: what looks at errors alone lets it pass, photon counts do not."""
     with Testbed.open("one-decoy-50km", seed=4) as testbed:

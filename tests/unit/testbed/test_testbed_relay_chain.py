@@ -76,6 +76,33 @@ def test_a_tampered_hop_gives_no_key_and_is_named(chain: RelayChain) -> None:
     assert chain.run(BLOCK_S).net_secret_bits > 0
 
 
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [("bit_error_ratio", "a message that cannot be read"), ("cut_a_to_b", "a message did not arrive")],
+)
+def test_what_breaks_a_links_classical_channel_breaks_its_hop(chain: RelayChain, setting: str, reason: str) -> None:
+    """Keys of all links are there already, and the relay's own messages go over the channel of each hop."""
+    chain.prepare()
+    for link in chain.links:
+        link.run(BLOCK_S)
+    chain.feed()
+    channel = chain.testbed.classical("mill-south.classical")
+    channel.write(setting, 0.01 if setting == "bit_error_ratio" else 1.0)
+    keys, _, stop = chain.batch(None)
+    assert keys == 0
+    assert stop is not None
+    assert chain.links[stop.hop].name == "mill-south"
+    assert reason in stop.reason
+    channel.write(setting, 0.0)
+    for link in chain.links:
+        link.run(BLOCK_S)
+    chain.feed()
+    keys, _, stop = chain.batch(None)
+    assert stop is None
+    assert keys > 0
+    assert all(of_a == of_b for _, of_a, of_b in chain.released())
+
+
 def test_a_hop_that_breaks_down_raises_after_the_others_are_done(chain: RelayChain, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise InstrumentError("mill-from-hub", "no more")

@@ -80,7 +80,7 @@ class TestDialogue:
         assert set_and_ask(transport, 3, 9) == [b"3.0", b"9.0"]
         assert entries(tmp_path, Exchange)[1].receive == ("3.0\n",)
         header = read_tape(tmp_path / "voa.jsonl").header
-        assert (header.format, header.vendor, header.firmware, header.bench_hash) == (1, "Maker", "1.2", "h")
+        assert (header.format, header.vendor, header.firmware, header.bench_hash) == (2, "Maker", "1.2", "h")
 
     def test_a_changed_setpoint_is_told_with_its_place(self, tmp_path: Path) -> None:
         """Instrument, position, expected, sent."""
@@ -159,6 +159,84 @@ class TestPolling:
         with pytest.raises(TapeMismatchError):
             self.poll(transport, 1)
 
+    ROUND = ((">", b"BUSY?\n"), ("<", b"1\n"), (">", b"TEMP?\n"), ("<", b"20\n"))
+    LOOP = (*ROUND * 40, (">", b"BUSY?\n"), ("<", b"0\n"), (">", b"GO\n"))
+
+    def wait(self, transport: Transport, rounds: int = 40) -> list[bytes]:
+        """Ask how hot it is until it is not busy any more."""
+        found = []
+        for _ in range(rounds):
+            found += self.poll(transport, 1)
+            found.append(transport.query(b"TEMP?\n", LINE, idempotent=True))
+        return found
+
+    def talk_in_rounds(self, transport: Transport) -> None:
+        self.wait(transport)
+        self.poll(transport, 1)
+        transport.write(b"GO\n")
+
+    def test_a_round_of_two_questions_is_two_entries(self, tmp_path: Path) -> None:
+        """However many rounds; the last answer, which is another, stands behind them."""
+        record(tmp_path, list(self.LOOP), self.talk_in_rounds)
+        found = entries(tmp_path, Exchange)
+        assert [(entry.send, entry.rounds) for entry in found] == [
+            ("BUSY?\n", 40),
+            ("TEMP?\n", 40),
+            ("BUSY?\n", 1),
+            ("GO\n", 1),
+        ]
+        assert [entry.loop for entry in found] == [found[0].n, found[0].n, 0, 0]
+
+    def test_rounds_are_replayed_in_order(self, tmp_path: Path) -> None:
+        """All of them, with nothing left over; a question out of turn is told."""
+        record(tmp_path, list(self.LOOP), self.talk_in_rounds)
+        replay, transport = replayed(tmp_path)
+        assert self.wait(transport) == [b"1", b"20"] * 40
+        assert self.poll(transport, 1) == [b"0"]
+        transport.write(b"GO\n")
+        assert replay.left_over() == {}
+        _, transport = replayed(tmp_path)
+        self.wait(transport, 3)
+        with pytest.raises(TapeMismatchError, match=r"expected b'BUSY\?\\n', sent b'GO\\n'"):
+            transport.write(b"GO\n")
+
+    def test_rounds_by_request(self, tmp_path: Path) -> None:
+        """Forty answers to each question, in any order, then the last one, up to the recorded number."""
+        record(tmp_path, list(self.LOOP), self.talk_in_rounds)
+        for question, answers in ((b"BUSY?\n", [b"1"] * 40 + [b"0"] * 42), (b"TEMP?\n", [b"20"] * 80)):
+            _, transport = replayed(tmp_path, "keyed")
+            assert [transport.query(question, LINE, idempotent=True) for _ in answers] == answers
+            with pytest.raises(TapeMismatchError):
+                transport.query(question, LINE)
+
+    def test_another_port_in_the_middle(self, tmp_path: Path) -> None:
+        """What it says stands where it was said, though its answer was only over later: no round goes around it."""
+        recorder = Recorder(tmp_path, VirtualClock(), **ABOUT)
+        stream = recorder.device("voa", role="receiver", driver="any", simulated=True)
+        stream.start()
+        turns: list[Any] = [list(self.ROUND) * 6, [(">", b"DATA?\n"), ("<", b"x\n")]]
+        made = [stream.port(lambda turn=turn: ScriptedPort(turn, device="voa"), "TCPIP::a::1::SOCKET", ()) for turn in turns]
+        control, data = (Transport(port, timeout_s=0.5) for port in made)
+        control.open()
+        data.open()
+        self.poll(control, 1)
+        data.query(b"DATA?\n", LINE, idempotent=True)
+        control.query(b"TEMP?\n", LINE, idempotent=True)
+        self.wait(control, 5)
+        recorder.close()
+        assert [entry.send for entry in entries(tmp_path, Exchange)][:3] == ["BUSY?\n", "DATA?\n", "TEMP?\n"]
+        replay = Replay(read_tapes(tmp_path), "strict", VirtualClock())
+        device = replay.device("voa")
+        device.seek("opening")
+        control, data = (Transport(device.port(lambda: pytest.fail("opened"), "", ()), timeout_s=0.5) for _ in range(2))
+        control.open()
+        data.open()
+        self.poll(control, 1)
+        assert data.query(b"DATA?\n", LINE, idempotent=True) == b"x"
+        control.query(b"TEMP?\n", LINE, idempotent=True)
+        self.wait(control, 5)
+        assert replay.left_over() == {}
+
     def test_by_request_a_changed_one_is_still_found(self, tmp_path: Path) -> None:
         """Another order is none of its business, another message is."""
         record(tmp_path, self.TURNS, self.talk)
@@ -191,6 +269,21 @@ class TestLate:
         record(tmp_path, list(self.TURNS), self.talk, clean=False, markers=self.MARKERS)
         assert [entry.receive for entry in entries(tmp_path, Exchange)][1:3] == [(None, None), ("late 5\nme\n", None)]
         self.talk(replayed(tmp_path, markers=self.MARKERS)[1])
+
+    def test_late_again_and_again(self, tmp_path: Path) -> None:
+        """Four times the same trouble is four times as late in a replay."""
+
+        def talk(transport: Transport) -> None:
+            for _ in range(4):
+                with pytest.raises(DeviceTimeoutError):
+                    transport.query(b"READ?\n", LINE, idempotent=False)
+                transport.query(b"ID?\n", LINE, idempotent=True)
+
+        trouble = [*self.TURNS[3:-2], (">", b"ID?\n"), ("<", b"me\n")]
+        record(tmp_path, [*self.TURNS[:3], *trouble * 4], talk, clean=False, markers=self.MARKERS)
+        late = [entry for entry in entries(tmp_path, Exchange) if entry.receive == ("late 5\nme\n", None)]
+        assert len(late) == 4, "READ? is not harmless, so nothing is folded over it"
+        talk(replayed(tmp_path, markers=self.MARKERS)[1])
 
     def test_a_driver_that_does_not_wait_for_step_is_found(self, tmp_path: Path) -> None:
         """Without its markers it would take the late reply for the next: the tape says that a marker was asked."""
@@ -296,8 +389,8 @@ class TestFiles:
         """Never guessed at."""
         record(tmp_path, SETTING, lambda transport: set_and_ask(transport, 3, 9))
         file = tmp_path / "voa.jsonl"
-        file.write_bytes(file.read_bytes().replace(b'"format":1', b'"format":2', 1))
-        with pytest.raises(UsageError, match="a tape of format 2; this version reads format 1"):
+        file.write_bytes(file.read_bytes().replace(b'"format":2', b'"format":1', 1))
+        with pytest.raises(UsageError, match="a tape of format 1; this version reads format 2"):
             read_tape(file)
 
     def test_a_section_that_was_not_recorded(self, tmp_path: Path) -> None:
