@@ -31,10 +31,10 @@ class PtyCarrier:
 
     def __init__(self, port: Port, *, paced: bool = False) -> None:
         self._port = port
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.path = os.ttyname(self._slave)
+        self._master, self._slave = os.openpty()  # type: ignore[attr-defined, unused-ignore]
+        tty.setraw(self._slave)  # type: ignore[attr-defined, unused-ignore]
+        os.set_blocking(self._master, False)  # type: ignore[attr-defined, unused-ignore]
+        self.path = os.ttyname(self._slave)  # type: ignore[attr-defined, unused-ignore]
         self._unsent = bytearray()
         self._in, self._out = paced_line(port, paced=paced)
         self._conversation = Conversation(port, self._send)
@@ -47,7 +47,7 @@ class PtyCarrier:
         """Put a fresh device behind the line and forget what is on it, both ways; in the loop's thread."""
         self._port.power_cycle(endpoint)
         self._forget()
-        termios.tcflush(self._slave, termios.TCIOFLUSH)
+        termios.tcflush(self._slave, termios.TCIOFLUSH)  # type: ignore[attr-defined, unused-ignore]
 
     def cut_power(self) -> None:
         """The device says nothing until its next power cycle; the line itself stays. In the loop's thread."""

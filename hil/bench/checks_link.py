@@ -81,7 +81,12 @@ def check_kmes(link: Walked, where: str, bench: Walked) -> Iterator[Mistake]:
 
 def _check_parties(link: Walked, where: str, bench: Walked, protocol: str | None) -> Iterator[Mistake]:
     parties = link.get("parties")
-    if parties is None or protocol is None:
+    if parties is None:
+        return
+    if protocol is None:  # told already; a name that no device has is a mistake under any
+        known = bench.get("device") or {}
+        strangers = [(party, name) for party, name in parties.items() if isinstance(name, str) and name not in known]
+        yield from (Mistake(f"{where}.parties.{party}", repr(name), nearest(name, known)) for party, name in strangers)
         return
     for party, cls in _PARTIES[protocol].items():
         yield from _check_device(parties.get(party), f"{where}.parties.{party}", bench, (cls,))

@@ -77,3 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `hil list | head`
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"hil: {error.filename}: {error.strerror}; expected a path that can be used so", file=sys.stderr)
+        return USAGE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hil.cli._together import Together
 from hil.errors import SynchronisationError, UsageError
 from hil.units import parse
 
@@ -69,17 +71,31 @@ def _asked(arguments: argparse.Namespace) -> tuple[tuple[TagFile, ...], ChannelM
     from hil.drivers.recordings.formats import open_tags
     from hil.ports.channel_map import default_channels, parse_channels
 
-    tick = _time(arguments.tick, "--tick")
-    window_s = _time(arguments.window, "--window")
-    if arguments.seconds is not None and not arguments.seconds > 0:
-        raise UsageError(f"--seconds {arguments.seconds:g}: expected a number above zero")
-    if arguments.html is not None and not arguments.html.absolute().parent.is_dir():
-        raise UsageError(f"--html {arguments.html}: there is no folder {arguments.html.parent}; make it first")
+    together = Together()
+    tick = together.ask(_time, arguments.tick, "--tick")
+    window_s = together.ask(_time, arguments.window, "--window")
+    together.ask(_seconds, arguments.seconds)
+    together.ask(_folder_of, arguments.html)
     paths = [path for path in (arguments.file, arguments.file_b) if path is not None]
     words = (arguments.channels or "").replace(",", " ").split()
-    channels = parse_channels(words, files=len(paths)) if words else default_channels(files=len(paths))
+    read = partial(parse_channels, words) if words else default_channels
+    channels = together.ask(partial(read, files=len(paths)))
     exact = Fraction(tick).limit_denominator(_FINEST) if tick else None
-    return tuple(open_tags(path, arguments.format, exact) for path in paths), channels, window_s
+    files = [] if tick is None else [together.ask(open_tags, path, arguments.format, exact) for path in paths]
+    together.settle()
+    assert channels is not None
+    assert window_s is not None
+    return tuple(file for file in files if file is not None), channels, window_s
+
+
+def _seconds(seconds: float | None) -> None:
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"--seconds {seconds:g}: expected a number above zero")
+
+
+def _folder_of(page: Path | None) -> None:
+    if page is not None and not page.absolute().parent.is_dir():
+        raise UsageError(f"--html {page}: there is no folder {page.parent}; make it first")
 
 
 def _time(text: str | None, option: str) -> float:

@@ -49,7 +49,8 @@ def _check(given: str, *, simulate: bool) -> None:
     if mistakes := [*_without_a_spec(bench, twins)]:
         raise BenchFileError(given, tuple(mistakes))
     links = ", ".join(bench.link) or "none"
-    print(f"{given}: no mistakes; bench {bench.bench.name}, {len(bench.device)} devices, links: {links}")
+    things = "device" if len(bench.device) == 1 else "devices"
+    print(f"{given}: no mistakes; bench {bench.bench.name}, {len(bench.device)} {things}, links: {links}")
     rows = [
         [
             name,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hil.bench import load, simulated_devices
 from hil.bench.model import RecordingDevice
 from hil.cli._device_clocks import CLOCKS_AGREE_S, ClockOffset
-from hil.cli._tables import columns
+from hil.cli._tables import columns, line_width
 
 if TYPE_CHECKING:
     import argparse
@@ -79,8 +79,16 @@ def _backends() -> list[str]:
 
 
 def _serial_ports(folder: Path = Path("/dev/serial/by-id")) -> dict[str, str]:
-    """Names that stay with their device, and what each is at present; nothing is opened."""
-    return {str(link): str(link.resolve()) for link in sorted(folder.glob("*"))} if folder.is_dir() else {}
+    """Names that stay with their device, and what each is at present; nothing is opened.
+
+    Where the system keeps no such links (Windows, macOS) it is what a port's USB interface tells of itself, its serial number
+    included.
+    """
+    if folder.is_dir() or sys.platform.startswith("linux"):
+        return {str(link): str(link.resolve()) for link in sorted(folder.glob("*"))}
+    from serial.tools.list_ports import comports
+
+    return {port.hwid: port.device for port in sorted(comports()) if port.vid is not None}
 
 
 def _guard(bench: Bench, *, simulate: bool) -> str:
@@ -148,7 +156,7 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
     if not guard:
         print("\nno --bench given, so no device was asked")
         return
-    print("\n" + columns([_row(probe) for probe in probes], indent=""))
+    print("\n" + columns([_row(probe) for probe in probes], indent="", width=line_width()))
     for probe in probes:
         if probe.trouble:
             print(f"\n{probe.trouble}")
@@ -164,9 +172,11 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
 def _row(probe: Probe) -> list[str]:
     answers = "ok" if not probe.trouble else "WRONG" if probe.reachable else "NO ANSWER"
     latency = f"{probe.latency_ms:.1f} ms" if probe.latency_ms is not None else "–"
-    firmware = f"firmware {probe.firmware or 'not told'}, required {probe.required}" if probe.required else probe.firmware
+    told = probe.identity or probe.driver
+    told += f", firmware {probe.firmware or 'not told'}" if probe.firmware not in told or not probe.firmware else ""
+    told += f", required {probe.required}" if probe.required else ""
     where = "simulated" if probe.simulated else probe.address
-    return [answers, probe.device, probe.role, where, latency, _clock(probe), firmware or "–", probe.identity or probe.driver]
+    return [answers, probe.device, probe.role, where, latency, _clock(probe), told]
 
 
 def _clock(probe: Probe) -> str:

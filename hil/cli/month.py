@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.cli._budget_tables import budget_lines
 from hil.cli._tables import columns
+from hil.cli._together import Together
 from hil.discovery import find, names
 from hil.errors import UsageError
 from hil.verdict import exit_code
@@ -14,6 +16,7 @@ from hil.verdict import exit_code
 if TYPE_CHECKING:
     import argparse
 
+    from hil.bench.model import Bench
     from hil.operations.month_record import Lived
 
 __all__ = ["HELP", "declare", "execute"]
@@ -46,13 +49,15 @@ def execute(arguments: argparse.Namespace) -> int:
     from hil.record.writer import RunFolder
     from hil.seeds import draw_seed
 
-    calendar = load_calendar(arguments.calendar)
-    bench = load(arguments.bench, simulate=True)
-    link = arguments.link or next(iter(bench.link), "")
-    if link not in bench.link:
-        raise UsageError(f"--link {link}: bench {bench.bench.name} has {', '.join(bench.link) or 'no link'}")
-    if arguments.workers < 1:
-        raise UsageError(f"--workers {arguments.workers}: expected one process or more")
+    together = Together()
+    calendar = together.ask(load_calendar, arguments.calendar)
+    bench = together.ask(partial(load, simulate=True), arguments.bench)
+    link = None if bench is None else together.ask(_link, bench, arguments.link)
+    together.ask(_workers, arguments.workers)
+    together.settle()
+    assert calendar is not None
+    assert bench is not None
+    assert link is not None
     seed = arguments.seed if arguments.seed is not None else calendar.month.seed
     seed = draw_seed() if seed is None else seed
     folder = RunFolder.create(Path(".hil"), exact=Path(arguments.record) if arguments.record else None)
@@ -62,6 +67,18 @@ def execute(arguments: argparse.Namespace) -> int:
     print("\n".join(_lines(lived, calendar.month.name, seed)))
     print(f"report: {folder.path / 'report.html'}")
     return exit_code([lived.verdict.outcome])
+
+
+def _link(bench: Bench, given: str | None) -> str:
+    link = given or next(iter(bench.link), "")
+    if link not in bench.link:
+        raise UsageError(f"--link {link}: bench {bench.bench.name} has {', '.join(bench.link) or 'no link'}")
+    return link
+
+
+def _workers(number: int) -> None:
+    if number < 1:
+        raise UsageError(f"--workers {number}: expected one process or more")
 
 
 def _lines(lived: Lived, name: str, seed: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hil.cli._together import Together
 from hil.discovery import find, names
 from hil.record.reader import find_run, read_record
 
@@ -27,10 +28,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Write them and say where."""
-    folder = find_run(arguments.run)
-    read_record(folder)  # a run that is not finished is said once, not by every report
-    for name in arguments.format or names("reporter"):
-        written = find("reporter", name).write(folder)
+    together = Together()
+    folder = together.ask(find_run, arguments.run)
+    if folder is not None:
+        together.ask(read_record, folder)  # a run that is not finished is said once, not by every report
+    reporters = [together.ask(find, "reporter", name) for name in arguments.format or names("reporter")]
+    together.settle()
+    assert folder is not None
+    for reporter in reporters:
+        assert reporter is not None
+        written = reporter.write(folder)
         if written is not None:
             print(written)
     return 0

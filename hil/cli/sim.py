@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.bench import load
 from hil.cli._tables import columns
+from hil.cli._together import Together
 from hil.errors import UsageError
 from hil.seeds import draw_seed
 
@@ -40,11 +43,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve; Ctrl-C or SIGTERM ends it."""
-    if not arguments.speed > 0:
-        raise UsageError(f"--speed {arguments.speed:g}: expected a number above zero")
-    ports = dict(_port(text) for text in arguments.port)
+    together = Together()
+    together.ask(_speed, arguments.speed)
+    ports = dict(filter(None, (together.ask(_port, text) for text in arguments.port)))
+    bench = together.ask(partial(load, simulate=True), arguments.bench)
+    together.settle()
+    assert bench is not None
     seed = draw_seed() if arguments.seed is None else arguments.seed
-    bench = load(arguments.bench, simulate=True)
     from hil.device_sims.serve import serve
 
     def tell(served: ServedBench) -> None:
@@ -66,9 +71,14 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _speed(speed: float) -> None:
+    if not 0.0 < speed < math.inf:
+        raise UsageError(f"--speed {speed:g}: expected a number above zero")
+
+
 def _port(text: str) -> tuple[str, int]:
     device, _, number = text.partition("=")
-    if not device or not number.isdecimal():
+    if not device or not number.isdecimal() or not 0 < int(number) < 1 << 16:
         raise UsageError(f"--port {text}: expected the name of a device and a port, such as alice=5025")
     return device, int(number)
 

@@ -6,15 +6,15 @@ seed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from msgspec import Meta, field
 
 from hil.bench.tables.quantities import Seconds, SomeSeconds, Table
 from hil.bench.toml_file import locate, read_toml
-from hil.bench.walk import build, walk
+from hil.bench.walk import build, readable, walk
 from hil.errors import Mistake, OperationsFileError
 from hil.operations.windows import DAY_S
 from hil.seeds import stream
@@ -111,12 +111,10 @@ def load_calendar(name_or_path: str | Path) -> FaultCalendar:
     path = locate(name_or_path, shipped_calendars(), "calendar")
     mistakes: list[Mistake] = []
     walked = walk(read_toml(path, "calendar", OperationsFileError), FaultCalendar, "", mistakes)
-    if not mistakes:
-        calendar = cast("FaultCalendar", build(walked))
-        mistakes += _check(calendar)
+    mistakes += _check(readable(walked))
     if mistakes:
         raise OperationsFileError(str(path), tuple(mistakes))
-    return calendar
+    return cast("FaultCalendar", build(walked))
 
 
 def occurrences(calendar: FaultCalendar, seed: int) -> tuple[Occurrence, ...]:
@@ -143,19 +141,31 @@ def _dates(name: str, one: FaultClass, duration_s: float, seed: int) -> Iterator
         yield start_s, one.lasts_s if one.spread == "fixed" else float(rng.exponential(one.lasts_s))
 
 
-def _check(calendar: FaultCalendar) -> Iterator[Mistake]:
-    for name, one in calendar.fault.items():
-        if not one.fault and not one.stops_key:
-            yield Mistake(f"fault.{name}", "neither fault nor stops_key", "a fault of `hil list faults`, or stops_key = true")
-        if one.settings and not one.fault:
-            yield Mistake(f"fault.{name}.settings", "settings of no fault", "fault = the one whose settings they are")
-        if one.waveform != "step" and not one.fault:
-            yield Mistake(f"fault.{name}.waveform", "a waveform of no fault", "fault = the one that comes and goes so")
-        if not one.at_s and not one.per_month:
-            yield Mistake(f"fault.{name}", "neither at nor per_month", "dates such as at = ['50 h'], or a rate per 30 days")
-    for number, planned in enumerate(calendar.maintenance):
-        if planned.every_s and planned.every_s <= planned.lasts_s:
+def _check(calendar: Any) -> Iterator[Mistake]:
+    """Of what could be read of the file: the rest is None, and told already."""
+    for name, one in (calendar.fault or {}).items():
+        yield from _check_fault(f"fault.{name}", one)
+    for number, planned in enumerate(calendar.maintenance or ()):
+        if planned.every_s and planned.lasts_s and planned.every_s <= planned.lasts_s:
             yield Mistake(f"maintenance[{number}].every", f"{planned.every_s:g} s", "more than it lasts, or nothing for once")
+    if calendar.month is None or not calendar.month.duration_s or not calendar.month.slice_s:
+        return
     slices = calendar.month.duration_s / calendar.month.slice_s
     if slices < 1.0 or abs(slices - round(slices)) > 1e-9:
         yield Mistake("month.slice", f"{slices:g} slices in the duration", "a whole number of slices")
+
+
+def _check_fault(where: str, one: Any) -> Iterator[Mistake]:
+    from hil.testbed.injection.planned_fault import wrong_in_plan
+
+    if one.fault == "" and one.stops_key is False:
+        yield Mistake(where, "neither fault nor stops_key", "a fault of `hil list faults`, or stops_key = true")
+    if one.settings and one.fault == "":
+        yield Mistake(f"{where}.settings", "settings of no fault", "fault = the one whose settings they are")
+    if one.waveform not in {None, "step"} and one.fault == "":
+        yield Mistake(f"{where}.waveform", "a waveform of no fault", "fault = the one that comes and goes so")
+    if one.fault and one.settings is not None:
+        found = wrong_in_plan(one.fault, one.settings, one.waveform or "step")
+        yield from (replace(wrong, where=f"{where}.{wrong.where}") for wrong in found)
+    if one.at_s == () and one.per_month == 0.0:
+        yield Mistake(where, "neither at nor per_month", "dates such as at = ['50 h'], or a rate per 30 days")

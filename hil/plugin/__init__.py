@@ -11,6 +11,7 @@ import pytest
 
 pytest.register_assert_rewrite("hil.suites", "hil.fixtures")
 
+from hil.fixtures.places import NEEDS_BENCH  # noqa: E402
 from hil.plugin import options  # noqa: E402  (rewriting is registered before anything it covers could be imported)
 
 __all__ = ["pytest_addhooks", "pytest_addoption", "pytest_configure"]
@@ -48,3 +49,12 @@ def pytest_configure(config: pytest.Config) -> None:
         from hil.plugin.activation import activate
 
         activate(config, chosen)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in words what a green run without a bench left out; pytest itself shows reasons only when asked."""
+    skipped = terminalreporter.getreports("skipped")
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    if number := sum(NEEDS_BENCH in reason for reason in reasons):
+        said = "1 test was skipped: it" if number == 1 else f"{number} tests were skipped: each"
+        terminalreporter.write_line(f"hil: {said} {NEEDS_BENCH}", yellow=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import pytest
 
@@ -13,9 +14,11 @@ from hil.errors import HilError
 from hil.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["LEASE_S", "Options", "declare", "resolve"]
+
+T = TypeVar("T")
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
@@ -121,23 +124,35 @@ def declare(parser: pytest.Parser) -> None:
 
 def resolve(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Options:
     """What holds of option, ini key and environment variable; pytest.UsageError, with the accepted form, for nonsense."""
-    chaos_plan = _flag(*_said(config, "chaos_plan", environment))
-    record, recording = _path(config, "record", environment), _path(config, "recording", environment)
-    return Options(
+    wrong: list[str] = []
+
+    def of(name: str, read: Callable[[str, str], T], *, otherwise: T) -> T:
+        """Every wrong one is told, not only the first."""
+        try:
+            return read(*_said(config, name, environment))
+        except pytest.UsageError as error:
+            wrong.append(str(error))
+            return otherwise
+
+    chaos_plan = of("chaos_plan", _flag, otherwise=False)
+    options = Options(
         benches=_names(config, "bench", environment),
-        simulate=_flag(*_said(config, "simulate", environment)) or chaos_plan,
-        seed=_seed(*_said(config, "seed", environment)),
-        record=record,
-        recording=recording,
-        tape=cast("Any", _choice(("", "record", "replay"), *_said(config, "tape", environment))),
+        simulate=of("simulate", _flag, otherwise=False) or chaos_plan,
+        seed=of("seed", _seed, otherwise=None),
+        record=_path(config, "record", environment),
+        recording=_path(config, "recording", environment),
+        tape=cast("Any", of("tape", partial(_choice, ("", "record", "replay")), otherwise="")),
         tape_dir=_path(config, "tape_dir", environment),
-        tape_mode=cast("Any", _choice(("strict", "keyed"), *_said(config, "tape_mode", environment))),
-        guard=_guard(*_said(config, "guard", environment)),
+        tape_mode=cast("Any", of("tape_mode", partial(_choice, ("strict", "keyed")), otherwise="strict")),
+        guard=of("guard", _guard, otherwise=""),
         guard_token=_path(config, "guard_token", environment),
-        lease_s=_lease_s(*_said(config, "lease", environment)),
+        lease_s=of("lease", _lease_s, otherwise=LEASE_S),
         chaos_plan=chaos_plan,
         gamedays=_names(config, "gameday", environment),
     )
+    if wrong:
+        raise pytest.UsageError("\n".join(wrong))
+    return options
 
 
 def _names(config: pytest.Config, what: str, environment: Mapping[str, str]) -> tuple[str, ...]:

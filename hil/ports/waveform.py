@@ -12,7 +12,16 @@ from typing import Protocol
 
 from hil.seeds import stream
 
-__all__ = ["Burst", "Ramp", "RandomWalk", "Replay", "Step", "Waveform"]
+__all__ = ["FORMS", "Burst", "Ramp", "RandomWalk", "Replay", "Step", "Waveform"]
+
+FORMS = {
+    "step": "'step'",
+    "ramp": "'ramp 20 s'",
+    "burst": "'burst 2 s every 10 s'",
+    "random-walk": "'random-walk 1 s'",
+    "replay": "'replay FILE.csv' (columns time_s,level)",
+}
+"""Each waveform by its first word, as tests may write it."""
 
 
 class Waveform(Protocol):

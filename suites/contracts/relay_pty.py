@@ -55,10 +55,11 @@ class PtyRelay(Relay):
             return
         import tty
 
-        master, slave = os.openpty()
-        tty.setraw(slave)
-        self._link.symlink_to(os.ttyname(slave))
-        self._pair(_Terminal(master, slave), _Terminal(os.open(self._path, os.O_RDWR | os.O_NOCTTY)))
+        master, slave = os.openpty()  # type: ignore[attr-defined, unused-ignore]
+        tty.setraw(slave)  # type: ignore[attr-defined, unused-ignore]
+        self._link.symlink_to(os.ttyname(slave))  # type: ignore[attr-defined, unused-ignore]
+        flags = os.O_RDWR | os.O_NOCTTY  # type: ignore[attr-defined, unused-ignore]
+        self._pair(_Terminal(master, slave), _Terminal(os.open(self._path, flags)))
 
     def _deafen(self) -> None:
         self._link.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import shlex
@@ -100,6 +101,38 @@ def test_hil_commands_exist(said: Said, monkeypatch: pytest.MonkeyPatch, pytest_
     assert cli.main(_arguments(said)) == 0, said
     assert len(executed) == 1
     assert _options(executed[0].pytest) <= pytest_options
+
+
+def _declared(command: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """(command, option) of everything that a command takes, and of its actions (`hil slo export`)."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from _declared(f"{command} {name}", inner)
+        else:
+            yield from ((command, option) for option in action.option_strings if option.startswith("--") and option != "--help")
+
+
+def test_every_option_is_in_the_table_of_commands() -> None:
+    """In its command's row, or in the row that one refers to (`as hil run`, `the windows of hil slo export`)."""
+    page = (CHECKOUT / "docs" / "reference" / "cli.md").read_text()
+    rows = {match[1]: match[0] for match in re.finditer(r"^\| `(hil [^`]+)`.*$", page, re.MULTILINE)}
+
+    def told(command: str) -> str:
+        (row,) = [row for name, row in rows.items() if f"{name} ".startswith(f"{command} ")]
+        others = re.findall(r"(?:as|windows of) `(hil \w+(?: (?:export))?)", row)
+        return row + "".join(told(other) for other in others if other != command)
+
+    missing = []
+    for name, module in import_module("hil.cli").COMMANDS.items():
+        parser = argparse.ArgumentParser()
+        import_module(f"hil.cli.{module}").declare(parser)
+        missing += [
+            f"{command}: {option}"
+            for command, option in _declared(f"hil {name}", parser)
+            if not re.search(rf"`[^`]*{option}\b", told(command))
+        ]
+    assert not missing
 
 
 @pytest.mark.parametrize("said", _commands("pytest"), ids=lambda said: said.text)

@@ -131,6 +131,9 @@ def test_a_client_of_the_maker_streams_time_stamps(id900: TwinHost) -> None:
         json.loads(ask(dlt, f"stop --id {answer['id']}"))
         assert monitor.poll(20_000)
         assert recv_monitor_message(monitor)["event"] == zmq.EVENT_DISCONNECTED
+        for _ in range(5):  # its port is free at once
+            assert json.loads(ask(dlt, f"start-stream --channel 2 --address 127.0.0.1 --stream-port {port}")) == answer
+            ask(dlt, f"stop --id {answer['id']}")
         stream.disable_monitor()
         monitor.close()
 

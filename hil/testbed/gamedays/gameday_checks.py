@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hil import discovery
+from hil.bench import shipped
 from hil.bench.wording import nearest
 from hil.errors import FaultUseError, Mistake, UnknownNameError
 from hil.history.checkers import CHECKERS
@@ -30,6 +31,8 @@ def check(gameday: Any, folder: Path) -> Iterator[Mistake]:
     info, steady = gameday.gameday, gameday.steady_state
     if gameday.fault == ():
         yield Mistake("fault", "none", "at least one [[fault]]: a day on which nothing is broken shows nothing")
+    if info and info.bench:
+        yield from _check_bench(info.bench, folder)
     yield from _names("gameday.invariants", (info and info.invariants) or (), CHECKERS)
     yield from _names("steady_state.indicators", (steady and steady.indicators) or (), _indicators())
     if steady and steady.indicators == ():
@@ -44,6 +47,14 @@ def check(gameday: Any, folder: Path) -> Iterator[Mistake]:
     for number, abort in enumerate(gameday.abort or ()):
         if (abort.above is None) == (abort.below is None):
             yield Mistake(f"abort[{number}]", "both or neither of above and below", "one of them")
+
+
+def _check_bench(bench: str, folder: Path) -> Iterator[Mistake]:
+    if bench.endswith(".toml"):
+        if not (folder / bench).is_file():
+            yield Mistake("gameday.bench", repr(bench), f"a bench file; there is none at {folder / bench}")
+    elif bench not in shipped():
+        yield Mistake("gameday.bench", repr(bench), f"{nearest(bench, shipped())}; or the path of a bench file (.toml)")
 
 
 def _names(where: str, given: Iterable[str], known: Iterable[str]) -> Iterator[Mistake]:

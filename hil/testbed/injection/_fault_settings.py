@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.bench.wording import nearest
 from hil.errors import FaultUseError, Mistake, UsageError
+from hil.ports.units import unit_of
 from hil.units import accepted, parse
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from hil.ports.spec import FaultSpec
 
-__all__ = ["duration_s", "in_words", "python_name", "scaled", "settings_of", "together", "unit_of"]
+__all__ = ["duration_s", "in_words", "python_name", "scaled", "settings_of", "together"]
 
 _QUANTITIES = {
     "hz": "rate",
@@ -29,25 +30,6 @@ _QUANTITIES = {
     "ratio": "ratio",
     "bps": "bit rate",
 }
-_UNITS = {
-    "hz": "Hz",
-    "s": "s",
-    "c": "degC",
-    "k": "K",
-    "db": "dB",
-    "km": "km",
-    "w": "W",
-    "ratio": "",
-    "bps": "bit/s",
-    "bytes": "bytes",
-    "rad": "rad",
-    "nm": "nm",
-    "ppm": "ppm",
-    "keys": "keys",
-    "counts": "counts",
-    "bits": "bits",
-    "number": "",
-}
 _KELVIN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(m?)K\s*")
 
 
@@ -58,12 +40,6 @@ class _NoNumberError(Exception):
 def python_name(spec: FaultSpec) -> str:
     """The fault as tests call it."""
     return spec.name.replace("-", "_")
-
-
-def unit_of(setting: str) -> str:
-    """The unit that a setting's name ends with; empty for a pure number."""
-    ending = setting.rpartition("_")[2]
-    return _UNITS.get(ending, ending)
 
 
 def settings_of(spec: FaultSpec, given: Mapping[str, Any]) -> Any:
@@ -112,8 +88,8 @@ def in_words(settings: Any) -> str:
     for info in fields(settings):
         value = getattr(settings, info.name)
         if value is not None:
-            name, _, unit = info.name.rpartition("_")
-            said.append(f"{info.name} {value}" if isinstance(value, str) else f"{name} {value:g} {_UNITS[unit]}".strip())
+            name = info.name.rpartition("_")[0]
+            said.append(f"{info.name} {value}" if isinstance(value, str) else f"{name} {value:g} {unit_of(info.name)}".strip())
     return ", ".join(said)
 
 
@@ -183,7 +159,7 @@ def _form(info: Field[Any]) -> str:
     unit = info.name.rpartition("_")[2]
     if unit == "ratio":
         return accepted("ratio")
-    number = f"a number in {_UNITS[unit]}" if unit_of(info.name) else "a number"
+    number = f"a number in {unit_of(info.name)}" if unit_of(info.name) else "a number"
     if unit == "k":
         return f"{number}, or a difference of temperatures such as '2 K' or '-500 mK'"
     return f"{number}, or {accepted(_QUANTITIES[unit])}" if unit in _QUANTITIES else number

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.errors import FaultUseError, Mistake
-from hil.ports.waveform import Burst, Ramp, RandomWalk, Replay, Step
+from hil.ports.waveform import FORMS, Burst, Ramp, RandomWalk, Replay, Step
 from hil.testbed.injection._fault_settings import duration_s
 
 if TYPE_CHECKING:
@@ -17,16 +17,7 @@ if TYPE_CHECKING:
     from hil.ports.spec import FaultSpec
     from hil.ports.waveform import Waveform
 
-__all__ = ["FORMS", "magnitudes_given", "waveform_of"]
-
-FORMS = {
-    "step": "'step'",
-    "ramp": "'ramp 20 s'",
-    "burst": "'burst 2 s every 10 s'",
-    "random-walk": "'random-walk 1 s'",
-    "replay": "'replay FILE.csv' (columns time_s,level)",
-}
-"""Each waveform by its first word, as tests may write it."""
+__all__ = ["magnitudes_given", "waveform_of"]
 
 _WAVEFORMS = f"{', '.join(list(FORMS.values())[:-1])} or {FORMS['replay']}"
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hil.discovery import find
+from hil.bench.wording import nearest
+from hil.discovery import find, names
+from hil.errors import FaultUseError, Mistake, UnknownNameError
 from hil.ports.waveform import Step
 from hil.testbed.injection._fault_settings import in_words, scaled, settings_of, together
 from hil.testbed.injection._fault_waveforms import magnitudes_given, waveform_of
@@ -14,13 +16,13 @@ from hil.testbed.injection.chaos import Chaos
 from hil.testbed.injection.fault_target import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hil.ports.spec import Move, Undo
     from hil.ports.waveform import Waveform
     from hil.testbed.link import Link
 
-__all__ = ["PlannedFault", "plan_fault"]
+__all__ = ["PlannedFault", "plan_fault", "wrong_in_plan"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,23 @@ class PlannedFault:
     moves: tuple[Move, ...]
     at: Callable[[float], tuple[Move, ...]] = field(compare=False, repr=False)
     waveform: Callable[[int], Waveform] = field(compare=False, repr=False)
+
+
+def wrong_in_plan(name: str, settings: Mapping[str, Any], waveform: str) -> Iterator[Mistake]:
+    """What is wrong with a fault's name (``fault``), settings (``settings.rate_hz``) and waveform, on whatever bench."""
+    try:
+        spec = find("fault", name.replace("_", "-"))
+    except UnknownNameError:
+        yield Mistake("fault", repr(name), nearest(name, names("fault")))
+        return
+    try:
+        settings_of(spec, settings)
+    except FaultUseError as error:
+        yield from (replace(mistake, where=f"settings.{mistake.where}") for mistake in error.mistakes)
+    try:
+        waveform_of(spec, waveform, 0)
+    except FaultUseError as error:
+        yield from error.mistakes
 
 
 def plan_fault(link: Link, name: str, target: str, settings: Mapping[str, Any], waveform: str = "step") -> PlannedFault:

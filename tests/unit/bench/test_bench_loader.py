@@ -169,6 +169,15 @@ def test_unknown_driver_names_the_nearest(edited: Edit, monkeypatch: pytest.Monk
     assert mistakes_of(file) == ["slo.qbe: found 'qbe'; expected 'qber' (known: qber)"]
 
 
+def test_a_wrong_protocol_hides_no_wrong_party(edited: Edit) -> None:
+    """Which role a party needs is not known, but that no device has its name is."""
+    found = mistakes_of(edited(('protocol = "bb84-decoy"', 'protocol = "bb85"'), ('a = "alice"', 'a = "alise"')))
+    assert [mistake.partition(";")[0] for mistake in found] == [
+        "link.metro.protocol: found 'bb85'",
+        "link.metro.parties.a: found 'alise'",
+    ]
+
+
 def test_limits_arrive_in_the_unit_of_their_indicator(edited: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit may be written with its unit; another quantity, or the side that is not limited, is a mistake."""
     specs = {

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
 from hil.bench import load
-from hil.cli import COMMANDS, _probe, main
+from hil.cli import COMMANDS, _probe, doctor, main
 from hil.cli import run as run_command
 from hil.cli.list_ import KINDS
 from hil.discovery import names
@@ -67,6 +68,29 @@ class TestMistakes:
         said = capsys.readouterr().err
         assert said.startswith(message)
         assert "Traceback" not in said
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (("sim", "--bench", "nope", "--speed", "0", "--port", "alice", "--port", "bob=99999"), 4),
+            (("report", "nope", "--format", "foo", "--format", "bar"), 3),
+            (("analyse", "nope", "--tick", "3", "--window", "x", "--channels", "zz", "--seconds", "-1"), 4),
+            (("analyse", "nope", "--tick", "3 ns", "--window", "x", "--html", "/nowhere/at/all.html"), 3),
+        ],
+        ids=lambda value: value[0] if isinstance(value, tuple) else str(value),
+    )
+    def test_every_wrong_option_is_told(
+        self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: int
+    ) -> None:
+        """One round, whatever is wrong, in a line each."""
+        assert main(arguments) == 4
+        assert len(capsys.readouterr().err.splitlines()) == told
+
+    def test_a_path_that_cannot_be_written(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """One message with the path, no traceback."""
+        missing = tmp_path / "missing" / "objectives.yml"
+        assert main(["slo", "export", "metro-25km", "--out", str(missing)]) == 4
+        assert capsys.readouterr().err == f"hil: {missing}: No such file or directory; expected a path that can be used so\n"
 
     @pytest.mark.parametrize("arguments", [(), ("lost",), ("list", "drivres"), ("safe",), ("bench",)])
     def test_words_that_are_none(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
@@ -147,7 +171,7 @@ class TestBench:
         """A file in order says what it describes."""
         assert main(["bench", "check", bench_file()]) == 0
         said = capsys.readouterr().out
-        assert "no mistakes; bench rack, 1 devices, links: none" in said
+        assert "no mistakes; bench rack, 1 device, links: none" in said
         assert "TCPIP::127.0.0.1::9::SOCKET" in said
 
     def test_schema_is_json(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,6 +211,14 @@ class TestDoctor:
         assert not any(device["errors"] or device["permissions"] for device in devices.values())
         assert "py" in said["visa_backends"]
         assert "nothing real can be left broken" in said["guard"]
+
+    def test_serial_ports_where_the_system_keeps_no_names(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By what the USB interface tells of itself; a port that is none of USB has nothing that stays with it."""
+        found = ListPortInfo("COM12")
+        found.vid, found.hwid = 0x0403, "USB VID:PID=0403:6001 SER=A50285BI"
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [ListPortInfo("COM1"), found])
+        assert doctor._serial_ports(tmp_path / "none") == {"USB VID:PID=0403:6001 SER=A50285BI": "COM12"}
 
     def test_what_a_driver_found_in_an_error_queue(self) -> None:
         """It is heard while the device is opened, and only then."""

@@ -151,6 +151,28 @@ class TestTimeTagger:
         assert times_ns[-1] > 500_000_000  # 50 dark counts are due in the last 100 ms
         assert session.received(b"mode?;", now_ns)[0].data == b"3\r\n"
 
+    def test_turns_without_a_click_are_not_missed(self):
+        """Read as the maker's library reads them: a second without any click is three turns of 268 ms."""
+        session = SFifteenSession(SFifteenTdc1(World(load(SHELF), seed=7), "tdc1").execute)
+        (asked,) = session.received(b"timestamp;INPKT;time 1000;counts?;", 0)
+        now_ns, again_s, stream = 0, asked.delay_s, b""
+        while again_s is not None:
+            now_ns += round(again_s * SECOND)
+            data, again_s = asked.make(now_ns)
+            stream += data
+        assert stamps(stream) == ([], [], 3)
+
+    def test_what_was_not_sent_yet_comes_with_the_end(self, world):
+        """All that the receiver's counters gained until ``abort``."""
+        before = world.counters("bob", SECOND).counts
+        session = SFifteenSession(SFifteenTdc1(world, "tdc1").execute)
+        (stream,) = session.received(b"timestamp;time 0;INPKT;counts?;", SECOND)
+        data, _ = stream.make(SECOND + SECOND // 10)
+        (rest,) = session.received(b"abort;", SECOND + SECOND // 2)
+        _, patterns, _ = stamps(data + rest.data)
+        gained = sum(world.counters("bob", SECOND + SECOND // 2).counts) - sum(before)
+        assert len(patterns) == gained > 300
+
     def test_a_stream_ends_with_abort(self, world):
         """Asked for without an end (``time 0``), it goes on until then; what is left of it is not sent any more."""
         session = SFifteenSession(SFifteenTdc1(world, "tdc1").execute)

@@ -126,8 +126,8 @@ def test_a_fault_outside_the_light_is_refused(metro: Link, calendar: Callable[[s
     """A classical channel is no part of a survey; its outage is declared."""
     with pytest.raises(UsageError, match=r"which the light of metro does not see.*stops_key = true"):
         live(metro, calendar(HEAD + '[fault.x]\nfault = "classical-partition"\nat = ["1 min"]\nlasts = "1 min"\n'), 1)
-    with pytest.raises(UnknownNameError, match="no fault named 'fibre-cut'"):
-        live(metro, calendar(HEAD + '[fault.x]\nfault = "fibre-cut"\nat = ["1 min"]\nlasts = "1 min"\n'), 1)
+    with pytest.raises(OperationsFileError, match=r"fault\.x\.fault: found 'fibre-cut'; expected 'fiber-cut'"):
+        calendar(HEAD + '[fault.x]\nfault = "fibre-cut"\nat = ["1 min"]\nlasts = "1 min"\n')
 
 
 def test_a_fault_beside_the_light_says_what_it_does(metro: Link, calendar: Callable[[str], FaultCalendar]) -> None:
@@ -235,3 +235,57 @@ def test_mistakes_of_the_command(arguments: list[str], said: str, capsys: pytest
     """Usage errors, before anything is simulated."""
     assert main(["month", *arguments, "--record", str(tmp_path / "run")]) == 4
     assert said in capsys.readouterr().err
+
+
+def test_every_mistake_of_a_calendar_comes_at_once(calendar: Callable[[str], FaultCalendar]) -> None:
+    """A key that cannot be read hides no fault that nobody has, no wrong setting and no wrong time; nothing is told twice."""
+    wrong = """
+[month]
+nme = "short"
+duration = "2 h"
+slice = "7 min"
+
+[fault.cut]
+fault = "fiber-cat"
+per_month = "often"
+lasts = "1 h"
+
+[fault.bend]
+fault = "macrobend_loss"
+settings = { loss_d = 3, loss = "3 Hz" }
+at = ["1 h"]
+waveform = "ramp"
+lasts = "-1 h"
+
+[fault.nothing]
+lasts = "1 h"
+
+[[maintenance]]
+first = "1 h"
+lasts = "1 h"
+every = "1 min"
+"""
+    with pytest.raises(OperationsFileError) as caught:
+        calendar(wrong)
+    assert sorted(mistake.where for mistake in caught.value.mistakes) == [
+        "fault.bend.lasts",
+        "fault.bend.settings.loss",
+        "fault.bend.settings.loss_d",
+        "fault.bend.waveform",
+        "fault.cut.fault",
+        "fault.cut.per_month",
+        "fault.nothing",
+        "fault.nothing",
+        "maintenance[0].every",
+        "month.name",
+        "month.nme",
+        "month.slice",
+    ]
+
+
+def test_every_wrong_option_of_the_command_comes_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["month", "ordinry", "--link", "nort", "--workers", "0"]) == 4
+    err = capsys.readouterr().err
+    assert [word in line for word, line in zip(("ordinry", "--link nort", "--workers 0"), err.splitlines(), strict=True)] == [
+        True
+    ] * 3

@@ -57,6 +57,14 @@ class TestNonsense:
         ("arguments", "message"),
         [
             (("--hil-bench", "metro-25kn"), "did you mean 'metro-25km'?"),
+            (
+                ("--hil-bench", "metro-25km", "--hil-seed", "x", "--hil-lease", "3x", "--hil-guard", "foo"),
+                "--hil-guard: found 'foo'",
+            ),
+            (
+                ("--hil-bench", "metro-25km", "--hil-guard", "foo", "--hil-lease", "3x", "--hil-seed", "x"),
+                "--hil-seed: found 'x'",
+            ),
             (("--hil-guard", "lab:7440"), "--hil-guard: found 'lab:7440'; expected unix:PATH, tcp://HOST:PORT or local"),
             (("--hil-lease", "0.5 s"), "--hil-lease: found '0.5 s'; expected 1 s or more"),
             (("--hil-lease", "soon"), "--hil-lease: "),

@@ -26,6 +26,7 @@ class TestWithoutABench:
         result.assert_outcomes(passed=1, skipped=1)
         assert result.ret == 0
         result.stdout.fnmatch_lines("SKIPPED*needs a bench: name one with --hil-bench*")
+        result.stdout.fnmatch_lines("hil: 1 test was skipped: it needs a bench: name one with --hil-bench*")
         assert not (project.path / ".hil").exists()
 
     def test_markers_are_known(self, project: Any) -> None:

@@ -260,6 +260,17 @@ class TestOnTopOfEachOther:
         assert [(move.device, move.setting) for move in watched.moves[3:]] == came[::-1]
 
 
+def test_two_walks_of_a_test_differ_and_those_of_its_repetition_do_not(testbed: Testbed, chaos: Chaos, link: Link) -> None:
+    """Each fault of a test has a seed of its own, from the run's."""
+
+    def walks(of: Chaos) -> list[object]:
+        return [of.at("1 s").dark_count_spike(rate="20 kHz", waveform="random-walk 1 s").waveform for _ in range(2)]
+
+    one, other = walks(chaos)
+    assert one != other
+    assert walks(Chaos(testbed, link)) == [one, other]
+
+
 def test_the_guardian_knows_before_anything_moves(chaos: Chaos, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told the undo first, and may forget it once that was carried out: as if the twin were hardware."""
     link.up()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from hil.errors import BenchError, FaultUseError, MissingCapabilityError, ObjectiveMissedError
+from hil.errors import BenchError, FaultUseError, Inconclusive, MissingCapabilityError, ObjectiveMissedError
 from hil.gamedays.model import Abort, Alert, Expectation, Gameday, GamedayInfo, Load, PlannedFault, SteadyState
 from hil.history.steps import History
 from hil.keystores.embedded import EmbeddedKeyStore
@@ -75,6 +75,24 @@ def test_a_day_is_measured_and_recorded(link: Link, notebook: Notebook) -> None:
     assert entry["begins_s"] + 4.5 * BLOCK_S <= healed_s == broken.undone_s < broken.window.end_s
     steps = {step.step for step in run.history}
     assert steps == {"sifted", "reconciled", "amplified", "aborted", "released", "stored", "enc", "dec", "destroyed", "drained"}
+
+
+def test_a_stop_of_blocks_that_the_parties_would_have_gone_on_with_is_undecided(link: Link, notebook: Notebook) -> None:
+    """A third of the efficiency is gone: fewer bits, as good as before. No key comes of them, by this framework's own rule."""
+    dimmed = PlannedFault(
+        at_s=1.5 * BLOCK_S,
+        fault="efficiency-loss",
+        duration_s=3.5 * BLOCK_S,
+        settings={"loss_ratio": 0.3},
+        expect=Expectation(stop_delivery_within_s=2 * BLOCK_S),
+    )
+    with pytest.raises(Inconclusive, match="barred by this framework; the parties would have gone on"):
+        GamedayRun(link, day(dimmed)).run()
+    entry = of(notebook)
+    assert entry["outcome"] is Outcome.INCONCLUSIVE
+    (stop,) = [each for each in entry["reactions"] if each.what == "stop"]
+    assert (stop.outcome, stop.measured_s) == (Outcome.INCONCLUSIVE, None)
+    assert [block["barred"] for block in notebook.of("block")].count(True) >= 2
 
 
 def test_a_reaction_that_comes_too_late_fails_the_day(link: Link, notebook: Notebook) -> None:

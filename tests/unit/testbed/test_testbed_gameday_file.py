@@ -108,6 +108,16 @@ def test_what_a_file_names_is_looked_for_beside_it(folder: Path, monkeypatch: py
             '[[abort]]\nquantity = "qber"',
             "abort[0]: found both or neither of above and below; expected",
         ),
+        (
+            'name = "day"',
+            'name = "day"\nbench = "metro-25kn"',
+            "gameday.bench: found 'metro-25kn'; expected 'metro-25km'",
+        ),
+        (
+            'name = "day"',
+            'name = "day"\nbench = "lab.toml"',
+            "gameday.bench: found 'lab.toml'; expected a bench file",
+        ),
         ('"10 s"', "10", "gameday.duration: found 10; expected a time"),
     ],
     ids=lambda text: text[:24],

@@ -366,6 +366,21 @@ class TestSecrets:
         assert read_tape(tmp_path / "voa.jsonl").header.redactions == ("port 0: everything (key material)",)
         assert [(entry.sent, entry.received) for entry in entries(tmp_path, Redacted)] == [(0, 9)]
 
+    def test_no_password_of_an_address_is_kept(self, tmp_path: Path) -> None:
+        """Neither of a port's nor of a driver's own carrier; the rest of the address is."""
+        recorder = Recorder(tmp_path, VirtualClock(), **ABOUT)
+        stream = recorder.device("voa", role="attenuator", driver="any", simulated=True)
+        port = ScriptedPort([], device="voa")
+        port.resource = "tcp://admin:geheim@lab:5555"
+        stream.port(lambda: port, port.resource, ())
+        stream.ask("http://admin:geheim@lab/pdu")
+        recorder.close()
+        assert [entry.resource for entry in read_tape(tmp_path / "voa.jsonl").header.ports] == [
+            "tcp://lab:5555",
+            "http://lab/pdu",
+        ]
+        assert "geheim" not in (tmp_path / "voa.jsonl").read_text()
+
 
 class TestFiles:
     """What can be wrong with a tape is said."""
