@@ -56,7 +56,7 @@ def find(kind: str, name: str, *, python: bool = False) -> Any:
     """The SPEC of that name; UnknownNameError names the nearest known one, on request as Python spells names."""
     known = KINDS[kind]
     if not isinstance(name, str):
-        raise UnknownNameError(f"{name!r:.60} is no {kind}'s name; expected a text")
+        raise UnknownNameError(f"found a {type(name).__name__} in place of a name; expected the name of the {kind}, a text")
     if ":" in name:
         return _from_path(kind, name)
     module = name.replace("-", "_")

@@ -10,10 +10,14 @@ from hil.units import accepted, parse_duration
 __all__ = ["seconds"]
 
 
-def seconds(value: str | float) -> float:
-    """``"60 s"`` or a number of seconds as a float; UsageError for anything else."""
+def seconds(value: str | float, what: str = "duration") -> float:
+    """``"60 s"`` or a number of seconds as a float; UsageError, which names ``what`` it was given for, for anything else."""
+    expected = f"expected a number of seconds of zero or more, or {accepted('time')}"
     if isinstance(value, str):
-        return parse_duration(value)
-    if isinstance(value, bool) or not math.isfinite(value) or value < 0:
-        raise UsageError(f"{value!r} is no length of time; expected a number of seconds of zero or more, or {accepted('time')}")
+        try:
+            return parse_duration(value)
+        except UsageError:
+            raise UsageError(f"{what} = {value!r}: {expected}") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise UsageError(f"{what} = {value!r}: {expected}")
     return float(value)

@@ -36,7 +36,7 @@ _SLICE_S = 60.0
 
 def count_gates(link: Link, condition: Condition, gates: int, gate: str | float) -> list[CountGates]:
     """Clicks of each detector in equal gates, with what the closed forms expect of the link as declared."""
-    gate_s = seconds(gate)
+    gate_s = seconds(gate, "gate")
     if condition not in {"dark", "lit"} or gates < 1 or not gate_s:
         raise UsageError(
             f"{gates} gates of {gate_s:g} s, {condition!r}; expected 'dark' or 'lit', and one gate or more above 0 s"

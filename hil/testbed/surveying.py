@@ -44,9 +44,9 @@ def survey(
         link.name,
         derive(testbed.seed, testbed.name, testbed.case),
         duration_s=seconds(duration),
-        every_s=seconds(every),
-        window_s=seconds(window),
-        first_s=seconds(first),
+        every_s=seconds(every, "every"),
+        window_s=seconds(window, "window"),
+        first_s=seconds(first, "first"),
         changes=changes,
         workers=workers,
     )

@@ -52,6 +52,7 @@ def settings_of(spec: FaultSpec, given: Mapping[str, Any]) -> Any:
         key = name if name in known else _full_name(name, value, known)
         if key is None:
             mistakes.append(_unknown(name, value, known))
+            named.update(_bare(name, known)[:1])  # meant, and told: it is not missing besides
         elif key in named:
             mistakes.append(Mistake(name, f"{value!r}, {key} a second time", f"{key} once"))
         else:
@@ -134,13 +135,16 @@ def _refused(spec: FaultSpec, known: Mapping[str, Field[Any]], values: Mapping[s
 
 def _full_name(name: str, value: Any, known: Mapping[str, Any]) -> str | None:
     """``rate`` for ``rate_hz``, where the value says its unit."""
-    matches = [key for key in known if key.rpartition("_")[0] == name]
+    matches = _bare(name, known)
     return matches[0] if len(matches) == 1 and isinstance(value, str) else None
 
 
+def _bare(name: str, known: Mapping[str, Any]) -> list[str]:
+    return [key for key in known if key.rpartition("_")[0] == name]
+
+
 def _unknown(name: str, value: Any, known: Mapping[str, Field[Any]]) -> Mistake:
-    bare = [key for key in known if key.rpartition("_")[0] == name]
-    if bare:
+    if bare := _bare(name, known):
         return Mistake(name, f"the number {value!r} without a unit", f"{bare[0]}={value!r}, or {name} as a text with its unit")
     return Mistake(name, "an unknown setting", nearest(name, known) if known else "no setting: this fault has none")
 
