@@ -8,18 +8,39 @@ from typing import TYPE_CHECKING
 
 from hil.errors import InstrumentError, ReplyError
 from hil.ports.identity import Identity
-from hil.transports import Until
+from hil.transports import Marker, SerialLine, Until, over_visa
+from hil.transports.port import tcp_address
 
 if TYPE_CHECKING:
+    from hil.ports.spec import DeviceSettings
     from hil.transports import Transport
 
-__all__ = ["ask", "check_errors", "decoded", "drain_errors", "scpi_identity", "tell"]
+__all__ = ["ask", "check_errors", "decoded", "drain_errors", "over_lines", "scpi_identity", "tell"]
 
 logger = logging.getLogger("hil.drivers")
 
 _NEWLINE = Until(b"\n")
 _NO_ERROR = re.compile(r"\s*[-+]?\s*0+\s*(,|$)")
 _MOST_OLD_ERRORS = 32
+_IDENTITY = Marker(b"*IDN?\n", _NEWLINE, lambda reply: reply.count(b",") == 3)
+"""No other answer has four fields."""
+
+
+def over_lines(settings: DeviceSettings, line: SerialLine | None = None) -> Transport:
+    """How an instrument is reached that answers ``*IDN?``: over any carrier that VISA knows, USB and GPIB among them.
+
+    ``line`` is how it is set where that is a serial line; 9600 baud 8N1 unless told otherwise. A TCP stream is brought back in
+    step by opening it anew, every other carrier by its identity.
+    """
+    stream = tcp_address(settings.resource) is not None
+    return over_visa(
+        settings.name,
+        settings.resource,
+        timeout_s=settings.timeout_s,
+        library=settings.visa_library,
+        line=line or SerialLine(),
+        markers=() if stream else (_IDENTITY,),
+    )
 
 
 def ask(transport: Transport, request: str, *, idempotent: bool = False, timeout_s: float | None = None) -> str:

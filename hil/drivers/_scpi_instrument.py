@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hil.drivers._lines import ask, check_errors, drain_errors, scpi_identity, tell
+from hil.drivers._lines import ask, check_errors, drain_errors, over_lines, scpi_identity, tell
 from hil.drivers._setting import check_envelope, move, narrowed, number
 from hil.errors import ReplyError
-from hil.transports import Transport, over_visa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hil.ports.identity import Capabilities, Identity
     from hil.ports.spec import DeviceSettings
+    from hil.transports import SerialLine, Transport
 
 __all__ = ["ScpiInstrument"]
 
@@ -22,14 +22,18 @@ __all__ = ["ScpiInstrument"]
 class ScpiInstrument:
     """Base of such a driver: life cycle, identity, and its capabilities cut to the envelope of the bench file."""
 
-    def __init__(self, settings: DeviceSettings, capabilities: Capabilities, transport: Transport | None) -> None:
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        capabilities: Capabilities,
+        transport: Transport | None,
+        line: SerialLine | None = None,
+    ) -> None:
         self.name = settings.name
         ranges = {name: narrowed(hardware, settings.envelope, name) for name, hardware in capabilities.ranges.items()}
         self.capabilities = replace(capabilities, ranges=ranges)
         self._settings = settings
-        self._transport = transport or over_visa(
-            settings.name, settings.resource, timeout_s=settings.timeout_s, library=settings.visa_library
-        )
+        self._transport = transport or over_lines(settings, line)
 
     def open(self) -> None:
         """Connect, and report errors from before we came."""

@@ -17,6 +17,7 @@ from hil.drivers._setting import check_envelope, narrowed
 from hil.errors import ReplyError
 from hil.ports.identity import Capabilities
 from hil.ports.spec import DeviceSettings, DriverSpec
+from hil.transports import SerialLine
 
 if TYPE_CHECKING:
     from hil.ports.roles import OpticalSwitch
@@ -36,7 +37,7 @@ class PolatisOsm(ScpiInstrument):
     """Switch; its channel n is the n-th egress port, 0 where ingress port 1 is connected to nothing."""
 
     def __init__(self, settings: DeviceSettings, transport: Transport | None = None) -> None:
-        super().__init__(settings, CAPABILITIES, transport)
+        super().__init__(settings, CAPABILITIES, transport, SerialLine(38_400))
         self._ingress_ports = 0
 
     def park(self) -> None:

@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.bench.model import LaserDevice
-from hil.drivers._lines import ask, scpi_identity, tell
+from hil.drivers._lines import ask, over_lines, scpi_identity, tell
 from hil.drivers._setting import check_envelope, move, narrowed, number, slowly
 from hil.errors import InstrumentError, ReplyError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
-from hil.transports import Transport, over_visa
 
 if TYPE_CHECKING:
     from hil.ports.roles import Laser
+    from hil.transports import Transport
 
 __all__ = ["SPEC", "SrsLdc500"]
 
@@ -51,9 +51,7 @@ class SrsLdc500:
         }
         self.capabilities = replace(CAPABILITIES, ranges=ranges)
         self._settings = settings
-        self._transport = transport or over_visa(
-            settings.name, settings.resource, timeout_s=settings.timeout_s, library=settings.visa_library
-        )
+        self._transport = transport or over_lines(settings)
 
     def open(self) -> None:
         """Connect, forget old errors, and lower the device's current limit to the bench file's where it is above."""

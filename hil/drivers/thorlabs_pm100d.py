@@ -13,16 +13,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hil.bench.model import PowerMeterDevice
-from hil.drivers._lines import ask, check_errors, drain_errors, scpi_identity, tell
+from hil.drivers._lines import ask, check_errors, drain_errors, over_lines, scpi_identity, tell
 from hil.drivers._setting import check_envelope, move, narrowed, number
 from hil.errors import InstrumentError, MissingCapabilityError, ReplyError
 from hil.ports.identity import Capabilities, Identity
 from hil.ports.spec import DeviceSettings, DriverSpec
 from hil.ports.time_of_day import TimeOfDay
-from hil.transports import Transport, over_visa
 
 if TYPE_CHECKING:
     from hil.ports.roles import PowerMeter
+    from hil.transports import Transport
 
 __all__ = ["SPEC", "ThorlabsPm100d"]
 
@@ -49,9 +49,7 @@ class ThorlabsPm100d:
         self.name = settings.name
         self.capabilities = CAPABILITIES
         self._settings = settings
-        self._transport = transport or over_visa(
-            settings.name, settings.resource, timeout_s=settings.timeout_s, library=settings.visa_library
-        )
+        self._transport = transport or over_lines(settings)
         self._spoken_ns: int | None = None
 
     def open(self) -> None:

@@ -45,7 +45,10 @@ class Transport:
         retry: RetryPolicy | None = None,
     ) -> None:
         if not markers and not port.reopens_clean:
-            raise ValueError(f"{port.device}: a line that reopening does not clean needs a marker to resynchronise with")
+            raise ValueError(
+                f"{port.device}: reopening does not clean {port.resource}, so it needs a marker, a harmless query to be"
+                " brought back in step with: over_visa(..., markers=(Marker(request, reply, recognises),))"
+            )
         self.device = port.device
         self.timeout_s = timeout_s
         self.lock = threading.RLock()

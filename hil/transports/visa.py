@@ -38,6 +38,7 @@ class VisaPort:
         self.device = device
         self.resource = resource
         self.reopens_clean = tcp_address(resource) is not None
+        self._is_line = resource.upper().startswith("ASRL")
         self._library = library
         self._line = line
         self._held = ExitStack()
@@ -119,7 +120,7 @@ class VisaPort:
             if (code := interface.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) != 0:
                 raise OSError(code, "refused")
             interface.getpeername()
-        if self._line is not None and not self.reopens_clean:
+        if self._line is not None and self._is_line:
             self._set_line(visa, self._line)
             if interface is not None and hasattr(interface, "exclusive"):
                 self._serial = interface
@@ -143,7 +144,7 @@ class VisaPort:
         if stop:
             visa.set_visa_attribute(_attribute("termchar"), stop[0])
         visa.set_visa_attribute(_attribute("termchar_enabled"), bool(stop))
-        if not self.reopens_clean:
+        if self._is_line:
             end = SerialTermination.termination_char if stop else SerialTermination.none
             visa.set_visa_attribute(_attribute("asrl_end_in"), end)
         self._stop = stop

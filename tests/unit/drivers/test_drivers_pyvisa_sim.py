@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hil.discovery import find
 from hil.drivers import ozoptics_dd100mc, reference_transceiver, thorlabs_pm100d
 from hil.errors import DeviceTimeoutError, DeviceUnreachableError
 from hil.ports.identity import Identity
@@ -29,9 +30,13 @@ def simulated(settings, tmp_path):
     return make
 
 
-def test_power_meter(simulated):
-    """Open, identify, read, and move the wavelength."""
-    meter = thorlabs_pm100d.build(simulated("thorlabs_pm100d.yaml", "TCPIP::localhost::2000::SOCKET"))
+@pytest.mark.parametrize(
+    "resource",
+    ["TCPIP::localhost::2000::SOCKET", "USB0::0x1313::0x8078::P0012345::INSTR", "GPIB0::8::INSTR", "ASRL8::INSTR"],
+)
+def test_power_meter(simulated, resource):
+    """Open, identify, read, and move the wavelength, whatever it is plugged in with."""
+    meter = thorlabs_pm100d.build(simulated("thorlabs_pm100d.yaml", resource))
     meter.open()
     try:
         assert meter.identity() == Identity("Thorlabs", "PM100D", "P0012345", "2.4.0")
@@ -81,3 +86,15 @@ def test_what_the_dialogue_does_not_hold_times_out(simulated):
             ask(transport, "*OPC?")
     finally:
         transport.close()
+
+
+@pytest.mark.parametrize(
+    "driver", ["keysight-n776x", "polatis-osm", "srs-ldc500", "thorlabs-itc4001", "thorlabs-pm100d", "thorlabs-ted4015"]
+)
+@pytest.mark.parametrize(
+    "resource",
+    ["USB0::0x1313::0x8078::P1::INSTR", "GPIB0::5::INSTR", "ASRL/dev/ttyS9::INSTR", "ASRLsocket://moxa.lab:4001::INSTR"],
+)
+def test_instruments_of_lines_are_built_for_every_carrier(settings, driver, resource):
+    """Each has a harmless query by which anything but a stream is brought back in step."""
+    find("driver", driver).build(settings(resource=resource))
