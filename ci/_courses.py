@@ -7,16 +7,18 @@ the interval of one look instead.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.special import betaincinv, gammaincinv, ndtr, stdtrit
 
+from hil.statistics.edge import gap_edge, sequential_gap_edge
 from hil.statistics.sequential import proportions, quantiles, rates
-from hil.statistics.sequential.evidence import ABOVE, BELOW, log_held, log_mean, log_wealth
-from hil.statistics.sequential.means import log_t_wealth
+from hil.statistics.sequential.evidence import bets, log_held, log_mean, log_wealth
+from hil.statistics.sequential.means import KINDS, log_drift_wealth, log_t_likelihood
 from hil.statistics.sequential.pooling import FEWEST, scales
 
 if TYPE_CHECKING:
@@ -24,21 +26,29 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from hil.statistics.interval import Interval
+
     Floats = npt.NDArray[np.float64]
     Pair = tuple[Floats, Floats]
+    from hil.statistics.sequential.evidence import Bets
 
 __all__ = [
     "ALPHA",
     "Course",
     "Walk",
+    "edges_of",
     "gates",
     "looked_at",
     "means",
+    "naive_edges",
     "naive_gates",
     "naive_means",
     "naive_proportions",
+    "outages_of",
     "proportions_of",
     "shares_of",
+    "wald_gates",
+    "wald_proportions",
 ]
 
 ALPHA = 0.05
@@ -74,93 +84,117 @@ def looked_at(walk: Walk, runs: int, enough: float = _ENOUGH) -> Course:
     return Course(answers, blocks)
 
 
+@dataclass(frozen=True)
+class _Law:
+    """How blocks are taken: grid, weights and caution by size, bets and likelihoods by size."""
+
+    view: Callable[[float], tuple[Floats, Floats, float]]
+    spreads: Callable[[float], tuple[Bets, Bets]]
+    each: Callable[[Floats, float, Floats, Floats], Floats]
+
+
+def _trials(limit: float, widest: float | None = None, credit: float | None = None) -> _Law:
+    """Blocks of trials, by the number of trials."""
+
+    def view(size: float) -> tuple[Floats, Floats, float]:
+        grid = proportions.correlations(size, limit) if widest is None else proportions.correlations(size, limit, widest)
+        events = size * limit
+        return grid, proportions.prior(events, grid.size), proportions.caution(events) if credit is None else credit
+
+    def each(counts: Floats, size: float, factors: Floats, grid: Floats) -> Floats:
+        kinds, place = np.unique(counts, return_inverse=True)
+        return proportions.log_likelihoods(kinds, np.full(kinds.size, size), factors * limit, grid)[place]
+
+    return _Law(view, lambda size: bets(size * limit), each)
+
+
 def proportions_of(errors: Floats, trials: int, limit: float) -> Walk:
     """Blocks (runs, blocks) of so many trials each."""
-    return _proportions(errors, trials, limit, proportions.correlations, proportions.caution)
+    return _mixture(errors, float(trials), trials * limit, _trials(limit))
+
+
+def outages_of(bad: Floats, slices: int, allowed: float, effect: float = 10.0) -> Walk:
+    """Bad slices in looks (runs, looks) of so many, with outages of this design effect."""
+    law = _trials(allowed)
+
+    def view(size: float) -> tuple[Floats, Floats, float]:
+        grid = proportions.up_to(effect, size)
+        return grid, proportions.prior(size * allowed, grid.size), 1.0
+
+    return _mixture(bad, float(slices), slices * allowed, replace(law, view=view))
 
 
 def shares_of(slow: Floats, allowed: float) -> Walk:
     """Slow ones in batches (runs, batches) of times, against the share that is allowed."""
-
-    def grid(trials: float, limit: float) -> Floats:
-        return proportions.correlations(trials, limit, quantiles.WIDEST)
-
-    return _proportions(slow, quantiles.BATCH, allowed, grid, lambda _: quantiles.CAUTION)
-
-
-def _proportions(
-    errors: Floats,
-    trials: int,
-    limit: float,
-    grid_of: Callable[[float, float], Floats],
-    caution_of: Callable[[float], float],
-) -> Walk:
-
-    def views(length: int) -> tuple[Floats, Floats, float]:
-        grid, events = grid_of(trials * length, limit), trials * length * limit
-        return grid, proportions.prior(events, grid.size), caution_of(events)
-
-    def each(counts: Floats, length: int, grid: Floats) -> Floats:
-        kinds, place = np.unique(counts, return_inverse=True)
-        return proportions.log_likelihoods(kinds, np.full(kinds.size, float(trials * length)), _values(limit), grid)[place]
-
-    return _mixture(errors, trials * limit, views, each)
+    law = _trials(allowed, quantiles.WIDEST, quantiles.CAUTION)
+    batch = float(quantiles.BATCH)
+    return _mixture(slow, batch, batch * allowed, replace(law, spreads=lambda size: quantiles.spreads(size * allowed)))
 
 
 def gates(counts: Floats, gate_s: float, limit_hz: float) -> Walk:
     """Gates (runs, gates) of clicks."""
     mean = gate_s * limit_hz
+    return _mixture(counts, mean, mean, _clicks())
 
-    def views(length: int) -> tuple[Floats, Floats, float]:
-        grid = rates.spreads(mean * length)
-        return grid, proportions.prior(mean * length, grid.size), proportions.caution(mean * length)
 
-    def each(clicks: Floats, length: int, grid: Floats) -> Floats:
+def _clicks() -> _Law:
+    """Gates of clicks, by the number that the limit lets expect."""
+
+    def view(mean: float) -> tuple[Floats, Floats, float]:
+        grid = rates.spreads(mean)
+        return grid, proportions.prior(mean, grid.size), proportions.caution(mean)
+
+    def each(clicks: Floats, mean: float, factors: Floats, grid: Floats) -> Floats:
         kinds, place = np.unique(clicks, return_inverse=True)
-        return rates.log_likelihoods(kinds, _values(mean * length), grid)[place]
+        return rates.log_likelihoods(kinds, factors * mean, grid)[place]
 
-    return _mixture(counts, mean, views, each)
+    return _Law(view, bets, each)
 
 
 def means(values: Floats, limit: float) -> Walk:
-    """Values (runs, blocks)."""
+    """Values (runs, blocks); whitened by the inverse of Cholesky's factor, where the product filters."""
 
     def walk() -> Iterator[Pair]:
-        sums = np.cumsum(values - limit, axis=1)
         runs, blocks = values.shape
-        latest: dict[int, Pair] = {}
-        squares: dict[int, Floats] = {}
-        for block in range(1, blocks + 1):
-            for length in scales(blocks):
-                if block % length:
-                    continue
-                group = sums[:, block - 1] - (sums[:, block - 1 - length] if block > length else 0.0)
-                squares[length] = squares.get(length, np.zeros(runs)) + group**2
-                n = block // length
-                if n >= (2 if length == 1 else FEWEST):
-                    tau = sums[:, block - 1] / np.sqrt(squares[length])
-                    latest[length] = _t_wealth(n, -tau), _t_wealth(n, tau)
-            yield _least(latest, runs)
+        factors = [_cholesky(share, keeps, blocks) for share, keeps in KINDS]
+        whitened = np.stack([(values - limit) @ inverse.T for inverse, _ in factors])
+        ones = np.stack([inverse.sum(axis=1) for inverse, _ in factors])
+        length, log_det = np.cumsum(ones**2, axis=1), np.stack([np.cumsum(logs) for _, logs in factors])
+        both, squares = np.cumsum(whitened * ones[:, None, :], axis=2), np.cumsum(whitened**2, axis=2)
+        yield np.full(runs, -math.inf), np.full(runs, -math.inf)
+        for n in range(2, blocks + 1):
+            exact = squares[..., n - 1] == 0.0  # all values on the limit: they say nothing
+            about = np.where(exact, 1.0, squares[..., n - 1])
+            tau = np.where(exact, 0.0, both[..., n - 1]) / np.sqrt(about)
+            held = (-log_det[:, n - 1, None] - n / 2.0 * np.log(about)).T
+            pair = [
+                np.stack([_t_likelihood(n, sign * one, float(part)) for one, part in zip(tau, length[:, n - 1], strict=True)])
+                for sign in (-1.0, 1.0)
+            ]
+            yield log_drift_wealth(held, pair[0].T), log_drift_wealth(held, pair[1].T)
 
     return walk
 
 
-def _t_wealth(n: int, tau: Floats) -> Floats:
-    """As log_t_wealth, by interpolation: what matters of tau is Student's t, on a scale that has room for the largest."""
-    grid = np.linspace(-14.0, 14.0, 1401)
-    known = _known_wealth(n)
-    found: Floats = np.interp(np.arcsinh(tau / np.sqrt(np.maximum(n - tau**2, 1e-20))), grid, known)
+@cache
+def _cholesky(share: float, keeps: float, blocks: int) -> tuple[Floats, Floats]:
+    """Inverse of Cholesky's factor of a drift's correlations, and the logarithms of that factor's diagonal."""
+    apart = np.abs(np.subtract.outer(np.arange(blocks), np.arange(blocks)))
+    lower = np.linalg.cholesky((1.0 - share) * np.eye(blocks) + share * keeps**apart)
+    return np.linalg.inv(lower), np.log(np.diag(lower))
+
+
+def _t_likelihood(n: int, tau: Floats, ones: float) -> Floats:
+    """As log_t_likelihood, by a spline: what matters of tau is Student's t, on a scale that has room for the largest."""
+    found: Floats = _known(n, ones)(np.arcsinh(tau / np.sqrt(np.maximum(ones - tau**2, 1e-20))))
     return found
 
 
 @cache
-def _known_wealth(n: int) -> Floats:
-    t = np.sinh(np.linspace(-14.0, 14.0, 1401))
-    return log_t_wealth(n, math.sqrt(n) * t / np.sqrt(1.0 + t**2))
-
-
-def _values(limit: float) -> Floats:
-    return np.array([*(factor * limit for factor, _ in BELOW), limit, *(factor * limit for factor, _ in ABOVE)])
+def _known(n: int, ones: float) -> CubicSpline:
+    places = np.linspace(-14.0, 14.0, 141)
+    t = np.sinh(places)
+    return CubicSpline(places, log_t_likelihood(n, math.sqrt(ones) * t / np.sqrt(1.0 + t**2), ones))
 
 
 def _least(latest: dict[int, Pair], runs: int) -> Pair:
@@ -171,33 +205,92 @@ def _least(latest: dict[int, Pair], runs: int) -> Pair:
     return np.minimum.reduce(below), np.minimum.reduce(above)
 
 
-def _mixture(
-    counts: Floats,
-    events: float,
-    views: Callable[[int], tuple[Floats, Floats, float]],
-    each: Callable[[Floats, int, Floats], Floats],
-) -> Walk:
-    """Log likelihoods of single and grouped blocks, added up; ``views`` gives grid, weights and caution of a length."""
+def _mixture(counts: Floats, size: float, events: float, law: _Law) -> Walk:
+    """Blocks of so many trials and events, single and grouped."""
 
     def walk() -> Iterator[Pair]:
-        runs, blocks = counts.shape
-        sums = np.concatenate([np.zeros((runs, 1)), np.cumsum(counts, axis=1)], axis=1)
-        lengths = scales(blocks, events)
-        known = {length: views(length) for length in lengths}
-        logs = {length: np.zeros((runs, len(BELOW) + 1 + len(ABOVE), 1 + known[length][0].size)) for length in lengths}
-        latest: dict[int, Pair] = {}
+        for latest in _added_up(counts, size, events, law):
+            yield _least({length: _pair(law, size * length, logs) for length, logs in latest.items()}, len(counts))
+
+    return walk
+
+
+def _pair(law: _Law, size: float, logs: Floats) -> Pair:
+    """Evidence of one length of groups from its log likelihoods (runs, alternatives, correlations)."""
+    _, weights, caution = law.view(size)
+    less, more = law.spreads(size)
+    held = log_held(logs[:, len(less)], weights, caution)
+    below, _, above = np.split(log_mean(logs, weights), [len(less), len(less) + 1], axis=1)
+    return log_wealth(below, held, less), log_wealth(above, held, more)
+
+
+def _added_up(counts: Floats, size: float, events: float, law: _Law, at: Floats | None = None) -> Iterator[dict[int, Floats]]:
+    """Log likelihoods of single and grouped blocks after every block, of those lengths of which there are enough.
+
+    At the multiples ``at`` of the limit; at those that are bet on and the limit itself, unless told.
+    """
+    runs, blocks = counts.shape
+    sums = np.concatenate([np.zeros((runs, 1)), np.cumsum(counts, axis=1)], axis=1)
+    lengths = scales(blocks, events)
+    grids = {length: law.view(size * length)[0] for length in lengths}
+    factors = {length: _factors(law, size * length) if at is None else at for length in lengths}
+    logs = {length: np.zeros((runs, factors[length].size, 1 + grids[length].size)) for length in lengths}
+    latest: dict[int, Floats] = {}
+    for block in range(1, blocks + 1):
+        for length in (one for one in lengths if block % one == 0):
+            of_group = sums[:, block] - sums[:, block - length]
+            logs[length] += law.each(of_group, size * length, factors[length], grids[length])
+            if length == 1 or block // length >= FEWEST:
+                latest[length] = logs[length]
+        yield latest
+
+
+def _factors(law: _Law, size: float) -> Floats:
+    less, more = law.spreads(size)
+    return np.array([*(factor for factor, _ in less), 1.0, *(factor for factor, _ in more)])
+
+
+def wald_proportions(errors: Floats, trials: int, good: float, bad: float) -> Walk:
+    """Wald's test of two error rates, below is good, above is bad."""
+    return _wald(errors, float(trials), trials * bad, _trials(bad), good / bad)
+
+
+def wald_gates(counts: Floats, gate_s: float, good_hz: float, bad_hz: float) -> Walk:
+    """The same of two count rates."""
+    return _wald(counts, gate_s * bad_hz, gate_s * bad_hz, _clicks(), good_hz / bad_hz)
+
+
+def _wald(counts: Floats, size: float, events: float, law: _Law, good: float) -> Walk:
+    """Each length of groups by itself: an answer takes all of them to say the same."""
+
+    def walk() -> Iterator[Pair]:
+        for latest in _added_up(counts, size, events, law, np.array([good, 1.0])):
+            ratios = []
+            for length, logs in latest.items():
+                marginal = log_mean(logs, law.view(size * length)[1])
+                ratios.append(marginal[:, 0] - marginal[:, 1])
+            yield np.minimum.reduce(ratios), -np.maximum.reduce(ratios)
+
+    return walk
+
+
+def edges_of(gaps: npt.NDArray[np.int64], blocks: int, limit: float) -> Walk:
+    """Gaps (runs, n), looked at in so many blocks: edges below or above the limit."""
+    return _edges(gaps, blocks, limit, sequential_gap_edge)
+
+
+def naive_edges(gaps: npt.NDArray[np.int64], blocks: int, limit: float) -> Walk:
+    """The interval of one look after every block."""
+    return _edges(gaps, blocks, limit, gap_edge)
+
+
+def _edges(gaps: npt.NDArray[np.int64], blocks: int, limit: float, interval: Callable[..., Interval]) -> Walk:
+
+    def walk() -> Iterator[Pair]:
+        size = gaps.shape[1] // blocks
         for block in range(1, blocks + 1):
-            for length in lengths:
-                if block % length:
-                    continue
-                grid, weights, caution = known[length]
-                logs[length] += each(sums[:, block] - sums[:, block - length], length, grid)
-                if length == 1 or block // length >= FEWEST:
-                    held = log_held(logs[length][:, len(BELOW)], weights, caution)
-                    marginal = log_mean(logs[length], weights)
-                    below, _, above = np.split(marginal, [len(BELOW), len(BELOW) + 1], axis=1)
-                    latest[length] = log_wealth(below, held, BELOW), log_wealth(above, held, ABOVE)
-            yield _least(latest, runs)
+            found = [interval(run[: block * size], 1.0 - ALPHA) for run in gaps]
+            yield _refuted(np.array([one.low for one in found]), np.array([one.high for one in found]), limit)
 
     return walk
 

@@ -3,8 +3,8 @@
 Sampling the photons of ten thousand runs would take days. What a verdict sees of them is one number a block, and that
 number is drawn here from the same causes: clicks breed afterpulses, each with the same chance and so in families of
 geometric size, and a slow wander moves all clicks of a block. ``tests/unit/ci/test_ci_error_samplers.py`` counts dark counts
-in the world as well and compares mean and Fano factor; error rates, key rates (linear in the error rate) and latencies are
-held against closed forms.
+in the world as well and compares mean and Fano factor, ``tests/unit/testbed/test_testbed_sampled_blocks.py`` the error rates
+of a shipped bench and the share of afterpulses in them; the rest is held against closed forms.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Counts = npt.NDArray[np.int64]
 
-__all__ = ["Wander", "dark_gates", "key_rates", "limit_of_times", "qber_blocks", "round_trips"]
+__all__ = [
+    "Wander",
+    "burst_blocks",
+    "dark_gates",
+    "gaps_beyond",
+    "key_rates",
+    "limit_of_times",
+    "outages",
+    "qber_blocks",
+    "round_trips",
+    "wrong_shares",
+]
 
 
 @dataclass(frozen=True)
@@ -87,28 +98,73 @@ def key_rates(rng: np.random.Generator, shape: tuple[int, int], spread: float, w
     return drifting * (1.0 + spread * rng.standard_normal(shape)), drifting
 
 
-_TYPICAL_S = 2e-3
-_SIGMA = 0.4
-_BURST_SHARE, _BURST_LENGTH, _BURST_FACTOR = 0.03, 2.0, 3.0
+def burst_blocks(rng: np.random.Generator, shape: tuple[int, int], bits: int, *, qber: float, effect: float) -> Counts:
+    """Errors in blocks of so many bits that come in bursts: beta-binomial, with this design effect."""
+    correlation = (effect - 1.0) / (bits - 1.0)
+    size = (1.0 - correlation) / correlation
+    return rng.binomial(bits, rng.beta(qber * size, (1.0 - qber) * size, shape))
 
 
-def round_trips(rng: np.random.Generator, runs: int, batches: int, batch: int, wander: Wander) -> Floats:
-    """Round trips in the order they were made, shape (runs, batches * batch), seconds.
+def outages(rng: np.random.Generator, shape: tuple[int, int], slices: int, *, share: float, length: float) -> Counts:
+    """Bad slices in looks (runs, looks) of so many, a share of all in outages of that length on average."""
+    runs, looks = shape
+    bad: Counts = _spells(rng, (runs, looks * slices), share, length).reshape(runs, looks, slices).sum(axis=2)
+    return bad
 
-    Lognormal about 2 ms; a share of 3 % comes in bursts of two on average, three times as slow (retransmissions); the load
-    of the machine wanders from batch to batch.
+
+def wrong_shares(
+    rng: np.random.Generator, shape: tuple[int, int], pairs: int, *, shares: tuple[float, ...], wander: Wander
+) -> tuple[Floats, Floats]:
+    """Shares of wrong coincidences of looks in each setting, and those they were drawn with: (settings, runs, looks).
+
+    One drift moves all settings: of the source, or of the polarisation.
     """
     import numpy as np
 
-    n = batches * batch
-    ends = 1.0 / _BURST_LENGTH
-    begins = ends * _BURST_SHARE / (1.0 - _BURST_SHARE)
-    slow = np.empty((runs, n), dtype=bool)
-    state = rng.random(runs) < _BURST_SHARE
-    for place in range(n):
-        slow[:, place] = state
-        luck = rng.random(runs)
+    moved = np.maximum(1.0 + wander.draw(rng, *shape), 0.0)
+    drawn = np.stack([np.minimum(share * moved, 1.0) for share in shares])
+    return rng.binomial(pairs, drawn) / pairs, drawn
+
+
+def gaps_beyond(rng: np.random.Generator, shape: tuple[int, int], *, edge: int, excess: float, stray: float = 1e-5) -> Counts:
+    """Gaps between clicks in ticks (runs, n): a dead time and an exponential wait; a share of them stray anywhere below."""
+    import numpy as np
+
+    late = edge + np.floor(rng.exponential(excess, shape)).astype(np.int64)
+    return np.where(rng.random(shape) < stray, rng.integers(1, edge, shape), late)
+
+
+def _spells(rng: np.random.Generator, shape: tuple[int, int], share: float, length: float) -> npt.NDArray[np.bool_]:
+    """A share of places in spells of that length on average, by a chain of two states, row by row."""
+    import numpy as np
+
+    ends = 1.0 / length
+    begins = ends * share / (1.0 - share)
+    found = np.empty(shape, dtype=bool)
+    state = rng.random(shape[0]) < share
+    for place in range(shape[1]):
+        found[:, place] = state
+        luck = rng.random(shape[0])
         state = np.where(state, luck >= ends, luck < begins)
+    return found
+
+
+_TYPICAL_S = 2e-3
+_SIGMA = 0.4
+_BURST_SHARE, _BURST_FACTOR = 0.03, 3.0
+
+
+def round_trips(rng: np.random.Generator, shape: tuple[int, int], batch: int, wander: Wander, burst: float = 2.0) -> Floats:
+    """Round trips in the order they were made, shape (runs, batches * batch), seconds.
+
+    ``shape`` is (runs, batches). Lognormal about 2 ms; a share of 3 % comes in bursts of ``burst`` on average, three times
+    as slow (retransmissions); the load of the machine wanders from batch to batch.
+    """
+    import numpy as np
+
+    runs, batches = shape
+    n = batches * batch
+    slow = _spells(rng, (runs, n), _BURST_SHARE, burst)
     load = np.repeat(1.0 + wander.draw(rng, runs, batches), batch, axis=1)
     times: Floats = _TYPICAL_S * np.exp(_SIGMA * rng.standard_normal((runs, n))) * np.maximum(load, 0.1)
     return np.where(slow, _BURST_FACTOR * times, times)

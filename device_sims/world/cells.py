@@ -44,7 +44,8 @@ def cells(scene: Scene, from_ns: int, to_ns: int, step_ns: int) -> Cells:
     grid = np.arange(from_ns // step_ns + 1, -(-to_ns // step_ns), dtype=np.int64) * step_ns
     edges = np.union1d(np.concatenate([[from_ns, to_ns], changes]).astype(np.int64), grid)
     start = edges[:-1]
-    state = np.maximum(np.searchsorted(scene.timeline.times_ns, start, side="right") - 1, 0).astype(np.int64)
+    # from where the stretch begins: a run may have had many states before
+    state = (scene.timeline.number_at(from_ns) + np.searchsorted(changes, start, side="right")).astype(np.int64)
     return Cells(start, edges[1:], state, start // step_ns)
 
 

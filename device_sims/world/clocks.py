@@ -8,8 +8,8 @@ good to a femtosecond there; the grid's points are exact fractions, so that noth
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from fractions import Fraction
-from itertools import pairwise
 from math import floor
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,8 @@ _PPM = Fraction(1, 1_000_000)
 _SLOWEST_HZ, _OCTAVES = 2.0**-16, 22
 _NOISE_STEP_S = 2e-3
 _FRAME_S = 1e-6
+_SOME_NS = 1_000
+"""More than a pulse, to either side of what a block has."""
 
 
 class ReceiverClock:
@@ -64,6 +66,7 @@ class ReceiverClock:
         self._parameters = parameters
         self._pulses = pulses
         self._path = path
+        self._begun = [_NO_TIME]
         turns = stream(seed, "clock", name).random(_OCTAVES)
         self._frame_key = derive(seed, "frame", name)
         self._noise_hz, self._noise_turns = _SLOWEST_HZ * 2.0 ** np.arange(_OCTAVES), turns
@@ -90,28 +93,45 @@ class ReceiverClock:
 
     def reading_s(self, time_s: Fraction) -> Fraction:
         """What the clock reads at a time since power-up, its flicker left out."""
-        times = [*(time_ns * _NS for time_ns in self._timeline.times_ns if time_ns * _NS < time_s), time_s]
         number = self._number(time_s)
-        reading = exact(self._value(number, "clock_offset_s"))
-        for state, (begin, end) in enumerate(pairwise(times)):
-            rate, drift = self._rate(state)
-            reading += (end - begin) * (1 + rate) + drift * (end * end - begin * begin) / 2
-        return reading
+        return exact(self._value(number, "clock_offset_s")) + self._gone(number) + self._going(number, time_s)
+
+    def _gone(self, number: int) -> Fraction:
+        """What it went through until a state began; states before the latest one are for good."""
+        begun, times = self._begun, self._timeline.times_ns
+        while len(begun) <= number:
+            begun.append(begun[-1] + self._going(len(begun) - 1, times[len(begun)] * _NS))
+        return begun[number]
+
+    def _going(self, number: int, end_s: Fraction) -> Fraction:
+        """What it goes through in a state until some time."""
+        begin_s = self._timeline.times_ns[number] * _NS
+        if end_s <= begin_s:
+            return _NO_TIME
+        rate, drift = self._rate(number)
+        return (end_s - begin_s) * (1 + rate) + drift * (end_s * end_s - begin_s * begin_s) / 2
 
     def ticks(self, index: npt.NDArray[np.int64], phase: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Ticks of clicks; a pure function of each click and what was done to path and clock."""
         ticks = np.empty(index.size, dtype=np.int64)
-        changes = [self._pulses.index_at(time_ns) for time_ns in self._timeline.times_ns]
+        if not index.size:
+            return ticks
+        # of the states that these pulses meet: there may have been many before
+        ends_ns = [self._pulses.time_ns(int(pulse)) for pulse in (index[0], index[-1])]
+        from_state = max(self._timeline.number_at(floor(ends_ns[0]) - _SOME_NS), 0)
+        upto = self._timeline.number_at(floor(ends_ns[1]) + _SOME_NS) + 1
+        changes = [self._pulses.index_at(time_ns) for time_ns in self._timeline.times_ns[from_state:upto]]
         at = 0
         while at < index.size:
             pulse = int(index[at])
             grid = pulse - pulse % _GRID_PULSES
-            number = int(np.searchsorted(changes, pulse, side="right")) - 1
-            begin = max(grid, changes[max(number, 0)])
-            end = min([grid + _GRID_PULSES, *(change for change in changes if change > pulse)])
+            own = max(bisect_right(changes, pulse) - 1, 0)
+            number = from_state + own
+            begin = max(grid, changes[own])
+            end = min([grid + _GRID_PULSES, *changes[bisect_right(changes, pulse) :][:1]])
             stop = int(np.searchsorted(index, end))
-            since = index[at:stop] - begin + phase[at:stop] + self._adrift(index[at:stop], max(number, 0))
-            ticks[at:stop] = self._piece(since, begin, max(number, 0))
+            since = index[at:stop] - begin + phase[at:stop] + self._adrift(index[at:stop], number)
+            ticks[at:stop] = self._piece(since, begin, number)
             at = stop
         return ticks
 

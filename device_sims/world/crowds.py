@@ -109,7 +109,7 @@ def _crowd(every: Indices, own: Indices) -> Indices:
 def walked(
     main: tuple[Indices, Small],
     extra: tuple[Indices, Small, Indices],
-    rules: tuple[Indices, Reals, tuple[int, int], bool],
+    rules: tuple[Indices, Reals, tuple[Indices, Indices], bool],
     chance: tuple[Reals, Reals],
     memory: tuple[Indices, Indices],
 ) -> tuple[Indices, Small, Flags]:
@@ -151,8 +151,8 @@ def walked(
             if luck >= 1.0 - exp(-(gap - blind[d]) / recovery[d]):
                 continue
         last[d] = t
-        if gap < latch_gap:
-            silent[d] = t + latch_reset
+        if gap < latch_gap[d]:
+            silent[d] = t + latch_reset[d]
         clicked[event] = True
         time[found] = t
         detector[found] = d

@@ -41,7 +41,7 @@ def decide(
     main: Queue,
     few: Queue,
     span: tuple[int, int],
-    rules: tuple[Indices, Reals, tuple[int, int], bool],
+    rules: tuple[Indices, Reals, tuple[Indices, Indices], bool],
     traps: tuple[Words, Reals, Reals, tuple[int, int, int]],
     memory: tuple[Indices, Indices],
 ) -> tuple[tuple[Indices, Small, Phases], tuple[int, int], Queue]:
@@ -77,7 +77,7 @@ def _go_on(
     queue: Queue,
     at: tuple[int, int, int, int, int],
     span: tuple[int, int],
-    rules: tuple[Indices, Reals, tuple[int, int], bool],
+    rules: tuple[Indices, Reals, tuple[Indices, Indices], bool],
     traps: tuple[Words, Reals, Reals, tuple[int, int, int]],
     memory: tuple[Indices, Indices],
     out: tuple[Indices, Small, Phases],
@@ -96,7 +96,7 @@ def _go_on(
     last, silent = memory
     index, detector, phase = out
     mains, families = times.size, most.size
-    special = paralysable or recovery.size > 0 or latch_gap > 0
+    special = paralysable or recovery.size > 0 or latch_gap.any()
     every, some = families > 1, most[0] if families == 1 else np.uint64(0)
     born = queue_times[head] if head < tail else horizon
     coming = min(few_times[j], born) if j < few_times.size else born
@@ -135,8 +135,8 @@ def _go_on(
             clicks = clicks and t >= silent[d]
             if clicks and recovery.size > 0 and recovery[d] > 0.0:
                 clicks = _uniform(scramble(mark ^ _LUCK)) < 1.0 - exp(-(gap - blind[d]) / recovery[d])
-            if clicks and gap < latch_gap:
-                silent[d] = t + latch_reset
+            if clicks and gap < latch_gap[d]:
+                silent[d] = t + latch_reset[d]
         # a select where a branch would be foretold wrong too often
         last[d] = t if clicks else before
         index[found] = base + (t >> 16)

@@ -131,7 +131,7 @@ def _settle(
     return walked(
         (main.time, main.detector),
         (extra.time, extra.detector, parent),
-        (dynamics.blind_ticks, recovery, (dynamics.latch_gap_ticks, dynamics.latch_reset_ticks), dynamics.paralysable),
+        (dynamics.blind_ticks, recovery, dynamics.latching, dynamics.paralysable),
         (luck[0], luck[1]),
         memory,
     )

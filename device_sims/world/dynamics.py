@@ -47,8 +47,9 @@ class Afterpulses:
 class Dynamics:
     """Of D detectors. ``recovery_ticks`` 0: all of the efficiency is back at once; ``latch_gap_ticks`` 0: never latches.
 
-    The gate is open ``gate_ticks`` around the middle of every ``gate_every``-th slot; 0: always. An eavesdropper makes light
-    ``early_ticks`` early, or as much late.
+    ``extra_jitter_ticks`` is what detectors have beyond the jitter that all have, in squares. The gate is open ``gate_ticks``
+    around the middle of every ``gate_every``-th slot; 0: always. An eavesdropper makes light ``early_ticks`` early, or as much
+    late.
     """
 
     blind_ticks: npt.NDArray[np.int64]
@@ -60,30 +61,50 @@ class Dynamics:
     tail_share: float = 0.0
     gate_ticks: int = 0
     gate_every: int = 1
-    latch_gap_ticks: int = 0
-    latch_reset_ticks: int = 0
+    latch_gap_ticks: npt.NDArray[np.int64] | None = None
+    latch_reset_ticks: npt.NDArray[np.int64] | None = None
+    extra_jitter_ticks: npt.NDArray[np.float64] | None = None
     early_ticks: int = 0
 
     @property
     def fine(self) -> bool:
         """Whether time inside a slot matters."""
-        return self.jitter_ticks > 0.0 or self.gate_ticks > 0 or self.tail_share > 0.0 or self.early_ticks > 0
+        return self.most_jitter_ticks > 0.0 or self.gate_ticks > 0 or self.tail_share > 0.0 or self.early_ticks > 0
+
+    @property
+    def jitters_ticks(self) -> npt.NDArray[np.float64]:
+        """Jitter of each detector; shape (D,)."""
+        extra = 0.0 if self.extra_jitter_ticks is None else self.extra_jitter_ticks
+        each: npt.NDArray[np.float64] = np.hypot(np.full(self.blind_ticks.shape, self.jitter_ticks), extra)
+        return each
+
+    @property
+    def most_jitter_ticks(self) -> float:
+        """That of the detector which has most."""
+        return self.jitter_ticks if self.extra_jitter_ticks is None else float(self.jitters_ticks.max(initial=0.0))
+
+    @property
+    def latching(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """How soon after a click another one latches each detector, and for how long; 0 where none does."""
+        never = np.zeros(self.blind_ticks.shape, dtype=np.int64)
+        gap, reset = self.latch_gap_ticks, self.latch_reset_ticks
+        return never if gap is None else gap, never if reset is None else reset
 
     @property
     def plain(self) -> bool:
         """Whether a fixed dead time after each click is all there is to decide."""
-        return not (self.paralysable or self.recovery_ticks is not None or self.latch_gap_ticks)
+        return not (self.paralysable or self.recovery_ticks is not None or self.latch_gap_ticks is not None)
 
     @property
     def lead_pulses(self) -> int:
         """By how many slots a click may come before its pulse."""
-        return ceil(max(_SIGMAS * self.jitter_ticks + min(self.early_ticks, MIDDLE) - MIDDLE, 0.0) / TICKS)
+        return ceil(max(_SIGMAS * self.most_jitter_ticks + min(self.early_ticks, MIDDLE) - MIDDLE, 0.0) / TICKS)
 
     @property
     def memory_ticks(self) -> npt.NDArray[np.int64]:
         """How long ago an event may lie and still matter to its detector; shape (D,)."""
         recovery = 0.0 if self.recovery_ticks is None else _LIFETIMES * self.recovery_ticks
-        longest: npt.NDArray[np.int64] = np.maximum(self.blind_ticks + np.ceil(recovery).astype(np.int64), self.latch_gap_ticks)
+        longest: npt.NDArray[np.int64] = np.maximum(self.blind_ticks + np.ceil(recovery).astype(np.int64), self.latching[0])
         return longest
 
     @property
@@ -112,16 +133,18 @@ def dynamics_of(
     device: ReceiverDevice,
     rate_hz: float,
     each: Callable[[str], npt.NDArray[np.float64]],
-    common: Callable[[str], float],
 ) -> Dynamics:
-    """Dynamics at a pulse rate; ``each`` and ``common`` give a parameter's present value, at every detector or for all.
+    """Dynamics at a pulse rate; ``each`` gives a parameter's present value at every detector.
 
     With a hold-off, traps that empty in it are not seen: the chance shrinks by exp(-held / decay), held being the longer of
     dead time and hold-off, and the rest is as before, as emptying has no memory.
     """
     ticks_per_s = rate_hz * TICKS
-    jitter_s, latch_hz = common("jitter_sigma_s"), common("latch_rate_hz")
-    fine = jitter_s > 0.0 or device.gate_width_s > 0.0 or device.jitter_tail_share > 0.0
+    jitter_s, latch_hz, reset_s = each("jitter_sigma_s"), each("latch_rate_hz"), each("latch_reset_s")
+    common_s = float(jitter_s.min(initial=np.inf)) if jitter_s.size else 0.0
+    extra_s = np.sqrt(np.maximum(jitter_s**2 - common_s**2, 0.0))
+    gap = np.round(ticks_per_s / np.where(latch_hz > 0.0, latch_hz, np.inf)).astype(np.int64)
+    fine = bool((jitter_s > 0.0).any()) or device.gate_width_s > 0.0 or device.jitter_tail_share > 0.0
     held_s = np.maximum(each("dead_time_s"), device.afterpulse_hold_off_s)
     blind = np.floor(held_s * ticks_per_s + 0.065) if fine else np.floor(held_s * rate_hz + 1e-6) * TICKS
     families = [(each("afterpulse_probability"), each("afterpulse_decay_s"))]
@@ -137,13 +160,14 @@ def dynamics_of(
         ),
         paralysable=device.dead_time_kind == "paralysable",
         recovery_ticks=recovery_s * ticks_per_s if recovery_s.any() else None,
-        jitter_ticks=jitter_s * ticks_per_s,
+        jitter_ticks=common_s * ticks_per_s,
+        extra_jitter_ticks=extra_s * ticks_per_s if extra_s.any() else None,
         tail_ticks=device.jitter_tail_s * ticks_per_s,
         tail_share=device.jitter_tail_share,
         gate_ticks=round(device.gate_width_s * ticks_per_s),
         gate_every=max(round(device.gate_period_s * rate_hz), 1),
-        latch_gap_ticks=round(ticks_per_s / latch_hz) if latch_hz > 0.0 else 0,
-        latch_reset_ticks=round(common("latch_reset_s") * ticks_per_s),
+        latch_gap_ticks=gap if gap.any() else None,
+        latch_reset_ticks=np.round(reset_s * ticks_per_s).astype(np.int64),
     )
 
 

@@ -45,6 +45,9 @@ PER_DETECTOR = {
     "afterpulse_probability": Bounds(0.0, 0.5),
     "afterpulse_decay_s": Bounds(1e-9, 1e-2),
     "recovery_time_s": Bounds(0.0, 1e-3),
+    "jitter_sigma_s": Bounds(0.0, 1e-6),
+    "latch_rate_hz": Bounds(0.0, 1e10),
+    "latch_reset_s": Bounds(0.0, 10.0),
 }
 
 _TIME_OF_DAY = {OFFSET: Bounds(-1e9, 1e9)}
@@ -88,9 +91,6 @@ INJECTABLE: dict[type, dict[str, Bounds]] = {
         "clock_error_ppm": Bounds(-1000.0, 1000.0),
         "clock_drift_ppm_per_h": Bounds(-1e5, 1e5),
         "clock_noise": Bounds(0.0, 1e-6),
-        "jitter_sigma_s": Bounds(0.0, 1e-6),
-        "latch_rate_hz": Bounds(0.0, 1e10),
-        "latch_reset_s": Bounds(0.0, 10.0),
         "sync_signal": Bounds(0.0, 1.0),
     },
     AttenuatorDevice: {"excess_loss_db": Bounds(-60.0, 100.0)},

@@ -136,7 +136,7 @@ class CompiledEngine:
             rules=(
                 dynamics.blind_ticks,
                 _NONE if dynamics.recovery_ticks is None else dynamics.recovery_ticks,
-                (dynamics.latch_gap_ticks, dynamics.latch_reset_ticks),
+                dynamics.latching,
                 dynamics.paralysable,
             ),
             traps=_traps(dynamics),

@@ -92,18 +92,22 @@ def _sifted(
     Either photon may fall into another slot than its pulse's, and a pair coincides where both fall into the same; both gates
     have to be open.
     """
-    slots = [_slots(one) for one in receptions]
-    total_a, total_b, overlap = float(slots[0].sum()), float(slots[1].sum()), float(slots[0] @ slots[1])
+    # of the setting's two detectors at either end
+    slots_a, slots_b = (_slots(one)[2 * setting : 2 * setting + 2] for one in receptions)
+    total_a, total_b, overlap = slots_a.sum(axis=1), slots_b.sum(axis=1), slots_a @ slots_b.T
     open_together = 1.0 / lcm(*(one.dynamics.gate_every for one in receptions))
     found = [_of_setting(*both, numbers, setting) for both in zip(receptions, receivers, strict=True)]
     (seen_a, dark_a, often_a), (seen_b, dark_b, often_b) = found
 
     def quiet(which_a: tuple[int, ...], which_b: tuple[int, ...]) -> float:
         """Probability that these detectors (0 and 1 of the setting) do not click."""
-        a, b = total_a * sum(seen_a[d] for d in which_a) / 2.0, total_b * sum(seen_b[d] for d in which_b) / 2.0
-        joint = sum(seen_a[x] * seen_b[y] * (1.0 + (-1.0) ** (x + y) * correlation) for x, y in product(which_a, which_b)) / 4.0
+        a, b = sum(total_a[d] * seen_a[d] for d in which_a) / 2.0, sum(total_b[d] * seen_b[d] for d in which_b) / 2.0
+        joint = sum(
+            overlap[x, y] * seen_a[x] * seen_b[y] * (1.0 + (-1.0) ** (x + y) * correlation)
+            for x, y in product(which_a, which_b)
+        )
         dark = sum(dark_a[d] for d in which_a) + sum(dark_b[d] for d in which_b)
-        return numbers.none_of(a + b - overlap * joint) * float(np.exp(-dark))
+        return numbers.none_of(float(a + b - joint / 4.0)) * float(np.exp(-dark))
 
     nobody = (0, 1)
     seen = 1.0 - quiet(nobody, ()) - quiet((), nobody) + quiet(nobody, nobody)
@@ -132,9 +136,11 @@ def _of_setting(
 
 
 def _slots(reception: Reception) -> Reals:
-    """Chance that a photon falls -3 to 3 slots from its pulse's, where a gate opens there: shape (7,)."""
+    """Chance that a photon falls -3 to 3 slots from its pulse's, where a gate opens there: shape (D, 7)."""
     beside = reception.stray_share / 2.0
-    spread: Reals = np.convolve(slot_probabilities(reception.dynamics), (beside, 1.0 - 2.0 * beside, beside), mode="same")
+    kernel = (beside, 1.0 - 2.0 * beside, beside)
+    rows = slot_probabilities(reception.dynamics)
+    spread: Reals = np.array([np.convolve(row, kernel, mode="same") for row in rows])
     return spread
 
 

@@ -185,7 +185,7 @@ class Receiver:
         varying_hz = np.stack([dark_hz * (most - least), day_hz])[: 0 if surroundings is None else 2]
         quiet = latched or blinded
         awake = 0.0 if quiet else 1.0
-        dynamics = dynamics_of(self.device, self.rate_hz, each, lambda parameter: parameters.value(state, self.name, parameter))
+        dynamics = dynamics_of(self.device, self.rate_hz, each)
         if attack is not None and attack.shift_s:
             dynamics = replace(dynamics, early_ticks=round(attack.shift_s * self.rate_hz * TICKS))
         return replace(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .draws import negative_log, scrambled, uniform
+from .draws import negative_log, normal, scrambled, uniform
 from .dynamics import MIDDLE, TICKS
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ __all__ = [
     "stamped",
 ]
 
-_TAIL, _STRAY, _KEPT = (np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0xAEF17502108EF2D9))
+_TAIL, _STRAY, _KEPT, _OWN = (
+    np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0xAEF17502108EF2D9, 0x8CB92BA72F3D8DD7)
+)
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,9 @@ def _displaced(
     """
     first, index, number = origin
     time = found.time
+    if dynamics.extra_jitter_ticks is not None:
+        spread = dynamics.extra_jitter_ticks[found.detector]
+        time += np.floor(normal(scrambled(draws.lane(3, number) ^ _OWN)) * spread).astype(np.int64)
     if dynamics.tail_share > 0.0:
         luck = scrambled(draws.lane(3, number) ^ _TAIL)
         late = np.flatnonzero(uniform(luck) < dynamics.tail_share)

@@ -65,43 +65,52 @@ def _renewal(offered: Reals, dynamics: Dynamics) -> tuple[Reals, Reals]:
         alive = np.exp(-some * (times + recovery * np.expm1(-times / recovery)))
         mean, square = np.trapezoid(alive, times, axis=0), np.trapezoid(2.0 * times * alive, times, axis=0)
     mean, variance = mean + blind, square - mean**2
-    if dynamics.latch_gap_ticks:
-        hasty = -np.expm1(-some * np.maximum(dynamics.latch_gap_ticks / TICKS - blind, 0.0))
-        share, longer = hasty / (1.0 + hasty), dynamics.latch_reset_ticks / TICKS - blind
+    if dynamics.latch_gap_ticks is not None:
+        gap, reset = (ticks / TICKS for ticks in dynamics.latching)
+        hasty = -np.expm1(-some * np.maximum(gap - blind, 0.0))
+        share, longer = hasty / (1.0 + hasty), np.where(gap > blind, reset - blind, 0.0)
         mean, variance = mean + share * longer, variance + share * (1.0 - share) * longer**2
     return np.where(offered > 0.0, 1.0 / mean, 0.0), variance / mean**2
 
 
-def slot_shares(dynamics: Dynamics) -> tuple[float, float]:
-    """Share of the photo-detections seen in their own pulse's slot, and in others'."""
+def slot_shares(dynamics: Dynamics) -> tuple[Reals, Reals]:
+    """Share of each detector's photo-detections seen in their own pulse's slot, and in others'; shape (D,) each."""
     shares = slot_probabilities(dynamics) / dynamics.gate_every
-    own = float(shares[_FARTHEST])
-    return own, float(shares.sum()) - own
+    own = shares[:, _FARTHEST]
+    return own, shares.sum(axis=1) - own
 
 
 def slot_probabilities(dynamics: Dynamics) -> Reals:
-    """Chance that a photo-detection falls -3 to 3 slots from its pulse's, in the part a gate opens there; shape (7,).
+    """Chance that a photo-detection falls -3 to 3 slots from its pulse's, in the part a gate opens there; shape (D, 7).
 
     The time of a click is normal, and for a share of them later by an exponential time, of which the mean is taken over its
     quantiles. All slots count as gated.
     """
     if not dynamics.fine:
-        its_own: Reals = np.eye(2 * _FARTHEST + 1)[_FARTHEST]
+        its_own: Reals = np.tile(np.eye(2 * _FARTHEST + 1)[_FARTHEST], (dynamics.blind_ticks.size, 1))
         return its_own
+    jitters = dynamics.jitters_ticks
+    by_jitter = {float(jitter): _spread(dynamics, float(jitter)) for jitter in jitters}
+    found: Reals = np.array([by_jitter[float(jitter)] for jitter in jitters])
+    return found
+
+
+def _spread(dynamics: Dynamics, jitter_ticks: float) -> Reals:
+    """The same of one detector, shape (7,)."""
     half = dynamics.gate_ticks / 2.0 if 0 < dynamics.gate_ticks < TICKS else float(MIDDLE)
     numbers, shift = range(-_FARTHEST, _FARTHEST + 1), dynamics.early_ticks
     found = [
-        [_between(dynamics, number * TICKS - half - at, number * TICKS + half - at) for number in numbers]
+        [_between(dynamics, jitter_ticks, number * TICKS - half - at, number * TICKS + half - at) for number in numbers]
         for at in {-shift, shift}
     ]
     mean: Reals = np.mean(found, axis=0)
     return mean
 
 
-def _between(dynamics: Dynamics, low: float, high: float) -> float:
+def _between(dynamics: Dynamics, jitter_ticks: float, low: float, high: float) -> float:
     """How much of the jitter lies between two times."""
     late = -dynamics.tail_ticks * np.log1p(-(np.arange(_STEPS) + 0.5) / _STEPS) if dynamics.tail_share else np.zeros(1)
-    width = max(dynamics.jitter_ticks, 1e-9) * sqrt(2.0)
+    width = max(jitter_ticks, 1e-9) * sqrt(2.0)
     prompt = erf(high / width) - erf(low / width)
     tail = float(np.mean([erf((high - each) / width) - erf((low - each) / width) for each in late]))
     return ((1.0 - dynamics.tail_share) * prompt + dynamics.tail_share * tail) / 2.0

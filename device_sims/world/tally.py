@@ -54,7 +54,7 @@ class Tally:
         self._clock = clock
         self._counts: npt.NDArray[np.int64] = np.zeros(len(scene.receiver.device.detectors), dtype=np.int64)
         self._counted_ns = 0
-        self._powered_ns = 0
+        self._lived = (0, 0)
         self._block: Block | None = None
         self._own: _Own | None = None
         self._listeners: dict[str, Listener] = {}
@@ -74,7 +74,7 @@ class Tally:
         else:
             self._count_until(now_ns)
             counts = self._counts
-        return ReceiverCounters(tuple(int(count) for count in counts), live_s=self._live_ns(self._powered_ns, now_ns) / 1e9)
+        return ReceiverCounters(tuple(int(count) for count in counts), live_s=self._lived_ns(now_ns) / 1e9)
 
     def tick_at(self, now_ns: int) -> int | None:
         """What the receiver's own clock reads; None where it has none."""
@@ -167,7 +167,7 @@ class Tally:
         self._counts = np.zeros_like(self._counts)
         if self._block is not None:  # instruments listen on
             self._counts = self._counts - self._block.counts(now_ns)
-        self._powered_ns, self._sequence = now_ns, 0
+        self._lived, self._sequence = (now_ns, 0), 0
         self.last_block = self.last_tags = None
 
     def _sample(self, now_ns: int) -> None:
@@ -223,6 +223,13 @@ class Tally:
         rng = stream(self._seed, "counters", self._scene.receiver.name, self._counted_ns, now_ns)
         self._counts = self._counts + draw_counts(rng, mean, fano)
         self._counted_ns = now_ns
+
+    def _lived_ns(self, now_ns: int) -> int:
+        """Time with bias since power-up; what was added up is kept, as looks are many and so may be states."""
+        upto_ns, lived_ns = self._lived
+        if now_ns > upto_ns:
+            self._lived = (now_ns, lived_ns + self._live_ns(upto_ns, now_ns))
+        return self._lived[1]
 
     def _live_ns(self, from_ns: int, to_ns: int) -> int:
         timeline, key = self._scene.timeline, (self._scene.receiver.name, "biased")

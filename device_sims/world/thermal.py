@@ -47,9 +47,16 @@ class Stage:
         """The temperatures at many times: shape (n,) to shape (n,)."""
         import numpy as np
 
-        number = np.maximum(np.searchsorted(self._times_ns, times_ns, side="right") - 1, 0)
-        start_c, target_c = np.asarray(self._starts_c)[number], np.asarray(self._targets_c)[number]
-        elapsed_ns = times_ns - np.asarray(self._times_ns, dtype=np.float64)[number]
+        if not times_ns.size:
+            return np.empty(0)
+        # of the changes that matter here: there may have been many before
+        first = max(bisect_right(self._times_ns, float(times_ns.min())) - 1, 0)
+        some = slice(first, bisect_right(self._times_ns, float(times_ns.max()), lo=first))
+        begun_ns = np.asarray(self._times_ns[some] or [self._times_ns[first]], dtype=np.float64)
+        number = np.maximum(np.searchsorted(begun_ns, times_ns, side="right") - 1, 0)
+        last = first + begun_ns.size
+        start_c, target_c = (np.asarray(part[first:last])[number] for part in (self._starts_c, self._targets_c))
+        elapsed_ns = times_ns - begun_ns[number]
         result: npt.NDArray[np.float64] = target_c + (start_c - target_c) * np.exp(-elapsed_ns / self._time_constant_ns)
         return result
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.faults._clicks import unfolded
-from hil.faults._detectors import counting, whole_receiver
-from hil.faults._injection import Injection
+from hil.faults._detectors import counting
+from hil.faults._injection import Injection, of_detectors
 from hil.faults._refusal import checked
 from hil.physics.latching import latching_rate
 from hil.ports.spec import Range
@@ -39,15 +39,14 @@ class Latching:
         checked(self, within_s=(0.0, 1e-3), silent_s=(0.0, 10.0))
 
 
-def _parameters(_bench: FaultBench, target: str) -> list[tuple[str, str]]:
-    receiver = whole_receiver(target, "latching")
-    return [(receiver, _RESET), (receiver, _RATE)]
+def _parameters(bench: FaultBench, target: str) -> list[tuple[str, str]]:
+    return of_detectors(_RESET)(bench, target) + of_detectors(_RATE)(bench, target)
 
 
 def _becomes(settings: Latching, parameter: str, stood: float) -> float:
     if not (settings.within_s and settings.silent_s):
         return stood
-    return settings.silent_s if parameter == _RESET else 1.0 / settings.within_s
+    return settings.silent_s if parameter.endswith(_RESET) else 1.0 / settings.within_s
 
 
 def _counted(settings: Latching, quiet_hz: float, who: Counted) -> float:
@@ -70,7 +69,7 @@ SPEC = counting(
     title="Superconducting detectors latch after quick clicks (twins only)",
     settings=Latching,
     zero="Within 0 s nothing is too quick, and 0 s of silence is none: nothing is injected.",
-    acts_on="the latching rate and reset time of a receiver's twin",
+    acts_on="the latching rate and reset time of a receiver's twin, all of its detectors or one",
     ranges={
         "within_s": Range(0.0, 1e-6, "nanowires recover in 10 to 100 ns; ten times that, our choice"),
         "silent_s": Range(0.0, 1.0, "a bias is reset in 1 ms to 1 s; our choice"),

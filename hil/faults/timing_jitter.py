@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hil.faults._clicks import GONE, SURE, emitter
-from hil.faults._detectors import whole_receiver
 from hil.faults._errors import fell, grown, rose
-from hil.faults._injection import Injection, injection
+from hil.faults._injection import Injection, injection, of_detectors
 from hil.faults._refusal import checked
 from hil.faults._timing import followed, lost, of_this_link
 from hil.physics.jitter import crossing_probability
@@ -45,20 +44,20 @@ def _becomes(settings: TimingJitter, _parameter: str, stood: float) -> float:
 
 
 def _read(bench: FaultBench, target: str, _settings: TimingJitter) -> Readings:
-    return {**bench.glimpse(), _STOOD: bench.declared(target).jitter_sigma_s}
+    return {**bench.glimpse(), _STOOD: _receiver(bench, target).jitter_sigma_s}
 
 
 def _shown(bench: FaultBench, target: str, settings: TimingJitter, before: Span, during: Span) -> Finding:
-    if bench.declared(target).timing == "tags":
-        return _spread(bench, settings, before, during) or lost(before, during)
-    crossing = _crossing(bench, settings, during)
+    if _receiver(bench, target).timing == "tags":
+        return _spread(bench, target, settings, before, during) or lost(before, during)
+    crossing = _crossing(bench, settings, during) * _share(bench, target, sifted=True)
     return _missed(before, during, crossing) if _pairs(bench) else rose(before, during, crossing / 2.0)
 
 
 def _healed(bench: FaultBench, target: str, settings: TimingJitter, during: Span, after: Span) -> Finding:
-    if bench.declared(target).timing == "tags":
-        return _spread(bench, settings, during, after) or followed(during, after)
-    crossing = _crossing(bench, settings, during)
+    if _receiver(bench, target).timing == "tags":
+        return _spread(bench, target, settings, during, after) or followed(during, after)
+    crossing = _crossing(bench, settings, during) * _share(bench, target, sifted=True)
     return _missed(during, after, -crossing) if _pairs(bench) else fell(during, after, crossing / 2.0)
 
 
@@ -66,6 +65,23 @@ def _crossing(bench: FaultBench, settings: TimingJitter, span: Span) -> float:
     """Share of the clicks that cross into other slots beyond those which did before."""
     period_s, stood_s = _period_s(bench), span.last[_STOOD]
     return crossing_probability(period_s, math.hypot(stood_s, settings.sigma_s)) - crossing_probability(period_s, stood_s)
+
+
+def _receiver(bench: FaultBench, target: str) -> Any:
+    return bench.declared(target.partition(".")[0])
+
+
+def _share(bench: FaultBench, target: str, *, sifted: bool) -> float:
+    """Share of a receiver's clicks, or of the bits that both ends keep, that the target has: half of a basis for a detector."""
+    name, _, detector = target.partition(".")
+    if not detector:
+        return 1.0
+    receiver = bench.declared(name)
+    others = [bench.declared(other) for other in bench.devices_of_role("receiver") if other != name]
+    sender = (others or [bench.declared(emitter(bench))])[0]
+    key, sent = receiver.key_basis_probability, sender.key_basis_probability if sifted else 0.5
+    of_basis = key * sent, (1.0 - key) * (1.0 - sent)
+    return float(of_basis[receiver.detectors.index(detector) // 2] / sum(of_basis) / 2.0)
 
 
 def _pairs(bench: FaultBench) -> bool:
@@ -93,7 +109,7 @@ def _missed(old: Span, new: Span, crossing: float) -> Finding:
     return Finding(share > max(sure * sigma, _HALF * abs(crossing)), words)
 
 
-def _spread(bench: FaultBench, settings: TimingJitter, old: Span, new: Span) -> Finding | None:
+def _spread(bench: FaultBench, target: str, settings: TimingJitter, old: Span, new: Span) -> Finding | None:
     """Whether the mean square distance from the pulses changed by half of the jitter's, as far as a period can show it.
 
     None where clicks could not be told by pulse.
@@ -103,7 +119,7 @@ def _spread(bench: FaultBench, settings: TimingJitter, old: Span, new: Span) -> 
         return None
     most_s2 = _UNIFORM * _period_s(bench) ** 2 - min(was, now)
     words = f"clicks lie {math.sqrt(now) * 1e12:.0f} ps from their pulses, {math.sqrt(was) * 1e12:.0f} ps before"
-    return Finding(abs(now - was) > _HALF * min(settings.sigma_s**2, most_s2), words)
+    return Finding(abs(now - was) > _HALF * min(settings.sigma_s**2 * _share(bench, target, sifted=False), most_s2), words)
 
 
 def _square_s2(span: Span, *, ever: bool = False) -> float | None:
@@ -118,7 +134,7 @@ def _period_s(bench: FaultBench) -> float:
 SPEC = of_this_link(
     injection(
         Injection(
-            parameters=lambda _bench, target: [(whole_receiver(target, "timing_jitter"), _PARAMETER)],
+            parameters=of_detectors(_PARAMETER),
             becomes=_becomes,
             unless="it would take a noisy reference clock",
         ),
@@ -127,7 +143,7 @@ SPEC = of_this_link(
         settings=TimingJitter,
         zero="0 s adds nothing: nothing is injected.",
         target_role="receiver",
-        acts_on="the timing jitter of a receiver's twin",
+        acts_on="the timing jitter of a receiver's twin, all of its detectors or one",
         read=_read,
         shown=_shown,
         healed=_healed,

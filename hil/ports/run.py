@@ -198,6 +198,8 @@ class Availability:
     good: int
     total: int
     simulated: bool
+    looks: tuple[tuple[int, int], ...] = ()
+    """Good slices and all of them, of each look where it was watched in several; outages stay within a look."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,8 @@ class VisibilityCounts:
     subject: str
     by_basis: dict[str, tuple[int, int]]
     simulated: bool
+    looks: tuple[dict[str, tuple[int, int]], ...] = ()
+    """The same of each look, where there were several."""
 
 
 @dataclass(frozen=True)
@@ -244,3 +248,5 @@ class BellCounts:
     by_settings: tuple[tuple[int, int], ...]
     signs: tuple[int, int, int, int]
     simulated: bool
+    looks: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """``by_settings`` of each look, where there were several."""

@@ -73,5 +73,9 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="every gap of the window, open ones at its ends included: FAIL if one > limit, PASS if none is "
     "and the window is as long as the limit",
+    rules={
+        "sequential": "every gap of the window so far, looked at again and again, since nothing in it is left to chance: "
+        "FAIL if one > limit, PASS if none is and the window is as long as the limit"
+    },
     gate=False,
 )

@@ -8,9 +8,11 @@ from hil.errors import UsageError
 from hil.ports.run import BellCounts, LinkRun
 from hil.ports.spec import IndicatorSpec
 from hil.slo._decide import Finding, above, required_limit, verdict
+from hil.slo._looks import shares_by_look
 from hil.slo._words import count, spread
 from hil.statistics.binomial import clopper_pearson
 from hil.statistics.interval import Interval
+from hil.statistics.sequential.means import mean_interval
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ def _find(observed: object, objective: Objective) -> Finding:
         raise UsageError(
             f"indicator {SPEC.name} judges BellCounts of hil.ports.run, or a LinkRun; got {type(observed).__name__}"
         )
-    interval, limit = _s_value(observed, objective.confidence), required_limit(objective)
+    limit = required_limit(objective)
+    by_look = objective.rule != "fixed"
+    interval = _by_look(observed, objective.confidence, limit) if by_look else _s_value(observed, objective.confidence)
     if not all(pairs for pairs, _ in observed.by_settings):
         reason = "no pairs in one of the four pairs of settings"
         return Finding(observed.subject, Outcome.INCONCLUSIVE, reason, observed.simulated, interval)
@@ -68,6 +72,19 @@ def _s_value(observed: BellCounts, confidence: float) -> Interval:
     )
 
 
+def _by_look(observed: BellCounts, confidence: float, limit: float) -> Interval:
+    """|S| as a value of each look, groups of them where a look has too few pairs."""
+    import numpy as np
+
+    looks = observed.looks or (observed.by_settings,)
+    shares = shares_by_look(looks, max((_LARGEST - limit) / 8.0, 1e-3))
+    found = mean_interval((1.0 - 2.0 * shares) @ np.array(observed.signs, dtype=np.float64), confidence)
+    estimate = _s_value(observed, confidence).estimate
+    low, high = (found.low, found.high) if found.estimate >= 0.0 else (-found.high, -found.low)
+    method, total = f"sequential t over {found.n} looks", sum(pairs for pairs, _ in observed.by_settings)
+    return Interval(estimate, max(low, 0.0), min(high, _LARGEST), confidence, method, total)
+
+
 def _plain(value: float) -> str:
     return f"{value:.3f}"
 
@@ -83,4 +100,8 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="Clopper-Pearson in CHSH's four pairs of settings, each with a quarter of the error probability: "
     "PASS if the lower bound >= limit, FAIL if the upper bound < limit",
+    rules={
+        "sequential": "sequential t test over the looks' values of S, looked at after each: "
+        "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
+    },
 )

@@ -8,7 +8,7 @@ from hil.ports.run import InterClickGaps
 from hil.ports.spec import IndicatorSpec
 from hil.slo._decide import Finding, each, required_limit, verdict, within
 from hil.slo._words import count, duration, plural, spread
-from hil.statistics.edge import gap_edge, gaps_to_resolve
+from hil.statistics.edge import gap_edge, gaps_to_resolve, sequential_gap_edge
 from hil.statistics.interval import Interval
 from hil.verdict import Outcome
 
@@ -26,7 +26,8 @@ def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
 def _find(clicks: InterClickGaps, objective: Objective) -> Finding:
     declared_s = clicks.declared_dead_time_s
     tolerance_s = clicks.tick_s + required_limit(objective) * declared_s
-    interval = _scaled(gap_edge(clicks.gaps, objective.confidence), clicks.tick_s)
+    edge = gap_edge if objective.rule == "fixed" else sequential_gap_edge
+    interval = _scaled(edge(clicks.gaps, objective.confidence), clicks.tick_s)
     outcome = within(interval, declared_s, tolerance_s, objective, scale=declared_s)
     if interval.n < 2:
         said = f"{plural(interval.n, 'gap')} between clicks show no edge"
@@ -67,5 +68,9 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="edge of the inter-click gaps (1 in 10,000 may be stray): PASS if the interval lies within the tolerance, "
     "FAIL if it lies outside altogether",
+    rules={
+        "sequential": "edge of the first 64, 128, 256, ... gaps, each doubling with a share of the error probability: "
+        "PASS if the interval lies within the tolerance, FAIL if it lies outside altogether"
+    },
     tolerance="one tick and {limit} of the declared dead time",
 )

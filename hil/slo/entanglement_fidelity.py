@@ -8,9 +8,11 @@ from hil.errors import UsageError
 from hil.ports.run import LinkRun, VisibilityCounts
 from hil.ports.spec import IndicatorSpec
 from hil.slo._decide import Finding, above, required_limit, verdict
+from hil.slo._looks import shares_by_look
 from hil.slo._words import count, percent, spread
 from hil.statistics.binomial import clopper_pearson
 from hil.statistics.interval import Interval
+from hil.statistics.sequential.means import mean_interval
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -40,8 +42,9 @@ def _find(observed: object, objective: Objective) -> Finding:
         names = ", ".join(observed.by_basis) or "none"
         reason = f"coincidences in one setting only ({names}): bounding the fidelity takes a second, complementary basis"
         return Finding(observed.subject, Outcome.SKIPPED, reason, observed.simulated)
-    interval = _fidelity(observed, objective.confidence)
     limit = required_limit(objective)
+    fixed = objective.rule == "fixed"
+    interval = _fidelity(observed, objective.confidence) if fixed else _by_look(observed, objective.confidence, limit)
     outcome = above(interval, limit, objective)
     if interval.n == 0:
         return Finding(observed.subject, Outcome.INCONCLUSIVE, "no coincidences", observed.simulated, interval)
@@ -78,6 +81,28 @@ def _fidelity(observed: VisibilityCounts, confidence: float) -> Interval:
     )
 
 
+def _by_look(observed: VisibilityCounts, confidence: float, limit: float) -> Interval:
+    """What :func:`_fidelity` estimates, as a value of each look; looks without enough coincidences wait for the next.
+
+    In two bases the upper end is the lesser of both bases' own, each with half of the error probability.
+    """
+    exact = _is_exact(observed)
+    bases = sorted(observed.by_basis) if exact else sorted(observed.by_basis, key=lambda name: observed.by_basis[name])[-2:]
+    share = 2.0 / 3.0 if exact else 0.5
+    looks = [[look.get(name, (0, 0)) for name in bases] for look in observed.looks or (observed.by_basis,)]
+    errors = shares_by_look(looks, (1.0 - limit) * share)
+    weight = 0.5 if exact else 1.0
+    found = mean_interval(1.0 - weight * errors.sum(axis=1), confidence)
+    n = sum(observed.by_basis[name][0] for name in bases)
+    high = found.high
+    if not exact:
+        high = min(mean_interval(1.0 - errors[:, place], (1.0 + confidence) / 2.0).high for place in range(2))
+    estimate = 1.0 - weight * sum(wrong / max(total, 1) for total, wrong in (observed.by_basis[name] for name in bases))
+    return Interval(
+        estimate, max(found.low, 0.0), min(high, 1.0), confidence, f"sequential t over {found.n} looks, {len(bases)} bases", n
+    )
+
+
 def _is_exact(observed: VisibilityCounts) -> bool:
     """Three complementary bases, by their names, fix the fidelity; two only bound it."""
     return set(observed.by_basis) == {"X", "Y", "Z"}
@@ -108,4 +133,8 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="Clopper-Pearson in two bases, (V1 + V2) / 2 <= F <= 1 - max(q), or in X, Y and Z, F = (1 + VX + VY + VZ) / 4: "
     "PASS if the lower bound >= limit, FAIL if the upper bound < limit",
+    rules={
+        "sequential": "sequential t test over the looks' fidelities in two bases, or in X, Y and Z, looked at after each: "
+        "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
+    },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
@@ -10,6 +11,7 @@ from hil.ports.spec import IndicatorSpec
 from hil.slo._decide import Finding, above, each, required_limit, verdict
 from hil.slo._words import duration, percent, spread
 from hil.statistics.binomial import clopper_pearson, trials_to_decide, trials_without_failure
+from hil.statistics.sequential.proportions import proportion_interval
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from hil.verdict import Verdict
 
 __all__ = ["SPEC"]
+
+_EFFECT = 10.0
+"""Design effect of outages that last five slices on average, at random times: 2 * 5 - 1, and some more."""
 
 
 def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
@@ -29,7 +34,7 @@ def _find(window: Availability, objective: Objective) -> Finding:
     limit = required_limit(objective)
     if not 0.0 < limit < 1.0:
         raise UsageError(f"an availability to be shown lies between 0 and 1, both excluded, such as 0.999; got {limit}")
-    interval = clopper_pearson(window.good, window.total, objective.confidence)
+    interval = _bounds(window, objective, limit)
     outcome = above(interval, limit, objective)
     slices = f"{window.good:,} of {window.total:,} slices of {duration(window.slice_s)}"
     if window.total == 0:
@@ -38,6 +43,18 @@ def _find(window: Availability, objective: Objective) -> Finding:
         said = f"up in {slices}: {percent(interval.estimate, 5)} ({spread(interval, lambda x: percent(x, 5))})"
     reason = f"{said}; {_ending(outcome, window, interval, limit)}"
     return Finding(window.subject, outcome, reason, window.simulated, interval)
+
+
+def _bounds(window: Availability, objective: Objective, limit: float) -> Interval:
+    """Of one look by Clopper-Pearson; of many by what each lost, outages of five slices on average included."""
+    import numpy as np
+
+    if objective.rule == "fixed":
+        return clopper_pearson(window.good, window.total, objective.confidence)
+    good, total = np.array(window.looks or ((window.good, window.total),), dtype=np.int64).T
+    down = proportion_interval(total - good, total, 1.0 - limit, objective.confidence, effect=_EFFECT)
+    low, high = 1.0 - down.high, 1.0 - down.low
+    return replace(down, estimate=1.0 - down.estimate, low=low, high=high, events=window.good)
 
 
 def _ending(outcome: Outcome, window: Availability, interval: Interval, limit: float) -> str:
@@ -66,5 +83,9 @@ SPEC = IndicatorSpec(
     observes=Availability,
     judge=_judge,
     rule="Clopper-Pearson over the slices: PASS if the lower bound >= limit, FAIL if the upper bound < limit",
+    rules={
+        "sequential": "mixture e-process over the looks, outages of five slices on average included, looked at after each: "
+        "PASS if the lower bound >= limit, FAIL if the upper bound < limit"
+    },
     gate=False,
 )

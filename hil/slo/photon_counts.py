@@ -12,6 +12,8 @@ from hil.slo._counts import counted_in, expect, time_to_decide
 from hil.slo._decide import Finding, each, required_limit, verdict, within
 from hil.slo._words import percent, rate, spread
 from hil.statistics.counts import gated_rate
+from hil.statistics.sequential.means import mean_interval
+from hil.statistics.sequential.pooling import pooled
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SPEC"]
 
+_FEW_PER_GATE = 25.0
+"""Clicks predicted in a gate, below which its count is not near enough to normal."""
+
 
 def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
     return tuple(verdict(SPEC, objective, _find(gates, objective)) for gates in each(observation, CountGates, SPEC.name))
@@ -28,7 +33,10 @@ def _judge(observation: object, objective: Objective) -> tuple[Verdict, ...]:
 
 def _find(gates: CountGates, objective: Objective) -> Finding:
     expect(gates, "lit", SPEC.name)
-    counted = gated_rate(gates.counts, gates.gate_s, objective.confidence)
+    if objective.rule == "fixed":
+        counted = gated_rate(gates.counts, gates.gate_s, objective.confidence)
+    else:
+        counted = _by_gate(gates, objective.confidence)
     predicted, uncertainty = gates.predicted_hz, gates.predicted_relative_uncertainty
     if predicted is None:
         reason = f"{rate(counted.estimate)} counted, and nothing predicts how many it should be"
@@ -46,6 +54,16 @@ def _find(gates: CountGates, objective: Objective) -> Finding:
     margin = predicted * (tolerance - objective.guard_band) - furthest
     reason = f"{said}; {ending}"
     return Finding(gates.detector, outcome, reason, gates.simulated, interval, limit=predicted, unit="cps", margin=margin)
+
+
+def _by_gate(gates: CountGates, confidence: float) -> Interval:
+    """Bounds that hold after every gate; gates of few clicks are put together, until their counts are near to normal."""
+    per_gate = (gates.predicted_hz or 0.0) * gates.gate_s
+    length = max(1, math.ceil(_FEW_PER_GATE / per_gate)) if per_gate > 0.0 else 1
+    rates = pooled(gates.counts.astype(float), length) / (length * gates.gate_s)
+    found, clicks = mean_interval(rates, confidence), int(gates.counts.sum())
+    estimate = clicks / (gates.counts.size * gates.gate_s) if gates.counts.size else math.nan
+    return replace(found, estimate=estimate, low=max(found.low, 0.0), n=clicks, events=clicks)
 
 
 def _with_calibration(counted: Interval, relative_uncertainty: float) -> Interval:
@@ -84,5 +102,9 @@ SPEC = IndicatorSpec(
     judge=_judge,
     rule="quasi-Poisson with the measured Fano factor, calibration uncertainty in quadrature: PASS if the interval lies within "
     "the tolerance, FAIL if it lies outside altogether",
+    rules={
+        "sequential": "sequential t test over the gates, calibration uncertainty in quadrature, looked at after each: "
+        "PASS if the interval lies within the tolerance, FAIL if it lies outside altogether"
+    },
     tolerance="{limit} of the predicted rate",
 )

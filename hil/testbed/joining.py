@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from hil.errors import UsageError
-from hil.ports.run import BasisBalance, BellCounts, CountGates, Latencies, LinkRun, StageTimes, VisibilityCounts
+from hil.ports.run import (
+    Availability,
+    BasisBalance,
+    BellCounts,
+    CalibrationLog,
+    CountGates,
+    InterClickGaps,
+    Latencies,
+    LinkRun,
+    StageTimes,
+    VisibilityCounts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +48,8 @@ def _runs(parts: Sequence[LinkRun]) -> LinkRun:
     import numpy as np
 
     first, last = parts[0], parts[-1]
+    visible = [part.visibility for part in parts if part.visibility is not None]
+    bell = [part.bell for part in parts if part.bell is not None]
     return replace(
         first,
         simulated=any(part.simulated for part in parts),
@@ -52,8 +66,8 @@ def _runs(parts: Sequence[LinkRun]) -> LinkRun:
             for name in dict.fromkeys(name for part in parts for name in part.series)
         },
         claimed=_claims(parts),
-        visibility=_visibilities([part.visibility for part in parts if part.visibility is not None]),
-        bell=_bells([part.bell for part in parts if part.bell is not None]),
+        visibility=_visibilities(visible) if visible else None,
+        bell=_bells(bell) if bell else None,
         held_s=math.fsum(part.held_s for part in parts),
         stages=_stages(parts),
     )
@@ -71,23 +85,24 @@ def _claims(parts: Sequence[LinkRun]) -> dict[str, float]:
     return claims
 
 
-def _visibilities(parts: Sequence[VisibilityCounts]) -> VisibilityCounts | None:
-    if not parts:
-        return None
+def _visibilities(parts: Sequence[VisibilityCounts]) -> VisibilityCounts:
+    _alike([part.subject for part in parts], "coincidences of one subject are collected")
     bases = dict.fromkeys(basis for part in parts for basis in part.by_basis)
     pairs = {basis: [part.by_basis.get(basis, (0, 0)) for part in parts] for basis in bases}
     return replace(
         parts[0],
         by_basis={basis: (sum(all_of for all_of, _ in each), sum(bad for _, bad in each)) for basis, each in pairs.items()},
+        looks=tuple(look for part in parts for look in part.looks or (part.by_basis,)),
     )
 
 
-def _bells(parts: Sequence[BellCounts]) -> BellCounts | None:
-    if not parts:
-        return None
+def _bells(parts: Sequence[BellCounts]) -> BellCounts:
+    _alike([(part.subject, part.signs) for part in parts], "pairs of one subject and one choice of signs are collected")
     by_settings = zip(*(part.by_settings for part in parts), strict=True)
     return replace(
-        parts[0], by_settings=tuple((sum(pairs for pairs, _ in each), sum(bad for _, bad in each)) for each in by_settings)
+        parts[0],
+        by_settings=tuple((sum(pairs for pairs, _ in each), sum(bad for _, bad in each)) for each in by_settings),
+        looks=tuple(look for part in parts for look in part.looks or (part.by_settings,)),
     )
 
 
@@ -106,8 +121,7 @@ def _gates(parts: Sequence[CountGates]) -> CountGates:
     import numpy as np
 
     first = parts[0]
-    if any((part.detector, part.condition) != (first.detector, first.condition) for part in parts):
-        raise UsageError("gates of one detector and one condition are counted on; these are of several")
+    _alike([(part.detector, part.condition) for part in parts], "gates of one detector and one condition are counted on")
     counts = np.concatenate([part.counts for part in parts])
     gate_s = math.fsum(part.gate_s * part.counts.size for part in parts) / counts.size if counts.size else first.gate_s
     return replace(first, gate_s=gate_s, counts=counts)
@@ -130,9 +144,42 @@ def _latencies(parts: Sequence[Latencies]) -> Latencies:
     import numpy as np
 
     first = parts[0]
-    if any(part.operation != first.operation for part in parts):
-        raise UsageError("times of one operation are taken on; these are of several")
+    _alike([part.operation for part in parts], "times of one operation are taken on")
     return replace(first, durations_s=np.concatenate([part.durations_s for part in parts]))
+
+
+def _availabilities(parts: Sequence[Availability]) -> Availability:
+    _alike([(part.subject, part.slice_s) for part in parts], "slices of one length and one subject are watched on")
+    return replace(
+        parts[0],
+        good=sum(part.good for part in parts),
+        total=sum(part.total for part in parts),
+        looks=tuple(look for part in parts for look in part.looks or ((part.good, part.total),)),
+    )
+
+
+def _calibrations(parts: Sequence[CalibrationLog]) -> CalibrationLog:
+    """The window from the first beginning to the last end; what a log says twice counts once."""
+    import numpy as np
+
+    _alike([part.subject for part in parts], "the calibrations of one device are watched on")
+    windows = [part.window_s for part in parts]
+    if any(later[0] > earlier[1] for earlier, later in pairwise(windows)):
+        raise UsageError("a device's calibrations are watched without a break; say measure=lambda: the log since the start")
+    times_s = np.unique(np.concatenate([part.times_s for part in parts]))
+    return replace(parts[0], times_s=times_s, window_s=(windows[0][0], windows[-1][1]))
+
+
+def _gaps(parts: Sequence[InterClickGaps]) -> InterClickGaps:
+    import numpy as np
+
+    _alike([(part.detector, part.tick_s, part.declared_dead_time_s) for part in parts], "gaps of one detector are collected")
+    return replace(parts[0], gaps=np.concatenate([part.gaps for part in parts]))
+
+
+def _alike(what: Sequence[object], expected: str) -> None:
+    if any(each != what[0] for each in what):
+        raise UsageError(f"{expected}; these are of several")
 
 
 _JOINS: dict[type, Callable[[Any], Any]] = {
@@ -140,4 +187,9 @@ _JOINS: dict[type, Callable[[Any], Any]] = {
     CountGates: _gates,
     BasisBalance: _balances,
     Latencies: _latencies,
+    Availability: _availabilities,
+    CalibrationLog: _calibrations,
+    InterClickGaps: _gaps,
+    VisibilityCounts: _visibilities,
+    BellCounts: _bells,
 }

@@ -26,12 +26,35 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["ABOVE", "BELOW", "Evidence", "always_valid", "log_held", "log_mean", "log_wealth"]
+__all__ = ["MANY_EVENTS", "Bets", "Evidence", "always_valid", "bets", "log_held", "log_mean", "log_wealth"]
 
-BELOW: tuple[tuple[float, float], ...] = ((0.0625, 0.02), (0.25, 0.05), (0.5, 0.8), (0.7, 0.07), (0.85, 0.04), (0.93, 0.02))
-"""Multiples of the limit that a bet on less is spread over, and their weights: most of it on half the limit."""
-ABOVE: tuple[tuple[float, float], ...] = ((1.07, 0.02), (1.18, 0.04), (1.4, 0.07), (2.0, 0.8), (4.0, 0.07))
-"""The same for a bet on more."""
+Bets = tuple[tuple[float, float], ...]
+"""Multiples of the limit that a bet is spread over, and their weights."""
+
+MANY_EVENTS = 8.0 - 1e-9
+"""Events in a block at the limit, eight or a rounding error less, from which on its error rate is seen in itself."""
+
+_FEW_BELOW: Bets = ((0.03, 0.01), (0.25, 0.03), (0.5, 0.9), (0.75, 0.04), (0.93, 0.02))
+_FEW_ABOVE: Bets = ((1.07, 0.02), (1.18, 0.04), (1.4, 0.07), (2.0, 0.8), (4.0, 0.07))
+_NEAREST, _FURTHEST_BELOW, _FURTHEST_ABOVE, _BETS, _AT_TWICE = 0.02, 4.0, 2.5, 18, 0.3
+
+
+def bets(events: float) -> tuple[Bets, Bets]:
+    """Where to bet on less and on more than the limit, for blocks of so many events at the limit.
+
+    With few, most of it is on half and on twice the limit, which is where they are to be told apart; with many, evenly over
+    all distances as well, since a few blocks then tell the rate itself.
+    """
+    if events < MANY_EVENTS:
+        return _FEW_BELOW, _FEW_ABOVE
+    return (*_spread(-1.0, _FURTHEST_BELOW), (0.5, _AT_TWICE)), (*_spread(1.0, _FURTHEST_ABOVE), (2.0, _AT_TWICE))
+
+
+def _spread(sign: float, furthest: float) -> Bets:
+    """Distances that grow by a factor each, in the logarithm of the rate."""
+    steps = (_NEAREST * (furthest / _NEAREST) ** (number / (_BETS - 1)) for number in range(_BETS))
+    return tuple((math.exp(sign * step), (1.0 - _AT_TWICE) / _BETS) for step in steps)
+
 
 _HALVINGS = 60
 
@@ -73,7 +96,7 @@ def log_held(logs: Floats, weights: Floats, caution: float) -> Floats:
     return np.asarray(np.maximum(log_mean(logs, weights), logs.max(axis=-1) + math.log(caution)))
 
 
-def log_wealth(alternatives: Floats, refuted: Floats, weights: Sequence[tuple[float, float]]) -> Floats:
+def log_wealth(alternatives: Floats, refuted: Floats, weights: Bets) -> Floats:
     """Logarithm of the e-process: likelihoods of the alternatives (..., j) over that of the value to be refuted (...)."""
     import numpy as np
 

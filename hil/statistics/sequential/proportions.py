@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.statistics.interval import Interval
-from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_held, log_mean, log_wealth
+from hil.statistics.sequential.evidence import MANY_EVENTS, always_valid, bets, log_held, log_mean, log_wealth
 from hil.statistics.sequential.pooling import pooled, scales
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from hil.statistics.sequential.evidence import Bets
 
     Floats = npt.NDArray[np.float64]
     Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
@@ -38,6 +40,7 @@ __all__ = [
     "prior",
     "proportion_interval",
     "proportion_views",
+    "up_to",
 ]
 
 METHOD = "mixture e-process, beta-binomial blocks"
@@ -47,8 +50,9 @@ _INVISIBLE = 0.05
 _WIDEST = 3.0
 """Variance of the blocks' rates over the limit squared, at which it ends: bursts beyond it are no spread but a fault."""
 _STEP = 0.6
-_CAUTION, _FEW_EVENTS = 0.35, 4.0
-"""Full caution up to so many events a block."""
+_CAUTION = ((0.5, 0.4), (1.0, 0.55))
+"""Up to half an event a block, and from a whole one."""
+_CAUTION_MANY = 0.3
 _NONE_PER_EVENT = 0.1
 """Weight of no correlation at all: 1 / (1 + this times the events of a block)."""
 
@@ -62,6 +66,14 @@ def correlations(trials: float, limit: float, widest: float = _WIDEST) -> Floats
     return np.geomspace(low, high, max(math.ceil(math.log(high / low) / _STEP), 4))
 
 
+def up_to(effect: float, trials: float) -> Floats:
+    """The same grid for events that last: their design effect does not grow with the block."""
+    import numpy as np
+
+    trials = max(trials, 2.0)
+    return np.geomspace(_INVISIBLE, effect - 1.0, 8) / max(trials - 1.0, effect)
+
+
 def prior(events: float, grid: int) -> Floats:
     """Weights of no correlation and of each of the grid, shape (1 + grid,), for blocks of so many events at the limit."""
     import numpy as np
@@ -71,11 +83,15 @@ def prior(events: float, grid: int) -> Floats:
 
 
 def caution(events: float) -> float:
-    """Credit of the likeliest correlation, for blocks of so many events at the limit: few events tell little of it.
+    """Credit of the likeliest correlation, for blocks of so many events at the limit (log_held).
 
-    Where blocks hold many events the average over correlations is right by itself.
+    A full credit would prove the error rate for every correlation on the grid, and make independent trials wait for bursts
+    that nobody has seen. This much keeps it where it was measured: docs/reference/error-rates.md.
     """
-    return _CAUTION * math.sqrt(min(1.0, _FEW_EVENTS / events))
+    if events >= MANY_EVENTS:
+        return _CAUTION_MANY
+    (half, least), (whole, most) = _CAUTION
+    return least + (most - least) * min(max((events - half) / (whole - half), 0.0), 1.0)
 
 
 def log_likelihoods(errors: Floats, trials: Floats, values: Floats, grid: Floats) -> Floats:
@@ -100,6 +116,7 @@ class ProportionBlocks:
     grid: Floats
     weights: Floats
     caution: float
+    spreads: tuple[Bets, Bets]
 
     @property
     def estimate(self) -> float:
@@ -113,11 +130,11 @@ class ProportionBlocks:
 
     def below(self, value: float) -> float:
         """Log evidence that the rate is less."""
-        return self._against(value, BELOW)
+        return self._against(value, self.spreads[0])
 
     def above(self, value: float) -> float:
         """Log evidence that the rate is more."""
-        return self._against(value, ABOVE)
+        return self._against(value, self.spreads[1])
 
     def log_ratio(self, good: float, bad: float) -> float:
         """Log likelihood ratio of two rates."""
@@ -126,7 +143,7 @@ class ProportionBlocks:
         of_good, of_bad = self.log_marginal(np.array([good, bad]))
         return float(of_good - of_bad)
 
-    def _against(self, value: float, spread: tuple[tuple[float, float], ...]) -> float:
+    def _against(self, value: float, spread: Bets) -> float:
         import numpy as np
 
         rates = np.array([min(factor * self.limit, 1.0) for factor, _ in spread] + [value])
@@ -144,8 +161,12 @@ class ProportionBlocks:
         return total
 
 
-def proportion_views(errors: Counts, trials: Counts, limit: float) -> tuple[ProportionBlocks, ...]:
+def proportion_views(
+    errors: Counts, trials: Counts, limit: float, *, effect: float | None = None
+) -> tuple[ProportionBlocks, ...]:
     """Blocks (b,) of errors and trials as they came, single and pooled; blocks without a trial are left out.
+
+    ``effect``: the largest design effect there can be, where that is known of the events; any up to it is credited in full.
 
     UsageError for counts that are none and a limit that is no proportion.
     """
@@ -164,19 +185,22 @@ def proportion_views(errors: Counts, trials: Counts, limit: float) -> tuple[Prop
     for length in scales(total.size, first * limit):
         pairs = np.stack([pooled(wrong, length), pooled(total, length)], axis=1)
         alike, count = np.unique(pairs, axis=0, return_counts=True)
-        grid = correlations(first * length, limit)
-        weights = prior(first * length * limit, grid.size)
+        grid = correlations(first * length, limit) if effect is None else up_to(effect, first * length)
         kinds, events = np.column_stack([alike, count]), first * length * limit
-        views.append(ProportionBlocks(kinds, limit, grid, weights, caution(events)))
+        weights = prior(events, grid.size)
+        credit = caution(events) if effect is None else 1.0
+        views.append(ProportionBlocks(kinds, limit, grid, weights, credit, bets(events)))
     return tuple(views)
 
 
-def proportion_interval(errors: Counts, trials: Counts, limit: float, confidence: float = 0.95) -> Interval:
+def proportion_interval(
+    errors: Counts, trials: Counts, limit: float, confidence: float = 0.95, *, effect: float | None = None
+) -> Interval:
     """Interval of the rate from blocks (b,) as they came, valid at every look; sharpest for a rate of half or twice the limit.
 
     No trials give nan between 0 and 1.
     """
-    views = proportion_views(errors, trials, limit)
+    views = proportion_views(errors, trials, limit, effect=effect)
     n = int(trials.sum())
     if not views:
         return Interval(math.nan, 0.0, 1.0, confidence, METHOD, 0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.statistics.interval import Interval, tail
-from hil.statistics.sequential.evidence import ABOVE, BELOW, log_held, log_mean, log_wealth
+from hil.statistics.sequential.evidence import MANY_EVENTS, Bets, bets, log_held, log_mean, log_wealth
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import correlations, log_likelihoods, prior
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["BATCH", "CAUTION", "METHOD", "WIDEST", "always_valid_quantile", "slow_by_batch"]
+__all__ = ["BATCH", "CAUTION", "METHOD", "WIDEST", "always_valid_quantile", "slow_by_batch", "spreads"]
 
 BATCH = 20
 """Consecutive samples that are taken together; those over at the end wait until there are as many."""
@@ -29,10 +29,20 @@ BATCH = 20
 CAUTION = 1.0
 """Bursts are what latencies are made of, and samples are cheap: the likeliest correlation is credited in full."""
 
-WIDEST = 1.0
+WIDEST = 1.5
 """Variance of a batch's share of slow ones, over what is allowed squared, at which the grid of correlations ends."""
 
 METHOD = "mixture e-process on the share of slow ones"
+
+
+_BELOW: Bets = ((0.03, 0.2), (0.12, 0.2), (0.3, 0.2), (0.5, 0.3), (0.75, 0.1))
+"""Bets on less, of batches of few slow ones: most channels are far better than their limit."""
+
+
+def spreads(events: float) -> tuple[Bets, Bets]:
+    """Bets on less and on more, for groups of batches with so many slow ones allowed."""
+    less, more = bets(events)
+    return (_BELOW if events < MANY_EVENTS else less), more
 
 
 def slow_by_batch(samples: Floats, limits: Floats) -> Floats:
@@ -60,8 +70,8 @@ def always_valid_quantile(samples: Floats, probability: float, confidence: float
     allowed, enough = 1.0 - probability, -math.log(tail(confidence))
     # a sample itself is an upper bound if few are beyond it, and a lower bound if many reach it
     beyond = slow_by_batch(samples, np.nextafter(ordered, np.inf))
-    open_above = np.flatnonzero(_evidence(beyond, allowed, BELOW) < enough)
-    open_below = np.flatnonzero(_evidence(slow_by_batch(samples, ordered), allowed, ABOVE) < enough)
+    open_above = np.flatnonzero(_evidence(beyond, allowed, 0) < enough)
+    open_below = np.flatnonzero(_evidence(slow_by_batch(samples, ordered), allowed, 1) < enough)
     first = int(open_above[-1]) + 1 if open_above.size else 0
     last = int(open_below[0]) - 1 if open_below.size else n - 1
     high = float(ordered[first]) if first < n else math.inf
@@ -69,14 +79,15 @@ def always_valid_quantile(samples: Floats, probability: float, confidence: float
     return Interval(estimate, low, high, confidence, METHOD, n)
 
 
-def _evidence(slow: Floats, allowed: float, spread: tuple[tuple[float, float], ...]) -> Floats:
-    """Log evidence, for each row of slow ones by batch (x, b), against the share that is allowed; the least of all views."""
+def _evidence(slow: Floats, allowed: float, side: int) -> Floats:
+    """Log evidence, by row of slow ones by batch (x, b), for less (0) or more (1) than allowed; the least of all views."""
     import numpy as np
 
-    rates = np.array([*(factor * allowed for factor, _ in spread), allowed])
     least = np.full(len(slow), math.inf)
     for length in scales(slow.shape[1], BATCH * allowed):
         size = BATCH * length
+        spread = spreads(size * allowed)[side]
+        rates = np.array([*(min(factor * allowed, 1.0 - 1e-12) for factor, _ in spread), allowed])
         grid = correlations(size, allowed, WIDEST)
         each = log_likelihoods(np.arange(size + 1.0), np.full(size + 1, float(size)), rates, grid)
         groups = pooled(slow, length).astype(np.int64)

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
 from hil.statistics.interval import Interval
-from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_held, log_mean, log_wealth
+from hil.statistics.sequential.evidence import always_valid, bets, log_held, log_mean, log_wealth
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import caution, prior
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from hil.statistics.sequential.evidence import Bets
 
     Floats = npt.NDArray[np.float64]
 
@@ -65,6 +67,7 @@ class RateGates:
     grid: Floats
     weights: Floats
     caution: float
+    spreads: tuple[Bets, Bets]
 
     @property
     def estimate(self) -> float:
@@ -77,11 +80,11 @@ class RateGates:
 
     def below(self, value: float) -> float:
         """Log evidence that the rate is less."""
-        return self._against(value, BELOW)
+        return self._against(value, self.spreads[0])
 
     def above(self, value: float) -> float:
         """Log evidence that the rate is more."""
-        return self._against(value, ABOVE)
+        return self._against(value, self.spreads[1])
 
     def log_ratio(self, good: float, bad: float) -> float:
         """Log likelihood ratio of two rates."""
@@ -90,7 +93,7 @@ class RateGates:
         of_good, of_bad = self.log_marginal(np.array([good, bad]))
         return float(of_good - of_bad)
 
-    def _against(self, value: float, spread: tuple[tuple[float, float], ...]) -> float:
+    def _against(self, value: float, spread: Bets) -> float:
         import numpy as np
 
         logs = self._logs(np.array([factor * self.limit for factor, _ in spread] + [value]))
@@ -119,7 +122,7 @@ def rate_views(counts: npt.NDArray[np.int64], gate_s: float, limit: float) -> tu
         mean = limit * gate_s * length
         grid = spreads(mean)
         kinds = np.column_stack([alike, count])
-        views.append(RateGates(kinds, gate_s * length, limit, grid, prior(mean, grid.size), caution(mean)))
+        views.append(RateGates(kinds, gate_s * length, limit, grid, prior(mean, grid.size), caution(mean), bets(mean)))
     return tuple(views)
 
 

@@ -19,12 +19,13 @@ Decision = Literal["accept", "refuse", "continue"]
 def decide(log_ratio: float, alpha: float = 0.05, beta: float = 0.05) -> Decision:
     """What a log likelihood ratio, good over bad, says: call it as often as wanted.
 
-    ``alpha`` is the probability of accepting a bad one, ``beta`` that of refusing a good one. Source: A. Wald, Ann. Math. Stat.
-    16, 117 (1945).
+    ``alpha`` is at least the probability of accepting a bad one, ``beta`` that of refusing a good one: the boundaries are
+    1 / alpha and beta, which hold each error by itself (A. Wald, Ann. Math. Stat. 16, 117 (1945), inequalities 3.11 and
+    3.12); his usual ones hold their sum.
     """
-    if log_ratio >= math.log((1.0 - beta) / alpha):
+    if log_ratio >= -math.log(alpha):
         return "accept"
-    return "refuse" if log_ratio <= math.log(beta / (1.0 - alpha)) else "continue"
+    return "refuse" if log_ratio <= math.log(beta) else "continue"
 
 
 def decide_all(log_ratios: Iterable[float], alpha: float = 0.05, beta: float = 0.05) -> Decision:

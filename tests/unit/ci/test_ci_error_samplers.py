@@ -61,5 +61,5 @@ def test_key_rates_spread_as_declared() -> None:
 def test_limit_of_times_is_their_percentile() -> None:
     """5 % of 80,000 times are slower, within 4.9 standard errors of as many in pairs."""
     wander = Wander(0.03, 10.0)
-    times = round_trips(stream(4, "times"), 400, 10, 20, wander)
+    times = round_trips(stream(4, "times"), (400, 10), 20, wander)
     assert (times >= limit_of_times(0.95, wander)).mean() == pytest.approx(0.05, abs=4.9 * np.sqrt(0.05 * 2 / 8e4))

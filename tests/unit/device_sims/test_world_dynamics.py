@@ -28,6 +28,7 @@ from hil.physics.counting import Counting, counted
 from hil.physics.dark_counts import activated_rate
 from hil.physics.dead_time import fano_factor, measured_rate
 from hil.physics.jitter import crossing_error, crossing_probability, seen_in_gate
+from hil.physics.latching import latching_rate
 
 SECOND = 1_000_000_000
 SIGMAS = 5.5
@@ -193,6 +194,37 @@ def test_jitter_puts_clicks_into_other_slots() -> None:
         own, others = slot_shares(world._receiver("bob").scene.reception(0).dynamics)
         assert own + others == pytest.approx(1.0, abs=1e-6)
         assert others == pytest.approx(crossing, rel=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_one_detector_jitters_and_latches_alone(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others click when they did before; z0 crosses into other slots by the closed form, and latches by its renewal law."""
+    monkeypatch.setenv("HIL_ENGINE", engine)
+    clean = {"dark_count_rate_hz": 0.0, "misalignment": 0.0, "afterpulse_probability": 0.0, "key_basis_probability": 1.0}
+    light = {"key_basis_probability": 1.0, "intensities": (5.0, 3.0, 1.0)}
+
+    def clicks(parameter: str = "", value: float = 0.0) -> tuple[World, Any]:
+        world = world_of(light, **clean, dead_time_s=5e-8, jitter_sigma_s=5e-11, latch_reset_s=1e-6)
+        if parameter:
+            world.inject("bob", parameter, value, 0)
+        return world, clicks_of(world, SECOND // 10)
+
+    _, plain = clicks()
+    world, shaken = clicks("z0.jitter_sigma_s", 4e-10)
+    others = plain.index[plain.detector == 1]
+    assert np.array_equal(shaken.index[shaken.detector == 1], others)
+    own = shaken.index[shaken.detector == 0]
+    wrong = int((world.prepare("alice", own).bit != 0).sum())
+    expected = own.size * crossing_error(crossing_probability(1e-9, 4e-10), 0.0)
+    assert abs(wrong - expected) < SIGMAS * sqrt(expected)
+    _, latched = clicks("z0.latch_rate_hz", 1.0 / 2e-7)
+    assert np.array_equal(latched.index[latched.detector == 1], others)
+    found = int((latched.detector == 0).sum())
+    dead_s, offered_hz = 5e-8, int((plain.detector == 0).sum()) * 10.0
+    offered_hz /= 1.0 - offered_hz * dead_s
+    expected = latching_rate(offered_hz, dead_s, 1.0 / 2e-7, 1e-6) / 10.0
+    assert abs(found - expected) < SIGMAS * sqrt(expected)
+    assert found < 0.5 * (plain.detector == 0).sum()
 
 
 def test_a_gate_shuts_out_dark_counts_and_late_photons() -> None:

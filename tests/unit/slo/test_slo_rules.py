@@ -11,7 +11,7 @@ import pytest
 from hil import discovery
 from hil.errors import UsageError
 from hil.ports.objective import Objective, guard_band
-from hil.ports.run import CountGates, InterClickGaps, Latencies
+from hil.ports.run import Availability, BellCounts, CalibrationLog, CountGates, InterClickGaps, Latencies, VisibilityCounts
 from hil.record.model import DeclaredRule, VerdictEntry
 from hil.seeds import stream
 from hil.slo import compare, declared_rule, latency_excess, ruled
@@ -173,9 +173,83 @@ def test_rules_that_cannot_be_applied_are_refused(declared: dict[str, Any], mess
         ruled(QBER, discovery.find("indicator", "qber"), **declared)
 
 
-def test_an_indicator_without_blocks_is_decided_by_one_look() -> None:
-    with pytest.raises(UsageError, match="dead_time cannot be decided by rule 'sequential'; expected one of: fixed"):
-        ruled(Objective("dead_time", 0.02, "ratio"), discovery.find("indicator", "dead_time"), rule="sequential")
+def test_every_indicator_may_be_looked_at_many_times() -> None:
+    """By rule sequential, all of them; by Wald's, those with two likelihoods to compare."""
+    for name in discovery.names("indicator"):
+        assert "sequential" in discovery.find("indicator", name).rules, name
+    with pytest.raises(UsageError, match="dead_time cannot be decided by rule 'sprt'; expected one of: fixed, sequential"):
+        ruled(Objective("dead_time", 0.02, "ratio"), discovery.find("indicator", "dead_time"), rule="sprt", acceptable=0.01)
+
+
+SEQUENTIAL = [
+    (
+        "link_availability",
+        0.999,
+        lambda good: Availability("metro", 60.0, 6000, 6000, simulated=True, looks=((60 if good else 50, 60),) * 1500),
+    ),
+    (
+        "entanglement_fidelity",
+        0.9,
+        lambda good: VisibilityCounts(
+            "pairs",
+            dict.fromkeys("XZ", (3000, 60 if good else 600)),
+            simulated=True,
+            looks=tuple(dict.fromkeys("XZ", (300, (5 if good else 59) + number % 3)) for number in range(10)),
+        ),
+    ),
+    (
+        "chsh",
+        2.0,
+        lambda good: BellCounts(
+            "pairs",
+            ((4000, 600 if good else 1600),) * 3 + ((4000, 3400 if good else 2400),),
+            (1, 1, 1, -1),
+            simulated=True,
+            looks=tuple(
+                ((400, (60 if good else 160) + number % 3),) * 3 + ((400, (340 if good else 240) - number % 2),)
+                for number in range(10)
+            ),
+        ),
+    ),
+    (
+        "photon_counts",
+        0.1,
+        lambda good: CountGates(
+            "z0",
+            "lit",
+            0.1,
+            np.array([10_000, 10_100, 9_900, 10_050] * 4) + (0 if good else 3000),
+            simulated=True,
+            predicted_hz=100_000.0,
+        ),
+    ),
+    (
+        "dead_time",
+        0.02,
+        lambda good: InterClickGaps(
+            "z0", 1e-12, (50_000 if good else 53_000) + np.arange(3, 300_000, 100), 5e-8, simulated=True
+        ),
+    ),
+    (
+        "calibration_interval",
+        10.0,
+        lambda good: CalibrationLog("alice", np.arange(0.0, 30.0, 5.0 if good else 11.0), (0.0, 30.0), simulated=True),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "limit", "observed"), SEQUENTIAL, ids=[name for name, *_ in SEQUENTIAL])
+def test_sequential_verdicts_of_what_is_clear(name: str, limit: float, observed: Callable[[bool], Any]) -> None:
+    """Far on either side of its limit each is decided; a bound lies between the estimate and the limit."""
+    spec = discovery.find("indicator", name)
+    objective = Objective(name, limit, spec.unit, rule="sequential")
+    assert judged(name, observed(True), objective).outcome is Outcome.PASS  # noqa: FBT003
+    assert judged(name, observed(False), objective).outcome is Outcome.FAIL  # noqa: FBT003
+    fixed = judged(name, observed(True), replace(objective, rule="fixed"))  # noqa: FBT003
+    found = judged(name, observed(True), objective)  # noqa: FBT003
+    assert found.rule != fixed.rule
+    if name not in {"calibration_interval", "dead_time", "link_availability"}:
+        assert found.estimate == pytest.approx(fixed.estimate)
 
 
 def test_record_holds_what_a_rule_and_a_verdict_say() -> None:

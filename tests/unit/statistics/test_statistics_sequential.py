@@ -13,18 +13,18 @@ from hil.errors import UsageError
 from hil.seeds import stream
 from hil.statistics.interval import Interval
 from hil.statistics.sequential import means, proportions, rates
-from hil.statistics.sequential.evidence import ABOVE, BELOW, always_valid, log_mean
-from hil.statistics.sequential.means import log_t_wealth, mean_interval
+from hil.statistics.sequential.evidence import always_valid, bets, log_mean
+from hil.statistics.sequential.means import KINDS, log_t_likelihood, mean_interval, mean_values
 from hil.statistics.sequential.pooling import pooled, scales
 from hil.statistics.sequential.proportions import proportion_interval, proportion_views
-from hil.statistics.sequential.quantiles import always_valid_quantile, slow_by_batch
+from hil.statistics.sequential.quantiles import always_valid_quantile, slow_by_batch, spreads
 from hil.statistics.sequential.rates import rate_interval, rate_views
 from hil.statistics.sequential.sprt import decide, decide_all
 
 
 def test_weights_are_shares() -> None:
     """An e-process begins at 1: bets are spread over alternatives on the right side of the limit, all of the stake, no more."""
-    for spread, side in ((BELOW, 1), (ABOVE, -1)):
+    for spread, side in zip((*bets(0.5), *bets(100.0)), (1, -1, 1, -1), strict=True):
         assert math.fsum(weight for _, weight in spread) == pytest.approx(1.0)
         assert all(side * (1.0 - factor) > 0 for factor, _ in spread)
 
@@ -64,7 +64,7 @@ def test_t_wealth_is_a_ratio_of_t_densities(n: int, t: float) -> None:
     ratios = stats.nct.pdf(t, n - 1, effects * math.sqrt(n)) / stats.t.pdf(t, n - 1)
     ours = means._log_integral(n, effects * tau) - means._log_integral(n, np.zeros(1)) - n * effects**2 / 2
     assert np.exp(ours) == pytest.approx(ratios, rel=1e-5, abs=1e-9)
-    assert float(log_t_wealth(n, np.array(tau))) >= math.log(ratios.sum() / 14) - 1e-6
+    assert float(log_t_likelihood(n, np.array(tau), n)) >= math.log(ratios.sum() / 14) - 1e-6
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])
@@ -72,9 +72,21 @@ def test_t_wealth_is_fair_whatever_the_spread(n: int) -> None:
     """Its expectation under the mean to be refuted is 1: by the trapezium rule over asinh t, with scipy's density of t."""
     u = np.linspace(-20.0, 20.0, 8001)
     t = np.sinh(u)
-    wealth = np.exp(log_t_wealth(n, math.sqrt(n) * t / np.sqrt(n - 1 + t * t)))
+    wealth = np.exp(log_t_likelihood(n, math.sqrt(n) * t / np.sqrt(n - 1 + t * t), n))
     fair = integrate.trapezoid(wealth * stats.t.pdf(t, n - 1) * np.cosh(u), u)
     assert fair == pytest.approx(1.0, abs=1e-3)
+
+
+def test_whitened_sums_are_those_of_the_covariance() -> None:
+    """Kalman's filter against numpy's inverse and determinant of the correlations, written out for each kind of drift."""
+    values = stream(8, "whitened").normal(5.0, 1.0, 9)
+    found, apart = mean_values(values), np.abs(np.subtract.outer(np.arange(9), np.arange(9)))
+    for kind, (share, keeps) in enumerate(KINDS):
+        covariance = (1.0 - share) * np.eye(9) + share * keeps**apart
+        inverse, off = np.linalg.inv(covariance), values - values.mean()
+        expected = (inverse.sum(), (inverse @ off).sum(), off @ inverse @ off)
+        assert found.sums[:, kind] == pytest.approx(expected)
+        assert found.log_det[kind] == pytest.approx(np.linalg.slogdet(covariance)[1] / 2.0)
 
 
 @pytest.mark.parametrize("slope", [-30.0, 0.0, 4.0, 150.0])
@@ -103,7 +115,7 @@ def test_wealth_is_fair_at_the_limit() -> None:
 def test_bursts_are_credited_to_the_likeliest_correlation() -> None:
     """From scipy's betabinom and binom: eight blocks of 25 bits at 2 % hold half an error each, too few to average alone.
 
-    Against the limit stands the mean over correlations, or 0.35 times the likeliest one if that is more, which it is here.
+    Against the limit stands the mean over correlations, or 0.4 times the likeliest one if that is more, which it is here.
     """
     errors, bits, limit = np.array([0, 0, 0, 8, 0, 0, 0, 9]), 25, 0.02
     grid = proportions.correlations(bits, limit)
@@ -116,9 +128,9 @@ def test_bursts_are_credited_to_the_likeliest_correlation() -> None:
         return np.exp([free, *(stats.betabinom.logpmf(errors, bits, rate * a, (1.0 - rate) * a).sum() for a in sizes)])
 
     (view,) = proportion_views(errors, np.full(8, bits), limit)
-    held = max(float(weights @ likelihoods(limit)), 0.35 * float(likelihoods(limit).max()))
+    held = max(float(weights @ likelihoods(limit)), 0.4 * float(likelihoods(limit).max()))
     assert held > 1.5 * float(weights @ likelihoods(limit))
-    for spread, found in ((ABOVE, view.above(limit)), (BELOW, view.below(limit))):
+    for spread, found in zip(bets(bits * limit), (view.below(limit), view.above(limit)), strict=True):
         bet = sum(weight * float(weights @ likelihoods(factor * limit)) for factor, weight in spread)
         assert found == pytest.approx(math.log(bet / held), abs=1e-6)
 
@@ -211,9 +223,10 @@ def test_quantile_bounds_are_the_samples_at_which_the_share_is_refuted() -> None
         views = [
             replace(
                 view,
-                caution=1.0,  # bursts are credited in full, up to a variance of the allowed share squared
-                grid=(grid := proportions.correlations(20 * length, 0.2, 1.0)),
+                caution=1.0,  # bursts are credited in full, up to one and a half times the allowed share squared
+                grid=(grid := proportions.correlations(20 * length, 0.2, 1.5)),
                 weights=proportions.prior(4.0 * length, grid.size),
+                spreads=spreads(4.0 * length),
             )
             for view, length in zip(proportion_views(slow, batches, 0.2), (1, 2), strict=True)
         ]
@@ -241,15 +254,15 @@ def test_an_unbounded_side_stays_unbounded() -> None:
 
 
 def test_walds_bounds() -> None:
-    """At 5 % each, ln 19 either way: 2.944."""
-    assert [decide(ratio) for ratio in (2.95, 2.94, -2.94, -2.95)] == ["accept", "continue", "continue", "refuse"]
+    """At 5 % each, ln 20 either way: 2.9957."""
+    assert [decide(ratio) for ratio in (3.0, 2.99, -2.99, -3.0)] == ["accept", "continue", "continue", "refuse"]
 
 
 def test_wald_waits_where_single_and_pooled_blocks_disagree() -> None:
     """One that says stop and one that does not, or says the opposite, are no answer."""
-    assert decide_all([2.95, 3.5]) == "accept"
-    assert decide_all([-2.95, -3.5]) == "refuse"
-    for ratios in ([2.95, 2.94], [2.95, -2.95], [-2.95, 0.0], [0.0, 0.0]):
+    assert decide_all([3.0, 3.5]) == "accept"
+    assert decide_all([-3.0, -3.5]) == "refuse"
+    for ratios in ([3.0, 2.99], [3.0, -3.0], [-3.0, 0.0], [0.0, 0.0]):
         assert decide_all(ratios) == "continue"
 
 

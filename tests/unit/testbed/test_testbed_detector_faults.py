@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -141,6 +142,20 @@ def test_a_latching_detector_misses_its_counts(chaos: Chaos, link: Link) -> None
     assert during.sifted_key_bits < before.sifted_key_bits / 100
 
 
+def test_one_latching_detector_is_out_of_balance(chaos: Chaos, link: Link) -> None:
+    """Its own counts are gone, the others' stay, and its basis is out of balance, in blocks as between them."""
+    with chaos.latching("bob.z0", within="200 ns", silent="100 ms"):
+        gates = link.count_gates("lit", gates=20)
+        assert outcome(link, gates, "photon_counts", "z0") is Outcome.FAIL
+        assert {outcome(link, gates, "photon_counts", name) for name in ("z1", "x0", "x1")} == {Outcome.PASS}
+        found = Slo(link).judge(link.detector_balance("1 s"), "detector_balance")
+        assert {one.subject: one.outcome for one in found} == {"bob.z0/z1": Outcome.FAIL, "bob.x0/x1": Outcome.PASS}
+        run = link.run("200 ms")
+    clicks = {name: int(counts.sum()) for name, counts in run.counts.items()}
+    assert clicks["z0"] < clicks["z1"] / 100
+    assert clicks["x0"] == pytest.approx(clicks["x1"], rel=0.03)
+
+
 def test_saturated_detectors_count_another_rate_than_light_lets_expect(chaos: Chaos, link: Link) -> None:
     """13 dB more light: 3 dB that the attenuator opens, 10 dB of the transmitter's; no detector counts beyond 1 / 50 ns."""
     with chaos.saturation(gain="13 dB") as bright:
@@ -249,6 +264,17 @@ def test_jitter_makes_errors(chaos: Chaos, link: Link) -> None:
     assert abs(rise - 0.0956 * (0.5 - before[0])) < SIGMAS * math.hypot(qber(run)[1], before[1])
 
 
+def test_jitter_of_one_detector_makes_errors_of_its_own(chaos: Chaos, link: Link) -> None:
+    """Half of the key bits are z0's: errors rise by half of what a whole receiver's would, and none of the test basis."""
+    before = qber(link.run("400 ms"))
+    with chaos.timing_jitter("bob.z0", sigma="300 ps") as jitter:
+        run = link.run("400 ms")
+    said = re.search(r"(\d+)% of what was due", jitter.evidence)
+    assert said is not None
+    assert 70 < int(said[1]) < 130  # of 2.4 % of 20,000 bits, 0.11 % of standard deviation
+    assert abs(qber(run)[0] - before[0]) < SIGMAS * math.hypot(qber(run)[1], before[1])
+
+
 def test_a_link_without_synchronisation_signal_says_so_and_is_down(chaos: Chaos, link: Link) -> None:
     """Clicks are counted, none is delivered, blocks end with that reason; the log has it down, and the next block gives key."""
     with chaos.sync_loss() as lost:
@@ -314,12 +340,11 @@ class TestTags:
 
 
 def test_what_a_receiver_cannot_have_is_a_skip(chaos: Chaos) -> None:
-    """No clock where electronics assign pulses; and one detector alone neither latches nor loses synchronisation."""
+    """No clock where electronics assign pulses; and one detector alone does not lose synchronisation."""
     with pytest.raises(MissingCapabilityError, match="no clock that could drift"):
         chaos.clock_drift(rate_ppm=20.0)
-    for make in (chaos.latching, chaos.sync_loss, partial(chaos.timing_jitter, sigma="1 ns")):
-        with pytest.raises(UsageError, match="expected the receiver"):
-            make("z0")
+    with pytest.raises(UsageError, match="expected the receiver"):
+        chaos.sync_loss("z0")
 
 
 def test_pairs(fresh_notebook: Any) -> None:
