@@ -219,7 +219,7 @@ def _kme(about: dict[str, Any], bench: Bench, declared: KmeDevice) -> Probe:
         offset = None
         if client.clock_offset_s is not None:  # whole seconds, taken when the answer was there
             offset = ClockOffset(client.clock_offset_s + took_s / 2 + 0.5, took_s / 2 + 0.5)
-        who = f"{declared.kme_id}: {status}"
+        who = f"{declared.kme_id}, {status.stored_key_count} of {status.max_key_count} keys of {status.key_size_bits} bits"
         return Probe(**about, reachable=True, identity=who, latency_ms=round(1e3 * took_s, 3), **_clock(offset))
     except (HilError, OSError) as error:
         return Probe(**about, reachable=False, trouble=str(error))

@@ -120,8 +120,9 @@ class VisaPort:
             if (code := interface.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) != 0:
                 raise OSError(code, "refused")
             interface.getpeername()
-        if self._line is not None and self._is_line:
-            self._set_line(visa, self._line)
+        if self._is_line:
+            if self._line is not None:
+                self._set_line(visa, self._line)
             if interface is not None and hasattr(interface, "exclusive"):
                 self._serial = interface
                 interface.exclusive = True  # of the pyserial object that pyvisa-py opened without asking for it

@@ -83,13 +83,17 @@ def device() -> Iterator[Callable[..., PtyDevice]]:
         one.close()
 
 
-@pytest.fixture(params=["raw", "visa"])
+@pytest.fixture(params=["raw", "visa", "visa, as the line is set"])
 def connect(request) -> Iterator[Callable[..., Transport]]:
     transports = []
 
     def make(resource: str, timeout_s: float = 20.0, markers: tuple[Marker, ...] = MARKERS) -> Transport:
-        line = SerialLine(115_200)
-        port = SerialPort("dut", resource, line) if request.param == "raw" else VisaPort("dut", resource, line=line)
+        line = SerialLine(115_200) if request.param != "visa, as the line is set" else None
+        port = (
+            SerialPort("dut", resource, line or SerialLine())
+            if request.param == "raw"
+            else VisaPort("dut", resource, line=line)
+        )
         transports.append(Transport(port, timeout_s=timeout_s, markers=markers, retry=RetryPolicy(backoff_s=0.0)))
         return transports[-1]
 

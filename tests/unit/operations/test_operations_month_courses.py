@@ -120,7 +120,7 @@ def test_a_walk_goes_its_own_way_each_time(metro: Link, tmp_path: Path) -> None:
 
 
 def test_what_has_no_degrees_is_a_step(metro: Link, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"fiber_cut.*waveform.*nothing that could be there by half"):
+    with pytest.raises(UsageError, match=r"fault\.one\.waveform: found .*nothing that could be there by half"):
         lived(metro, tmp_path, "1 h", 'fault = "fiber-cut"\nwaveform = "ramp 20 s"\nat = ["10 min"]\nlasts = "5 min"')
 
 

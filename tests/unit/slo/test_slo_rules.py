@@ -250,6 +250,9 @@ def test_sequential_verdicts_of_what_is_clear(name: str, limit: float, observed:
     assert found.rule != fixed.rule
     if name not in {"calibration_interval", "dead_time", "link_availability"}:
         assert found.estimate == pytest.approx(fixed.estimate)
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < (found.estimate or 0.0) < found.high
 
 
 def test_record_holds_what_a_rule_and_a_verdict_say() -> None:
