@@ -44,6 +44,7 @@ def _one_by_one(main: Events, dynamics: Dynamics, horizon: int, last: list[int])
         heirs.setdefault(of, []).append((time, 1, mark, main.time.size + number))
     queue = [(time, 0, event, event, int(main.detector[event])) for event, time in enumerate(main.time.tolist())]
     clicks, silent = [], [-(10**18)] * dynamics.blind_ticks.size
+    hasty, reset = (ticks.tolist() for ticks in dynamics.latching)
     while queue:
         time, _, _, event, detector = heapq.heappop(queue)
         gap = time - last[detector]
@@ -53,7 +54,7 @@ def _one_by_one(main: Events, dynamics: Dynamics, horizon: int, last: list[int])
         if time < silent[detector]:
             continue
         last[detector] = time
-        silent[detector] = time + dynamics.latch_reset_ticks if gap < dynamics.latch_gap_ticks else silent[detector]
+        silent[detector] = time + reset[detector] if gap < hasty[detector] else silent[detector]
         clicks.append((time, detector))
         for child in heirs.get(event, []):
             heapq.heappush(queue, (*child, detector))
@@ -91,7 +92,9 @@ def test_clicks_are_those_of_events_taken_one_by_one(
     if kind == "paralysable":
         dynamics = replace(dynamics, paralysable=True)
     elif kind == "latching":
-        dynamics = replace(dynamics, latch_gap_ticks=60 * TICKS, latch_reset_ticks=400 * TICKS)
+        # the last detector does not latch
+        gap = np.linspace(60, 0, dynamics.blind_ticks.size).astype(np.int64) * TICKS
+        dynamics = replace(dynamics, latch_gap_ticks=gap, latch_reset_ticks=np.full(gap.shape, 400 * TICKS))
     main = _events(spacing, len(blind))
     pulses = int(spacing * 2500)
     last: list[int | None] = [(START - 2) * TICKS] + [None] * (len(blind) - 1)
