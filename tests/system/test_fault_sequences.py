@@ -94,7 +94,8 @@ def test_a_fault_that_forgets_a_setting_is_found_and_shrunk(testbed: Testbed, mo
     """To one injection and its healing, whatever else was in the sequence that found it."""
     planted = _forgetful()
     monkeypatch.setattr(
-        "hil.testbed.injection.chaos.find", lambda kind, name: planted if name == "forgetful_spike" else find(kind, name)
+        "hil.testbed.injection.chaos.find",
+        lambda kind, name, **how: planted if name == "forgetful_spike" else find(kind, name, **how),
     )
     machine = sequences.sequence(1, testbed, {"forgetful-spike": planted})
     machine.thorough = False
