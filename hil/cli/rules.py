@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,9 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.speed == 1.0:
         files["rules_test.yml"] = rule_tests("rules.yml", objectives)
     _write(Path(arguments.out), bench.bench.name, files)
+    for option, given, url in (("--page", arguments.page, page), ("--ticket", arguments.ticket, ticket)):
+        if not given:
+            print(f"hil rules: no {option} given, so alertmanager.yml has {url}, which is nobody's", file=sys.stderr)
     return 0
 
 

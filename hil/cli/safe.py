@@ -26,25 +26,30 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Free it, heal it, park it, leave it."""
+    """Free it, heal it, park it, leave it; a device in trouble keeps no other from being parked, and is told at the end."""
     bench = load(arguments.bench)
     twins = simulated_devices(bench)
     from hil.testbed.guard.cold import cool_down
     from hil.testbed.guard.ending import end_holders
+    from hil.testbed.guard.safe import park_all
     from hil.testbed.guard.ward import guarded
     from hil.testbed.opening import several
     from hil.testbed.testbed import Testbed
 
     for words in end_holders(guarded(bench, twins), force=arguments.force):
         print(words, flush=True)
-    with Testbed.open(bench, seed=0, clear=arguments.clear) as testbed:
+    troubles: list[tuple[str, Exception]] = []
+    with Testbed.open(bench, seed=0, clear=arguments.clear, in_trouble=troubles) as testbed:
         for words in testbed.guardian.tidings if testbed.guardian is not None else ():
             print(words)
-        testbed.park()
+        parking = park_all(bench, testbed.devices, boxed=not testbed.clock.virtual)
         for name in testbed.devices:
-            print(f"{name}: parked{' (a twin)' if name in twins else ''}")
-        if arguments.cold and (troubles := cool_down(bench, testbed.devices, testbed.clock, print)):
-            raise several(f"bench {testbed.name}: {len(troubles)} devices are not cold; see to them by hand", troubles)
+            if name not in dict(parking):
+                print(f"{name}: parked{' (a twin)' if name in twins else ''}", flush=True)
+        if arguments.cold:
+            parking += cool_down(bench, testbed.devices, testbed.clock, print)
+        if troubles := [*troubles, *parking]:
+            raise several(f"bench {testbed.name}: {len(troubles)} troubles; see to these devices by hand", troubles)
         if arguments.clear and testbed.guardian is not None:
             testbed.guardian.clear()
             print(f"bench {testbed.name}: no quarantine is left")

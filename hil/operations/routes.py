@@ -128,7 +128,7 @@ def _inhibitions() -> list[dict[str, Any]]:
         for name in (GAME_DAY, CALIBRATING)
     ]
     paged = {
-        "source_matchers": ['severity="page"'],
+        "source_matchers": ['severity="page"', 'slo!=""'],  # labels that both lack count as equal
         "target_matchers": ['severity="ticket"'],
         "equal": ["bench", "link", "slo"],
     }

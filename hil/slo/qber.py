@@ -151,7 +151,9 @@ def _ending(outcome: Outcome, interval: Interval, limit: float, effect: float) -
     needed = needed and round(needed * effect)
     if needed is None:
         return f"it sits on the limit of {percent(limit)}, which no amount of data decides"
-    return f"undecided against {percent(limit)}: at this error rate it takes about {count(max(needed, interval.n + 1))} bits"
+    if needed <= interval.n:  # one look would have told; a rule that may look again and again asks for more
+        return f"undecided against {percent(limit)}: this rule asks for more blocks than these {count(interval.n)} bits came in"
+    return f"undecided against {percent(limit)}: at this error rate it takes about {count(needed)} bits"
 
 
 SPEC = IndicatorSpec(

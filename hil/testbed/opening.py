@@ -67,11 +67,19 @@ def addresses_of(bench: Bench, recording: Path | None) -> dict[str, Address]:
     return found
 
 
-def open_devices(bench: Bench, addresses: Mapping[str, Address], clock: Clock, tapes: Tapes | None = None) -> Opened:
+def open_devices(
+    bench: Bench,
+    addresses: Mapping[str, Address],
+    clock: Clock,
+    tapes: Tapes | None = None,
+    *,
+    in_trouble: list[tuple[str, Exception]] | None = None,
+) -> Opened:
     """Connect to every device but key management entities, which are reached over HTTPS when keys are.
 
     One device in trouble raises its own error; several raise one BenchError that lists them all. Nothing stays open then.
-    ``tapes``: where what is said is recorded, or replayed from.
+    ``tapes``: where what is said is recorded, or replayed from. ``in_trouble`` takes the troubles instead of an error: whoever
+    makes a bench safe does what he can. Devices that answer as another than is pinned are among those opened then.
     """
     devices: dict[str, Instrument] = {}
     identities: dict[str, Identity] = {}
@@ -92,7 +100,11 @@ def open_devices(bench: Bench, addresses: Mapping[str, Address], clock: Clock, t
             except (HilError, OSError) as error:
                 label = f"{name} ({declared.driver} at {addresses[name].resource or 'no address'})"
                 troubles.append((label, _named(name, error)))
-        if troubles:
+                if name not in identities and name in devices:
+                    shut({name: devices.pop(name)})
+        if in_trouble is not None:
+            in_trouble += troubles
+        elif troubles:
             raise several(f"bench {bench.bench.name}: {len(troubles)} of {len(wanted)} devices cannot be used", troubles)
         stack.pop_all()
     return Opened(devices, identities)

@@ -128,14 +128,15 @@ class Testbed:
         rehearse: bool = False,
         guard: GuardSettings | None = None,
         clear: bool = False,
+        in_trouble: list[tuple[str, Exception]] | None = None,
     ) -> Self:
         """Start the twins, connect to every device, check identity and firmware pins.
 
         ``simulate`` replaces every device by its twin, ``recording`` is the file of a recorded bench, ``tape`` says to record
         what the devices say or to replay it without them. ``rehearse`` opens twins alone, which faults then treat as what they
         stand for, and record what they would move. ``guard`` says which guardian is wanted, where not as the environment has
-        it, and ``clear`` opens what is quarantined as well. BenchFileError and UsageError for a wrong file, BenchError for
-        devices that cannot be used, all of them at once.
+        it, and ``clear`` opens what is quarantined as well. ``in_trouble`` takes what cannot be used, and the rest is opened.
+        BenchFileError and UsageError for a wrong file, BenchError for devices that cannot be used, all of them at once.
         """
         replay = tape is not None and tape.replaying
         simulate = simulate or rehearse
@@ -160,7 +161,7 @@ class Testbed:
             if tapes is not None:
                 stack.callback(tapes.close)
             taped = tapes.addresses() if tapes is not None else {}
-            opened = open_devices(loaded, addresses | twin_addresses(twins) | taped, clock, tapes)
+            opened = open_devices(loaded, addresses | twin_addresses(twins) | taped, clock, tapes, in_trouble=in_trouble)
             stack.callback(shut, opened.devices)
             made = cls(
                 loaded,

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from hil.ports.run import BlockReport, LinkRun
     from hil.testbed.link import Link
 
-__all__ = ["Aborts", "Look", "Watch", "firings"]
+__all__ = ["OF_KEY", "Aborts", "Look", "Watch", "firings"]
 
+OF_KEY = {"no-key", "key-rate"}
+"""Signals that a block cannot switch on of which this framework took no key."""
 _SIGMAS = 5.0
 _SHARE = 0.1
 _HALF = 0.5

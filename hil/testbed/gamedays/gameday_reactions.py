@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hil.record.model import MomentEntry, ReactionEntry
-from hil.testbed.gamedays.gameday_looks import firings
+from hil.testbed.gamedays.gameday_looks import OF_KEY, firings
 from hil.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ def _detected(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
         if on := sorted(quiet & look.signals.keys()):
             return _Found(look.time_s, "; ".join(f"{name}: {look.signals[name]}" for name in on))
     listed = ", ".join(sorted(quiet))
+    if quiet & OF_KEY and (barred := _barred(_within(window, seen.looks))):
+        return _Found(None, f"none of {listed} came on; {barred}", undecided=True)
     return _Found(None, f"none of {listed} came on" if listed else f"{', '.join(expect.detect_by)} had been on before")
 
 
@@ -154,13 +156,21 @@ def _delivery_stopped(window: FaultWindow, inside: list[Look], seen: Seen) -> _F
     return _Found(last_s, f"no delivery in the {none} turns from then on")
 
 
+def _barred(looks: Sequence[Look]) -> str:
+    """Why these looks tell nothing of the link's own key, if some of their blocks were barred."""
+    barred = sum(look.barred for look in looks)
+    return f"{barred} blocks were barred by this framework, which tells nothing of the link's own key" if barred else ""
+
+
 def _alerted(window: FaultWindow, expect: Expectation, seen: Seen) -> _Found:
+    inside = _within(window, seen.looks)
     for alert in seen.alerts:
         if alert.name == expect.alert:
-            inside = _within(window, seen.looks)
             for look in firings(alert, seen.looks):
                 if look in inside:
                     return _Found(look.time_s, f"{alert.name} fired: {alert.signal} for {alert.for_s:g} s or more")
+            if alert.signal in OF_KEY and (barred := _barred(inside)):
+                return _Found(None, f"{expect.alert} did not fire; {barred}", undecided=True)
     return _Found(None, f"{expect.alert} did not fire")
 
 

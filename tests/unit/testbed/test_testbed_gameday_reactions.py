@@ -41,9 +41,9 @@ def story(dark: set[int] = DARK, blocks: int = 10) -> list[Look]:
 
 
 def reacted(
-    window: FaultWindow, looks: list[Look], history: tuple[Step, ...] = (), **expected: Any
+    window: FaultWindow, looks: list[Look], history: tuple[Step, ...] = (), alert_of: Alert | None = None, **expected: Any
 ) -> dict[str, ReactionEntry]:
-    found = reactions(1, window, Expectation(**expected), Seen(looks, History(history), (ALERT,)))
+    found = reactions(1, window, Expectation(**expected), Seen(looks, History(history), (alert_of or ALERT,)))
     return {each.what: each for each in found}
 
 
@@ -107,6 +107,20 @@ class TestMeasured:
         assert "3 of 4 blocks were barred by this framework" in found["stop"].words
         assert found["detect"].measured_s is None
         assert reacted(CUT, looks)["stop"].outcome is Outcome.SKIPPED  # nobody expected one
+
+    def test_signs_that_barred_blocks_cannot_give_are_undecided(self) -> None:
+        """No key and a low rate cannot come on where this framework took the key away; errors can, and did not."""
+        looks = [look(n, released=n not in DARK, barred=n in DARK) for n in range(1, 11)]
+        expected: dict[str, Any] = {"alert_within_s": 2.0, "detect_within_s": 2.0}
+        low = Alert(name="low", signal="key-rate", for_s=1.0)
+        found = reacted(CUT, looks, alert_of=low, alert="low", detect_by=("no-key",), **expected)
+        assert found["alert"].outcome is Outcome.INCONCLUSIVE
+        assert found["detect"].outcome is Outcome.INCONCLUSIVE
+        assert "3 blocks were barred by this framework" in found["alert"].words
+        wrong = Alert(name="wrong", signal="qber", for_s=1.0)
+        found = reacted(CUT, looks, alert_of=wrong, alert="wrong", detect_by=("qber",), **expected)
+        assert found["alert"].outcome is Outcome.FAIL
+        assert found["detect"].outcome is Outcome.FAIL
 
     def test_a_stop_is_counted_from_the_last_block_that_the_parties_would_have_gone_on_with(self) -> None:
         """The fourth was barred, the fifth and sixth they refused themselves: stopped at 4 s."""
