@@ -82,9 +82,10 @@ def hypergeometric_ratio(tests: float, errors: float, key: float, failure: float
     def likely(wrong: int) -> bool:
         return _tail(seen, wrong, sample, everything) > failure
 
-    low, high = seen, seen + rest
-    # from where as many would be expected as were seen, in steps that double, then by halves
-    expected, step = seen * everything / sample, 4.0 * math.sqrt(seen + 1.0) * everything / sample
+    # from where as many would be expected as were seen, in steps that double, then by halves; with fewer wrong ones than that
+    # no more than were seen is the likelier half of what could have been
+    expected, step = seen * everything // sample, 4.0 * math.sqrt(seen + 1.0) * everything / sample
+    low, high = expected, seen + rest
     while expected + step < high:
         middle = max(int(expected + step), low + 1)
         low, high, step = (middle, high, 2.0 * step) if likely(middle) else (low, middle - 1, math.inf)
@@ -97,8 +98,9 @@ def hypergeometric_ratio(tests: float, errors: float, key: float, failure: float
 def _tail(seen: int, wrong: int, sample: int, everything: int) -> float:
     """Chance of at most ``seen`` wrong ones in a sample: the last term, and those before it by their ratios to the next.
 
-    Where the chance is small the terms fall off well within eight standard deviations of a Poisson count; where it is not, more
-    of them would not make it small.
+    For as many wrong ones as would let expect ``seen``, or more: below, the last term is the smallest. Where the chance is
+    small the terms fall off well within eight standard deviations of a Poisson count; where it is not, more of them would not
+    make it small.
     """
     least = max(0, sample - (everything - wrong), seen - min(400 + int(8.0 * math.sqrt(seen)), _MOST_TERMS))
     if least > seen:
