@@ -99,9 +99,7 @@ class Acquisition:
             return
         self._take(now_ns, last=True)
         elapsed_ps = (now_ns - self._began_ns) * 1000
-        while self._done * self._playing.every_ps < elapsed_ps and (
-            self._done < self._playing.number or not self._playing.number
-        ):
+        while self._more(self._playing) and self._done * self._playing.every_ps < elapsed_ps:
             self._finish(now_ns)
         self._playing = None
 
@@ -117,7 +115,7 @@ class Acquisition:
         over = playing.whole_ps is not None and (now_ns - self._began_ns) * 1000 >= playing.whole_ps
         self._take(now_ns, last=over)
         certain_ps = (now_ns - self._began_ns - _CERTAIN_NS) * 1000
-        while (over and self._done < playing.number) or self._done * playing.every_ps + playing.width_ps <= certain_ps:
+        while self._more(playing) and (over or self._done * playing.every_ps + playing.width_ps <= certain_ps):
             self._finish(now_ns)
         if over:
             self._playing = None
@@ -143,6 +141,10 @@ class Acquisition:
         steps = np.floor(np.maximum(times_s, 0.0) * 1e12 / self.resolution_ps).astype(np.int64) * self.resolution_ps
         named = {f"INPU{number + 1}": steps[inputs == number] for number in range(CHANNELS)}
         return {name: np.empty(0, dtype=np.int64) if name in self.disabled else found for name, found in named.items()}
+
+    def _more(self, playing: Record) -> bool:
+        """Whether there are records that are not finished."""
+        return not playing.number or self._done < playing.number
 
     def _take(self, now_ns: int, *, last: bool) -> None:
         times_s, inputs = self._world.beside.recordings.take(self._device, now_ns, last=last)

@@ -338,6 +338,15 @@ def test_records_one_after_the_other(tc: Instrument) -> None:
     assert tc.link("status --id a:5557", 6 * SECOND)["acquisitions_count"] == 3 + 11  # type: ignore[index]
 
 
+def test_nothing_is_recorded_after_the_last_record(tc: Instrument) -> None:
+    """However long it is until somebody asks: one record of 1 ms is one, and its beginning is counted once."""
+    tc.link("start-stream --channel 2 --address a --stream-port 4242")
+    tc("RAW2:SEND ON;:HIST1:REF:LINK NONE;:HIST1:STOP:LINK REC;:HIST1:BCOU 1;FLUS;:REC:NUM 1;DUR 1000000000;PLAY")
+    assert tc("REC:STAG?", SECOND) == "IDLE"
+    assert tc.link("status --id a:5557", SECOND)["acquisitions_count"] == 1  # type: ignore[index]
+    assert tc("HIST1:DATA?", SECOND) == "[1]"
+
+
 def test_time_stamps_that_nobody_takes_are_errors(tc: Instrument) -> None:
     tc("RAW2:SEND ON;:REC:DUR 1000 GTB;PLAY")
     lost = int(tc("RAW2:ERRORS?", SECOND))
