@@ -5,6 +5,7 @@ Counting is an acquisition: it is asked for once, waited for on the bench's cloc
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,14 @@ class SFifteenLine:
 
     def __init__(self, settings: DeviceSettings, kind: str, transport: Transport | None, *, streams: bool = False) -> None:
         self.name, self._settings, self._kind = settings.name, settings, kind
-        marker = Marker(b"abort;*idn?\r\n" if streams else b"*idn?\r\n", _LINE, lambda reply: kind.encode() in reply)
+        who = re.compile(re.escape(kind.encode()) + rb"[ -~]*\r\n")
+        marker = Marker(
+            b"abort;*idn?\r\n" if streams else b"*idn?\r\n",
+            _LINE,
+            lambda reply: kind.encode() in reply,
+            # the rest of a stream may come before it
+            plain=(lambda answer: who.fullmatch(answer) is not None) if streams else None,
+        )
         self.transport = transport or over_raw(
             settings.name,
             settings.resource,

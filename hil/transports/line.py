@@ -9,6 +9,8 @@ from hil.errors import DeviceTimeoutError, ReplyError
 from hil.transports.taping import TapedPort
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hil.transports.port import Port
 
 __all__ = ["Line"]
@@ -35,10 +37,20 @@ class Line:
         """Forget what arrived."""
         self._buffer.clear()
 
-    def send(self, data: bytes, timeout_s: float | None = None, *, repeatable: bool = False) -> None:
-        """Write all of ``data``; nothing is added to it. ``repeatable``: saying it again does no harm, which a tape notes."""
+    def send(
+        self,
+        data: bytes,
+        timeout_s: float | None = None,
+        *,
+        repeatable: bool = False,
+        plain: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        """Write all of ``data``; nothing is added to it.
+
+        For a tape: ``repeatable``, saying it again does no harm; ``plain``, as in :class:`~hil.transports.taping.TapedPort`.
+        """
         if isinstance(self.port, TapedPort):
-            self.port.repeatable = repeatable
+            self.port.repeatable, self.port.plain = repeatable, plain
         self.port.send(data, timeout_s or self.timeout_s)
 
     def gather(self) -> None:

@@ -30,11 +30,15 @@ _REPLIES_PER_MARKER = 8
 
 @dataclass(frozen=True)
 class Marker:
-    """A harmless query, and how to know its reply (given without its terminator)."""
+    """A harmless query, and how to know its reply (given without its terminator).
+
+    ``plain``: where key material may come before that reply, tells whether all that came may get on a tape.
+    """
 
     request: bytes
     reply: Reply[bytes]
     recognises: Callable[[bytes], bool]
+    plain: Callable[[bytes], bool] | None = None
 
 
 def resynchronise(line: Line, markers: tuple[Marker, ...], *, reopen: bool, rounds: int = 2) -> None:
@@ -57,7 +61,7 @@ def resynchronise(line: Line, markers: tuple[Marker, ...], *, reopen: bool, roun
 
 
 def _in_step_by(line: Line, marker: Marker) -> bool:
-    line.send(marker.request, repeatable=True)
+    line.send(marker.request, repeatable=True, plain=marker.plain)
     for _ in range(_REPLIES_PER_MARKER):
         try:
             reply = marker.reply.read(line, None)

@@ -213,6 +213,7 @@ class RecordingPort(TapedPort):
         self._stream = stream
         self._number = number
         self._sent: tuple[int, float, bytes, bool] | None = None
+        self._plain: Callable[[bytes], bool] | None = None
         self._parts: list[bytearray | None] = []
         self._ends: tuple[bytes, bytes] = (b"", b"")
         self._opened_s = 0.0
@@ -254,7 +255,7 @@ class RecordingPort(TapedPort):
         self.finish()
         recorder = self._stream.recorder
         self._sent = (recorder.number(), recorder.now_s(), bytes(data), self.repeatable)
-        self.repeatable = False
+        self._plain, self.plain, self.repeatable = self.plain, None, False
         try:
             self._port.send(data, timeout_s)
         except DeviceUnreachableError:
@@ -288,9 +289,10 @@ class RecordingPort(TapedPort):
             return
         (n, t_s, sent, repeatable), parts = self._sent, self._parts
         self._sent, self._parts = None, []
-        if any(map(sent.startswith, self.secret)):
-            received = sum(len(part) for part in parts if part is not None)
-            self._stream.add(Redacted(n=n, t_s=t_s, port=self._number, sent=len(sent), received=received))
+        came = [part for part in parts if part is not None]
+        soiled = self._plain is not None and bool(came) and not self._plain(b"".join(came))
+        if soiled or any(map(sent.startswith, self.secret)):
+            self._stream.add(Redacted(n=n, t_s=t_s, port=self._number, sent=len(sent), received=sum(map(len, came))))
             return
         ending = _ENDING.search(sent)
         self._ends = (ending[0] if ending else b"", self.terminator)
@@ -311,7 +313,7 @@ class RecordingPort(TapedPort):
         n, t_s = recorder.number(), recorder.now_s()
         data = bytes(self._pushed[:count])
         del self._pushed[:count]
-        if b"" in self.secret:
+        if self.secret:  # nobody knows what it answers
             self._stream.add(Redacted(n=n, t_s=t_s, port=self._number, received=count))
             return
         after_s = round(t_s - self._opened_s, 9)

@@ -23,6 +23,8 @@ class TapedPort:
 
     repeatable = False
     """Whether what is sent next may be repeated without harm."""
+    plain: Callable[[bytes], bool] | None = None
+    """Tells an answer to what is sent next that may get on a tape from one that may not; None: by the request alone."""
     terminator = b""
     """What the reply that is read ends with; empty where it is counted."""
 
