@@ -7,6 +7,7 @@ a line ``time,c1,c2,...`` in every measurement period. As in the maker's QCoDeS 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ _SHORTEST_GATE_S, _LONGEST_GATE_S = 0.01, 100.0
 _MOST_ANSWERS = 64
 _NO_DATE_S = 1e9
 """Before September 2001."""
+_NO_DATE_YET_S = 1e11
+"""After the year 5000."""
 _PERIODS = 2
 """The first line of a connection may have begun before it."""
 
@@ -77,8 +80,8 @@ class SingleQuantumWebSq:
     def time_of_day(self) -> TimeOfDay:
         """The time that the next line of counts bears; MissingCapabilityError where that is no date."""
         with self._control.lock:
-            unix_s, _ = self._next_line(float(self._label("InptMeasurementPeriod")) / 1e3, 1)
-        if unix_s < _NO_DATE_S:
+            unix_s, _ = self._next_line(self._period_s(), 1)
+        if not _NO_DATE_S <= unix_s < _NO_DATE_YET_S:
             raise MissingCapabilityError(f"{self.name}: its lines of counts bear {unix_s:g} s, which is no date")
         return TimeOfDay(datetime.fromtimestamp(unix_s, UTC), 1e-3)
 
@@ -104,10 +107,18 @@ class SingleQuantumWebSq:
         finally:
             self._counts.close()
         fields = lines[-1].split(",")
-        try:
-            return float(fields[0]), int(fields[1])
-        except (IndexError, ValueError):
-            raise ReplyError(self.name, f"expected time and counts, got {lines[-1][:60]!r}") from None
+        with suppress(IndexError, ValueError):
+            time_s, counts = float(fields[0]), fields[1].strip()
+            if counts.isdecimal():
+                return time_s, int(counts)
+        raise ReplyError(self.name, f"expected time and counts, got {lines[-1][:60]!r}")
+
+    def _period_s(self) -> float:
+        told = self._label("InptMeasurementPeriod")
+        with suppress(TypeError, ValueError):
+            if 0.0 < (period_s := float(told) / 1e3) <= _LONGEST_GATE_S:
+                return period_s
+        raise ReplyError(self.name, f"expected a measurement period in ms, got {str(told)[:60]!r}")
 
     def _require_a_detector(self) -> None:
         if not int(self._label("NumberOfDetectors")):

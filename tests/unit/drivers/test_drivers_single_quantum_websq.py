@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hil.drivers.single_quantum_websq import SingleQuantumWebSq
-from hil.errors import InstrumentError, ReplyError, UsageError
+from hil.errors import InstrumentError, MissingCapabilityError, ReplyError, UsageError
 
 ALL = b'{"request": "labelProps", "value": "None"}{"request": "NumberOfDetectors"}'
 
@@ -79,6 +79,26 @@ def test_a_line_without_counts_is_found(opened):
     period = commanded("SetMeasurementPeriod", "InptMeasurementPeriod", 200.0)
     with pytest.raises(ReplyError, match="expected time and counts"):
         opened(period, [("<", b"1.0,1\n1.2\n")]).counts(0.2)
+
+
+@pytest.mark.parametrize("line", [b"2,-3\n", b"2,1_0\n", b"x,3\n"])
+def test_counts_that_are_none_are_found(opened, line):
+    period = commanded("SetMeasurementPeriod", "InptMeasurementPeriod", 200.0)
+    with pytest.raises(ReplyError, match="expected time and counts"):
+        opened(period, [("<", b"1.0,1\n" + line)]).counts(0.2)
+
+
+@pytest.mark.parametrize("time", [b"0.2", b"1700000000000", b"nan", b"inf", b"-1e300"])
+def test_a_time_that_is_no_date_is_none(opened, time):
+    """Seconds since power-up, milliseconds since 1970, and what is no time at all."""
+    with pytest.raises(MissingCapabilityError, match="no date"):
+        opened(labels(InptMeasurementPeriod=200.0), [("<", time + b",1\n")]).time_of_day()
+
+
+@pytest.mark.parametrize("period", ["n/a", None, [200.0], float("nan"), -1.0])
+def test_a_period_that_is_none_is_found(opened, period):
+    with pytest.raises(ReplyError, match="measurement period"):
+        opened(labels(InptMeasurementPeriod=period)).time_of_day()
 
 
 def test_a_driver_without_detectors_is_refused_at_opening(script, settings):
