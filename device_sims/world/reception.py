@@ -336,6 +336,8 @@ class Receiver:
         tables = photon_tables(
             self.source, self._intensities(state, parameters, optics), min(transmittance, 1.0), min(own, 1.0)
         )
+        if tables.most <= 0.0:  # no more than a float tells from no light
+            return self._coherent((0.0,) * len(self.source.intensities), 0.0, relative[0], errors[0])
         late = (relative[0], relative[-1])
         found = [[self._routes(efficiency, errors[resent]) for efficiency in late] for resent in (0, 1)]
         straight, tilt = (np.array([[pair[part] for pair in row] for row in found]) for part in (0, 1))

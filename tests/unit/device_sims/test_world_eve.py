@@ -286,3 +286,30 @@ def test_counters_between_blocks_know_her_too() -> None:
 def test_parameters_are_named_where_one_is_wrong() -> None:
     with pytest.raises(UsageError, match="intercept_fraction"):
         lit().inject("metro", "interception", 1.0, 0)
+
+
+@pytest.mark.parametrize(
+    "injected",
+    [
+        {"intercept_fraction": 1.0, "excess_loss_db": 200.0},
+        {"splitting_fraction": 1.0, "excess_loss_db": 200.0},
+        {"time_shift_s": 5e-9},
+    ],
+    ids=["intercepted behind a cut", "split behind a cut", "shifted out of every window"],
+)
+def test_an_attack_on_light_that_does_not_arrive_leaves_dark_counts(injected: dict[str, float]) -> None:
+    """Fewer photons than a float tells from none: the clicks of a dark bench, in the counters and one by one."""
+    counts = []
+    for dark in (False, True):
+        world = World(load("metro-25km"), 5)
+        world.set_biased("bob", 0, biased=True)
+        if not dark:
+            world.set_emitting("alice", 0, emitting=True)
+            for parameter, value in injected.items():
+                world.inject("metro", parameter, value, 0)
+        counts.append((sum(world.counters("bob", SECOND).counts), block(world, SECOND, SECOND)[0].size))
+    (counted, sampled), (dark_counted, dark_sampled) = counts
+    assert dark_counted > 100
+    assert dark_sampled > 100
+    assert abs(counted - dark_counted) < 5.0 * sqrt(counted + dark_counted)
+    assert abs(sampled - dark_sampled) < 5.0 * sqrt(sampled + dark_sampled)
