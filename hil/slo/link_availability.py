@@ -41,7 +41,7 @@ def _find(window: Availability, objective: Objective) -> Finding:
         said = "no slice observed"
     else:
         said = f"up in {slices}: {percent(interval.estimate, 5)} ({spread(interval, lambda x: percent(x, 5))})"
-    reason = f"{said}; {_ending(outcome, window, interval, limit)}"
+    reason = f"{said}; {_ending(outcome, window, interval, objective)}"
     return Finding(window.subject, outcome, reason, window.simulated, interval)
 
 
@@ -57,12 +57,15 @@ def _bounds(window: Availability, objective: Objective, limit: float) -> Interva
     return replace(down, estimate=1.0 - down.estimate, low=low, high=high, events=window.good)
 
 
-def _ending(outcome: Outcome, window: Availability, interval: Interval, limit: float) -> str:
+def _ending(outcome: Outcome, window: Availability, interval: Interval, objective: Objective) -> str:
+    limit = required_limit(objective)
     target = percent(limit, 5)
     if outcome is Outcome.PASS:
         return f"at least {target}"
     if outcome is Outcome.FAIL:
         return f"below the required {target}"
+    if objective.rule != "fixed":  # how many it takes depends on how outages last: no number is better than one look's
+        return f"undecided against {target}: watch longer, as outages that last are allowed for"
     if window.good == window.total:
         needed = trials_without_failure(1.0 - limit, interval.confidence)
         return f"showing {target} takes {needed:,} good slices without a bad one, {duration(needed * window.slice_s)}"

@@ -57,6 +57,16 @@ def test_availability_says_how_long_it_takes() -> None:
         AVAILABILITY.judge(Availability("metro", 60.0, 1, 1, simulated=True), Objective("x", 1.0, "ratio"))
 
 
+@pytest.mark.parametrize("good", [60, 59])
+def test_of_many_looks_no_number_is_said_that_was_passed_already(good: int) -> None:
+    """2,995 slices without a bad one would do at one look (ln 20 / 0.001); there are 6,000 here, and still no answer."""
+    looks = ((good, 60), *(((60, 60),) * 99))
+    watched = Availability("metro", 60.0, sum(up for up, _ in looks), 6_000, simulated=True, looks=looks)
+    (found,) = AVAILABILITY.judge(watched, Objective("link_availability", 0.999, "ratio", rule="sequential"))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.endswith("undecided against 99.9 %: watch longer, as outages that last are allowed for")
+
+
 @pytest.mark.parametrize(("spec", "limit_s"), [(INGESTION, 1.0), (ROUND_TRIP, 0.1)])
 def test_latency_outcomes(spec: IndicatorSpec, limit_s: float) -> None:
     """59 fast ones pass, 58 do not, slow ones fail; both are measured on the process's own clock."""
