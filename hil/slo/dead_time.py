@@ -34,19 +34,19 @@ def _find(clicks: InterClickGaps, objective: Objective) -> Finding:
     else:
         said = f"dead time {duration(interval.estimate)} ({spread(interval, duration)}) from {count(interval.n)} gaps"
     against = f"declared {duration(declared_s)}, tolerance {duration(tolerance_s)}"
-    reason = f"{said}; {against}{_ending(outcome, clicks, interval, tolerance_s)}"
+    reason = f"{said}; {against}{_ending(outcome, clicks, interval, tolerance_s, objective)}"
     furthest_s = max(abs(interval.low - declared_s), abs(interval.high - declared_s))
     margin = tolerance_s - objective.guard_band * declared_s - furthest_s
     return Finding(clicks.detector, outcome, reason, clicks.simulated, interval, limit=declared_s, unit="s", margin=margin)
 
 
-def _ending(outcome: Outcome, clicks: InterClickGaps, interval: Interval, tolerance_s: float) -> str:
+def _ending(outcome: Outcome, clicks: InterClickGaps, interval: Interval, tolerance_s: float, objective: Objective) -> str:
     if outcome is Outcome.PASS:
         return ""
     if outcome is Outcome.FAIL:
         side = "longer" if interval.estimate > clicks.declared_dead_time_s else "shorter"
         return f": {side} than declared"
-    if interval.n < 2:
+    if interval.n < 2 or objective.rule != "fixed":  # which looks at doublings only
         return ": undecided, count longer"
     excess_s = max(float(clicks.gaps.mean()) * clicks.tick_s - interval.high, 0.0)
     needed = gaps_to_resolve(excess_s, tolerance_s / 2.0, interval.confidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -153,3 +154,11 @@ def test_dead_time_of_too_few_gaps() -> None:
     (one,) = DEAD.judge(_gaps(50, gaps=1), DEAD_TOLERANCE)
     assert (one.outcome, one.estimate) == (Outcome.INCONCLUSIVE, None)
     assert "1 gap between clicks" in one.reason
+
+
+@pytest.mark.parametrize("gaps", [10, 63])
+def test_looks_at_doublings_promise_no_number_of_gaps(gaps: int) -> None:
+    """The first of many looks is at 64 gaps, whatever their edge."""
+    (few,) = DEAD.judge(_gaps(50, gaps=gaps), replace(DEAD_TOLERANCE, rule="sequential"))
+    assert few.outcome is Outcome.INCONCLUSIVE
+    assert few.reason.endswith(": undecided, count longer")
