@@ -188,12 +188,12 @@ class Chaos:
         """See that the fault may be injected, and leave its undos with the guardian, before anything moves."""
         way = fault.way(fault.undos)
         admit(self.link, fault.fault, (undo.device for undo in fault.undos), way, cooled=True)
+        if all(other.target.endswith(SUFFIX) for other in self._active):  # else it stands as before the first of those
+            self._steady = self._steadily.end(settled=True) if fault.of_hardware else None
         self._testbed.chaos_limits.begin({leg.device for leg in way})
         self._watch.start()
         if self._plan is not None:
             self._plan.add(fault, way, self.clock.now_ns() / _NS_PER_S)
-        if all(other.target.endswith(SUFFIX) for other in self._active):  # else it stands as before the first of those
-            self._steady = self._steadily.end(settled=True) if fault.of_hardware else None
         self.hold_again(fault)
         self._active.append(fault)
 

@@ -12,12 +12,14 @@ from hil.errors import (
     BenchFileError,
     ChaosAbortedError,
     ChaosLimitError,
+    DeviceTimeoutError,
     EnvelopeError,
     FaultWithoutEvidenceError,
     MissingCapabilityError,
 )
 from hil.testbed.injection.chaos import Chaos
 from hil.testbed.injection.chaos_limits import ChaosLimits
+from hil.testbed.injection.steady_look import SteadyLook
 from hil.testbed.injection.trajectory import Leg
 from hil.testbed.testbed import Testbed
 from hil.units import parse
@@ -64,6 +66,22 @@ def chaos(limited: Testbed, request: pytest.FixtureRequest, notes: list[Any]) ->
     link: Any = limited.link("metro")
     yield Chaos(limited, link)
     limited.end()
+
+
+def test_a_look_that_fails_uses_up_no_fault(chaos: Chaos, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power meter that times out while the steady state is looked at: nothing was moved, so nothing counts against limits."""
+
+    def fails(*_args: object, **_named: object) -> None:
+        raise DeviceTimeoutError("tap", "no answer")
+
+    monkeypatch.setattr(Chaos, "_of_hardware", lambda *_: True)
+    monkeypatch.setattr(SteadyLook, "end", fails)
+    for _ in range(4):
+        with pytest.raises(DeviceTimeoutError):
+            chaos.fiber_cut().__enter__()
+    monkeypatch.undo()
+    with chaos.fiber_cut() as cut:
+        assert cut.state == "in"
 
 
 class TestSlew:
