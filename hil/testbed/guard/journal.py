@@ -171,7 +171,11 @@ class Journal:
         self._file.append(msgspec.json.encode({"owed": self.owed[owed.key]}))
 
     def _read(self) -> None:
-        self.owner, self.held, self.owed = _parsed(self._file.read())
+        text = self._file.read()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):  # a line that was cut short would take the next one with it
+            self._file.shorten(whole)
+        self.owner, self.held, self.owed = _parsed(text)
 
 
 def journals_of(folder: Path, addresses: Iterable[str]) -> list[Path]:

@@ -66,7 +66,11 @@ class SharedFile:
 
     def clear(self) -> None:
         """Nothing is left in it."""
-        self._file.truncate(0)
+        self.shorten(0)
+
+    def shorten(self, size: int) -> None:
+        """So many bytes of it are left."""
+        self._file.truncate(size)
         os.fsync(self._file.fileno())
 
     def close(self) -> None:

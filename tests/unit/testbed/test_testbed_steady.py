@@ -102,6 +102,28 @@ def test_a_look_that_is_owed_outlives_its_run_and_the_next(tmp_path: Path) -> No
     assert journal.path.read_bytes() == b""
 
 
+def test_a_line_cut_short_spoils_none_after_it(tmp_path: Path) -> None:
+    """A crash in the middle of a line, twice: what the next owner writes, and what is owed, stands on lines of its own."""
+    journal = begun(tmp_path)
+    journal.hold(1, "fiber_cut on switch", [Undo("switch", "channel", 1)], BEFORE)
+    journal.close()
+    with journal.path.open("ab") as file:
+        file.write(b'{"hold":2,"fault":"thermal_dri')
+    healed = Journal.take(tmp_path, ADDRESSES, SystemClock(), 0.0)
+    healed.finish()
+    healed.close()
+    assert [one.steady for _, one in owing(tmp_path, ADDRESSES.values())] == [BEFORE]
+    with journal.path.open("ab") as file:
+        file.write(b'{"settl')
+    next_one = Journal.take(tmp_path, ADDRESSES, SystemClock(), 0.0)
+    next_one.begin("lab", "run 8", ADDRESSES, {"bench": {"name": "lab"}})
+    next_one.close()
+    last = Journal.take(tmp_path, ADDRESSES, SystemClock(), 0.0)
+    assert last.owner is not None
+    assert (last.owner.run, last.held, len(last.owed)) == ("run 8", {}, 1)
+    last.close()
+
+
 def test_nothing_is_owed_where_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
     """A dark link without meters, and a fault that nobody looked before."""
     journal = begun(tmp_path)
