@@ -59,10 +59,17 @@ class SharedFile:
         self._file.write(text.ljust(before))
 
     def append(self, line: bytes) -> None:
-        """A line at its end, and wait until the disk has it."""
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(line + b"\n")
-        os.fsync(self._file.fileno())
+        """A line at its end, and wait until the disk has it; OSError, and nothing of it is there, where it does not fit."""
+        size = self._file.seek(0, os.SEEK_END)
+        left = memoryview(line + b"\n")
+        try:
+            while left:  # a disk that gets full takes a part, and refuses the rest
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(size)
+            raise
 
     def clear(self) -> None:
         """Nothing is left in it."""

@@ -61,6 +61,26 @@ def test_each_line_is_on_the_disk_before_it_is_confirmed(tmp_path: Path, monkeyp
     assert before < sizes[0] < sizes[1] == journal.path.stat().st_size
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no limit there")
+def test_a_line_that_the_disk_takes_in_part_is_not_confirmed(tmp_path: Path) -> None:
+    """A full disk takes the beginning of a line and says so by its length alone; what comes later stands by itself."""
+    import resource
+
+    journal = begun(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal.path.stat().st_size + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            journal.hold(1, "fiber_cut on switch", CUT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    journal.hold(2, "fiber_cut on switch", CUT)
+    journal.close()
+    again = Journal.take(tmp_path, ADDRESSES, SystemClock(), 0.0)
+    assert list(again.held) == [2]
+    again.close()
+
+
 def test_a_line_cut_short_was_never_confirmed(tmp_path: Path) -> None:
     """At every length of the last line: what came before it counts, and it does not."""
     journal = begun(tmp_path)
