@@ -80,6 +80,12 @@ class Session:
         if "beat" in words:
             self._alive_s = time.monotonic() - float(words["beat"])
             return None
+        try:
+            return self._carry_out(words)
+        except OSError as error:  # a full disk, say: what is not on it is not confirmed
+            return {"error": f"its journal cannot be written: {error}"}
+
+    def _carry_out(self, words: dict[str, Any]) -> dict[str, Any]:
         if "release" in words:
             self._journal.release(words["release"], seen=words["seen"])
             return {"owed": self.owed}
@@ -114,10 +120,7 @@ class Session:
         steady = msgspec.convert(words["steady"], Steady | None)
         if strangers := [undo.device for undo in undos if undo.device not in self._ward]:
             return {"error": f"it does not guard {strangers[0]}"}
-        try:
-            self._journal.hold(words["hold"], words["fault"], undos, steady)
-        except OSError as error:  # a full disk, say: what is not on it is not confirmed
-            return {"error": f"its journal cannot be written: {error}"}
+        self._journal.hold(words["hold"], words["fault"], undos, steady)
         return {}
 
     # --- its end ------------------------------------------------------------------------------------------------------

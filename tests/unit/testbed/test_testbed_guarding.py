@@ -12,6 +12,7 @@ from hil.bench import load
 from hil.testbed.guard import guarding, quarantine
 from hil.testbed.guard.guarding import Session
 from hil.testbed.guard.journal import Journal
+from hil.testbed.guard.shared_file import SharedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,21 @@ def test_what_is_not_on_the_disk_is_not_confirmed(session: Session, monkeypatch:
         assert "No space left" in (session.obey(hold()) or {})["error"]
     assert session.obey(hold()) == {}
     session.obey({"release": 1, "seen": True})
+    session.leave()
+
+
+def test_a_full_disk_does_not_end_the_guardian(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that cannot be written down is refused in words: what else it holds is guarded on."""
+    session.obey(hold(1))
+    session.obey(hold(2))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedFile, "append", full)
+        assert "No space left" in (session.obey({"release": 1, "seen": True}) or {})["error"]
+    assert session.obey({"release": 2, "seen": True}) == {"owed": []}
     session.leave()
 
 
