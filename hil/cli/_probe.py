@@ -42,7 +42,8 @@ class Probe:
     """What one device answered; ``latency_ms`` is the median time of a question for its identity, ``trouble`` empty if none.
 
     ``errors``: what its error queue held when it was opened. ``clock_skew_ppm``: how much faster its clock runs than ours,
-    over a second, as well as its latency allows. ``calibration``: each with its due date.
+    over a second, to ``clock_skew_uncertainty_ppm``, half of how long the two answers took. ``calibration``: each with its
+    due date.
     ``clock_offset_s``: by how much its date and time are ahead of ours, to ``clock_uncertainty_s``; None where it tells none.
     ``permissions``: what the system forbids us.
     """
@@ -59,6 +60,7 @@ class Probe:
     latency_ms: float | None = None
     errors: tuple[str, ...] = ()
     clock_skew_ppm: float | None = None
+    clock_skew_uncertainty_ppm: float | None = None
     clock_offset_s: float | None = None
     clock_uncertainty_s: float | None = None
     clock_wrong: bool = False
@@ -121,7 +123,7 @@ def _instrument(about: dict[str, Any], declared: Device, address: Address, clock
         found: dict[str, Any] = {"identity": str(identity), "firmware": identity.firmware}
         found["latency_ms"] = round(median(times_ms), 3)
         found["errors"] = tuple(told)
-        found["clock_skew_ppm"] = _clock_skew_ppm(device, clock)
+        found |= _clock_skew(device, clock)
         found |= _clock(offset_of(device, host))
         try:
             check_identity(name, identity, declared.firmware, declared.serial)
@@ -152,13 +154,19 @@ def _heard(logger: str) -> Iterator[list[str]]:
         logging.getLogger(logger).removeHandler(ear)
 
 
-def _clock_skew_ppm(device: Any, clock: Clock) -> float | None:
+def _clock_skew(device: Any, clock: Clock) -> dict[str, float]:
     if not hasattr(device, "device_time_ns"):
-        return None
-    first_ns, began_ns = device.device_time_ns(), clock.now_ns()
+        return {}
+    asked_ns, first_ns, told_ns = clock.now_ns(), device.device_time_ns(), clock.now_ns()
     clock.sleep(1.0)
-    last_ns, ended_ns = device.device_time_ns(), clock.now_ns()
-    return float(round(1e6 * ((last_ns - first_ns) / (ended_ns - began_ns) - 1.0), 3))
+    asked_again_ns, last_ns, told_again_ns = clock.now_ns(), device.device_time_ns(), clock.now_ns()
+    # each answer is of some moment between question and reply
+    between_ns = (asked_again_ns + told_again_ns - asked_ns - told_ns) / 2.0
+    slack_ns = (told_ns - asked_ns + told_again_ns - asked_again_ns) / 2.0
+    return {
+        "clock_skew_ppm": round(1e6 * ((last_ns - first_ns) / between_ns - 1.0), 3),
+        "clock_skew_uncertainty_ppm": round(1e6 * slack_ns / between_ns, 3),
+    }
 
 
 def _clock(found: ClockOffset | None) -> dict[str, Any]:

@@ -162,7 +162,8 @@ def _print(versions: dict[str, str], probes: Sequence[Probe], guard: str) -> Non
             print(f"\n{probe.trouble}")
         notes = [f"error queue: {text}" for text in probe.errors] + [text for text in (probe.permissions,) if text]
         notes += [f"calibration: {probe.calibration}"] if probe.calibration else []
-        notes += [f"clock rate: {probe.clock_skew_ppm:+g} ppm against ours"] if probe.clock_skew_ppm is not None else []
+        if probe.clock_skew_ppm is not None:
+            notes.append(f"clock rate: {probe.clock_skew_ppm:+g} ppm against ours, ± {probe.clock_skew_uncertainty_ppm:g} ppm")
         notes += [_CLOCK_WRONG.format(_clock(probe))] if probe.clock_wrong else []
         for note in notes:
             print(f"{probe.device}: {note}")

@@ -92,7 +92,7 @@ def _plain(value: float) -> str:
 SPEC = IndicatorSpec(
     name="chsh",
     title="CHSH value S",
-    unit="ratio",
+    unit="",
     default_limit=2.0,
     direction="above",
     time_base="bench",

@@ -70,7 +70,21 @@ def test_what_it_says_of_a_device(odd: _probe.Probe) -> None:
     assert odd.errors == ("voa: errors from before we came: -222",)
     assert odd.latency_ms == pytest.approx(3.0)
     assert odd.clock_skew_ppm == pytest.approx(FAST_PPM, abs=0.01)
+    assert odd.clock_skew_uncertainty_ppm == 0.0  # in virtual time a question takes none
     assert odd.firmware == "1.2"
+
+
+def test_a_clock_rate_is_known_as_well_as_the_answers_are_quick() -> None:
+    """Two answers that take 20 ms each say a rate to 20 ms in 1.02 s: 19,608 ppm, whatever the middle says."""
+    now_ns = [0]
+
+    def tell() -> int:
+        now_ns[0] += 20_000_000
+        return now_ns[0] - 10_000_000
+
+    clock = SimpleNamespace(now_ns=lambda: now_ns[0], sleep=lambda s: now_ns.__setitem__(0, now_ns[0] + round(1e9 * s)))
+    found = _probe._clock_skew(SimpleNamespace(device_time_ns=tell), clock)  # type: ignore[arg-type]
+    assert found == {"clock_skew_ppm": 0.0, "clock_skew_uncertainty_ppm": pytest.approx(19_607.843)}
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -14,7 +14,7 @@ from hil.ports.run import BellCounts, LinkRun
 from hil.slo.chsh import SPEC
 from hil.verdict import Outcome
 
-OBJECTIVE = Objective("chsh", 2.0, "ratio")
+OBJECTIVE = Objective("chsh", 2.0, "")
 SIGNS = (1, -1, 1, 1)
 
 
