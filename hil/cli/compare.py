@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hil import units
 from hil.cli._together import Together
 from hil.errors import UsageError
-from hil.verdict import exit_code, merge
+from hil.verdict import Outcome, exit_code, merge
 
 if TYPE_CHECKING:
     import argparse
@@ -46,19 +46,20 @@ def execute(arguments: argparse.Namespace) -> int:
 
     old, new = read_record(arguments.old), read_record(arguments.new)
     found: list[tuple[Verdict, VerdictEntry, VerdictEntry]] = []
-    alone: list[str] = []
+    alone: dict[str, bool] = {}
     for spec, margin in _margins(arguments.margin):
         pairs, lone = _pairs(old, new, spec)
-        alone += lone
+        alone |= lone
         found += [(compare(spec, ours, theirs, margin), ours, theirs) for theirs, ours in pairs]
     for verdict, ours, _ in found:
         place = f" ({ours.case.rpartition('::')[2]})" if ours.case else ""
         print(f"{verdict.outcome.value:<12}  {verdict.indicator} of {verdict.subject}{place}: {verdict.reason}")
-    outcomes = [verdict.outcome for verdict, _, _ in found]
+    # what the old run showed and the new one does not may have become worse
+    outcomes = [verdict.outcome for verdict, _, _ in found] + [Outcome.INCONCLUSIVE for lost in alone.values() if lost]
     print(f"\n{merge(outcomes).value}: {new.run_id} against {old.run_id}, {len(found)} compared")
     print("\n".join(dict.fromkeys(verdict.rule for verdict, _, _ in found)))
-    for each in alone:
-        print(f"not compared: {each}")
+    for each, lost in alone.items():
+        print(f"not compared{', which leaves it open' if lost else ''}: {each}")
     if arguments.output:
         told = [{"comparison": verdict, "new": ours, "old": theirs} for verdict, ours, theirs in found]
         content = {"old": old.run_id, "new": new.run_id, "comparisons": told}
@@ -90,15 +91,15 @@ def _margin(text: str) -> tuple[IndicatorSpec, float]:
     return spec, margin
 
 
-def _pairs(old: Record, new: Record, spec: IndicatorSpec) -> tuple[list[tuple[VerdictEntry, VerdictEntry]], list[str]]:
-    """Verdicts of both runs on the same subject in the same test, old and new; and, in words, those without a partner."""
+def _pairs(old: Record, new: Record, spec: IndicatorSpec) -> tuple[list[tuple[VerdictEntry, VerdictEntry]], dict[str, bool]]:
+    """Verdicts of both runs on the same subject in the same test, old and new; those without a partner, and if the new run lost it."""
     theirs, ours = ({(one.case, one.subject): one for one in run.verdicts if one.indicator == spec.name} for run in (old, new))
-    alone = [
-        f"{spec.name} of {subject} in {case or 'no test'}: only in {run.run_id}"
+    alone = {
+        f"{spec.name} of {subject} in {case or 'no test'}: only in {run.run_id}": run is old
         for run, mine, other in ((old, theirs, ours), (new, ours, theirs))
         for case, subject in mine
         if (case, subject) not in other
-    ]
+    }
     both = [key for key in ours if key in theirs]
     if not both:
         told = "".join(f"\n  {each}" for each in alone) or f": neither has a verdict of {spec.name}"

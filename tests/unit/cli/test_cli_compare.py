@@ -99,3 +99,8 @@ def test_what_has_no_partner_is_named(tmp_path: Path, old: str, capsys: pytest.C
     finish(folder, RunHeader(bench="metro-25km", simulated=True, seed=1, started=0.0, finished=1.0))
     assert main(["compare", old, other, "--margin", "qber=0.002"]) == 0
     assert "not compared: qber of north in smoke.test_link::test_qber[metro]: only in other" in capsys.readouterr().out
+    # the other way round the new run lost what the old one showed: that it is no worse is not shown
+    assert main(["compare", other, old, "--margin", "qber=0.002"]) == 11
+    said = capsys.readouterr().out
+    assert "not compared, which leaves it open: qber of north in smoke.test_link::test_qber[metro]: only in other" in said
+    assert "INCONCLUSIVE: old against other, 1 compared" in said
