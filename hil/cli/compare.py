@@ -92,7 +92,7 @@ def _margin(text: str) -> tuple[IndicatorSpec, float]:
 
 
 def _pairs(old: Record, new: Record, spec: IndicatorSpec) -> tuple[list[tuple[VerdictEntry, VerdictEntry]], dict[str, bool]]:
-    """Verdicts of both runs on the same subject in the same test, old and new; those without a partner, and if the new run lost it."""
+    """Verdicts of both runs on the same subject in the same test, old and new; and those alone, and if the new run lost it."""
     theirs, ours = ({(one.case, one.subject): one for one in run.verdicts if one.indicator == spec.name} for run in (old, new))
     alone = {
         f"{spec.name} of {subject} in {case or 'no test'}: only in {run.run_id}": run is old
