@@ -230,7 +230,7 @@ class TapeMismatchError(DeviceError):
         super().__init__(
             device,
             f"exchange {position} of its tape ({section}): expected {wanted}, sent {sent!r}. If the change is meant, record the"
-            " tape again; if only the order or number of questions differs, replay with --hil-tape-mode=keyed",
+            " tape again; if only the order or number of questions differs, --hil-tape-mode=keyed replays it all the same",
         )
 
 

@@ -39,7 +39,8 @@ def _read(bench: FaultBench, target: str, _settings: DarkCountSpike) -> Readings
 
 def _shown(bench: FaultBench, target: str, settings: DarkCountSpike, before: Span, during: Span) -> Finding:
     change, due = _compared(bench, target, settings, quiet=before, noisy=during)
-    return Finding(change.accordingly, f"{change.words(due)} than before")
+    advice = "" if change.accordingly else "; clicks of light may hide it: link.transmitter.set_emitting(emitting=False) first"
+    return Finding(change.accordingly, f"{change.words(due)} than before{advice}")
 
 
 def _healed(bench: FaultBench, target: str, settings: DarkCountSpike, during: Span, after: Span) -> Finding:
