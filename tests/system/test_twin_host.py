@@ -11,7 +11,7 @@ import sys
 import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,12 +145,19 @@ class TestLeavesNothing:
         assert set(threading.enumerate()) == threads
 
 
+def _free_ports() -> tuple[int, int]:
+    """Two that nobody has, below those that the system gives away: such a one another test may take at once."""
+    for port in range(15_000 + os.getpid() % 8_000, 30_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):
+            return port, port + 1
+    raise AssertionError("no free port below 30000")
+
+
 class TestStarting:
     """What is served, where, and what cannot be."""
 
     def test_ports_can_be_given(self, serve) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-            control, data = one.getsockname()[1], other.getsockname()[1]
+        control, data = _free_ports()
         at = serve(ports={"alice": control, "alice.data": data}).addresses["alice"]
         assert at.resource == f"TCPIP::127.0.0.1::{control}::SOCKET"
         assert at.data_resource == f"TCPIP::127.0.0.1::{data}::SOCKET"
