@@ -11,7 +11,7 @@ import pytest
 
 pytest.register_assert_rewrite("hil.suites", "hil.fixtures")
 
-from hil.fixtures.places import NEEDS_BENCH  # noqa: E402
+from hil.fixtures.places import NEEDS_BENCH  # noqa: E402  (as below)
 from hil.plugin import options  # noqa: E402  (rewriting is registered before anything it covers could be imported)
 
 __all__ = ["pytest_addhooks", "pytest_addoption", "pytest_configure"]
