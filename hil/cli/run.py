@@ -59,8 +59,11 @@ def declare_bench(
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Become pytest (POSIX), so that signals reach it and nothing else is left; elsewhere wait for it."""
-    command = [sys.executable, "-m", "pytest", *arguments_for_pytest(arguments)]
+    """Become pytest (POSIX), so that signals reach it and nothing else is left; elsewhere wait for it.
+
+    ``-P``: in a checkout the folder ./hil is half of the package, and must not be taken for the installed one.
+    """
+    command = [sys.executable, "-P", "-m", "pytest", *arguments_for_pytest(arguments)]
     if not arguments.bench and not os.environ.get("HIL_BENCH"):
         os.environ["HIL_BENCH"] = DEFAULT_BENCH  # an ini file's hil_bench still goes before it
         print(f"hil run: no --bench given, so {DEFAULT_BENCH} unless the project's pytest settings name one", flush=True)

@@ -220,3 +220,17 @@ def test_noise(link, chaos):
         (row,) = [line.split() for line in done.stdout.splitlines() if "fiber_cut" in line and "hardware" in line]
         assert row[3:9] == ["switch", "channel", "1", "4", "1", "move"]
         assert "no command makes it so" in done.stdout
+
+
+def test_a_folder_hil_beside_the_run_is_not_taken_for_the_installed_package(tmp_path: Path) -> None:
+    """As in a checkout, whose ./hil is half of it."""
+    half = tmp_path / "hil"
+    half.mkdir()
+    (half / "__init__.py").write_text("raise ImportError('half of it')\n", encoding="utf-8")
+    command = "import sys; from hil.cli import main; sys.exit(main(sys.argv[1:]))"
+    told = subprocess.run(
+        [sys.executable, "-P", "-c", command, "run", "smoke", "--bench", "metro-25km", "--", "--collect-only", "-q"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert "half of it" not in told.stdout + told.stderr
+    assert "test_smoke" in told.stdout
